@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The life of one worker as a table.
+
+A worker boots (STARTING, LOADED, PROBING), is READY when the app has answered the private probe, and waits there until its
+generation may accept. ACCEPTING lasts until it confirms; ACTIVE is the only state that counts as serving. DRAINING accepts
+nothing and finishes what it has; DYING waits for the process to be reaped. Two rules hold for every row: a worker that says
+what its state does not allow is not trusted further and goes to DYING, and one that was told to leave may still have older
+news on its way, which changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from .events import (
+    Accepted,
+    Drained,
+    Drains,
+    Exited,
+    Failed,
+    Loaded,
+    Probed,
+    Release,
+    Spawned,
+    Started,
+    Ticked,
+    WorkerEvent,
+)
+
+
+class State(Enum):
+    """Where a worker is in its life; the values appear in status.json."""
+
+    STARTING = "starting"
+    LOADED = "loaded"
+    PROBING = "probing"
+    READY = "ready"
+    ACCEPTING = "accepting"
+    ACTIVE = "active"
+    DRAINING = "draining"
+    DYING = "dying"
+    GONE = "gone"
+
+
+class UnexpectedEvent(Exception):  # noqa: N818 - it reads as what it is
+    """Raised when nobody has decided what an event means in a state."""
+
+    def __init__(self, state: State, event: type[WorkerEvent]) -> None:
+        super().__init__(f"{event.__name__} is not decided for a worker that is {state.value}")
+
+
+S = State
+BOOTING = frozenset({S.STARTING, S.LOADED, S.PROBING})
+ACCEPTS = frozenset({S.ACCEPTING, S.ACTIVE})
+LEAVING = frozenset({S.DRAINING, S.DYING})
+
+_COLUMNS = (Spawned, Loaded, Started, Probed, Accepted, Ticked, Drains, Drained, Failed, Exited)
+# fmt: off
+_ROWS: dict[State, tuple[State, ...]] = {
+    #             Spawned     Loaded      Started     Probed      Accepted    Ticked       Drains      Drained     Failed   Exited
+    S.STARTING:  (S.STARTING, S.LOADED,   S.DYING,    S.DYING,    S.DYING,    S.STARTING,  S.DYING,    S.DYING,    S.DYING, S.GONE),
+    S.LOADED:    (S.DYING,    S.DYING,    S.PROBING,  S.DYING,    S.DYING,    S.LOADED,    S.DYING,    S.DYING,    S.DYING, S.GONE),
+    S.PROBING:   (S.DYING,    S.DYING,    S.DYING,    S.READY,    S.DYING,    S.PROBING,   S.DYING,    S.DYING,    S.DYING, S.GONE),
+    S.READY:     (S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.READY,     S.DYING,    S.DYING,    S.DYING, S.GONE),
+    S.ACCEPTING: (S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.ACTIVE,   S.ACCEPTING, S.DRAINING, S.DYING,    S.DYING, S.GONE),
+    S.ACTIVE:    (S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.ACTIVE,    S.DRAINING, S.DYING,    S.DYING, S.GONE),
+    S.DRAINING:  (S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.DRAINING, S.DRAINING,  S.DRAINING, S.DYING,    S.DYING, S.GONE),
+    S.DYING:     (S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.DYING,     S.DYING,    S.DYING,    S.DYING, S.GONE),
+}
+# fmt: on
+NEXT: dict[tuple[State, type[WorkerEvent]], State] = {
+    (state, event): following for state, row in _ROWS.items() for event, following in zip(_COLUMNS, row, strict=True)
+}
+
+
+def step(state: State, event: type[WorkerEvent]) -> State:
+    """Return the state that follows; raise `UnexpectedEvent` for a pair that is not in the table."""
+    try:
+        return NEXT[state, event]
+    except KeyError:
+        raise UnexpectedEvent(state, event) from None
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The workers that are started from one reading of the directory."""
+
+    number: int
+    release: Release
+
+
+@dataclass(eq=False)
+class Worker:
+    """What the core knows of one worker. Times are seconds on the core's clock; None means never."""
+
+    number: int
+    slot: int
+    generation: Generation
+    born: float
+    boot_by: float
+    wear: float
+    """About 1, different for each worker: its limits are multiplied by it, so that equal workers do not wear out together."""
+
+    state: State = State.STARTING
+    pid: int = 0
+    since: float = 0.0
+    last_tick: float = 0.0
+    requests: int = 0
+    in_flight: int = 0
+    connections: int = 0
+    rss_bytes: int = 0
+    unwanted: str = ""
+    """Why a replacement is wanted; empty while the worker is wanted."""
+
+    accept_by: float | None = None
+    abort_at: float | None = None
+    kill_at: float | None = None
+
+    def __str__(self) -> str:
+        return f"worker {self.number} (pid {self.pid}, generation {self.generation.number})"
+
+    def enter(self, state: State, now: float) -> None:
+        """Go to `state`, at `now`."""
+        self.state, self.since = state, now
+
+    def times(self) -> list[float | None]:
+        """When something has to be done about this worker, whatever else happens."""
+        boot_by = self.boot_by if self.state in BOOTING else None
+        accept_by = self.accept_by if self.state is State.ACCEPTING else None
+        return [boot_by, accept_by, self.abort_at, self.kill_at]
