@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Inventory plugin: one host for each project on each of its servers."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: projects
+short_description: Reads the projects to deploy, one inventory host for each project on each server
+version_added: 0.1.0
+author:
+  - The onetouch.deploy contributors
+description:
+  - Reads a YAML file with one section for each project, or the C(deploy.conf) of the original bash script.
+  - Each project on each of its servers becomes a host such as C(blog@web1).
+    Projects that share a server keep their own variables that way.
+  - Hosts are grouped by project, by server, and all together in C(projects).
+  - All keys of a project are described in C(docs/configuration.md).
+  - Everything that is wrong in the file is reported at once, with the number of the line.
+options:
+  plugin:
+    description: Says that the file belongs to this plugin.
+    type: str
+    required: true
+    choices: [onetouch.deploy.projects]
+  projects:
+    description:
+      - The projects by name.
+      - Each needs C(repo), C(path), and C(host) or C(hosts).
+    type: dict
+  servers:
+    description:
+      - What is the same for all projects of a server, by the server's name.
+      - Takes C(host) (its address), C(user), C(port), C(key), C(admin), C(python), C(connection), C(forward_agent)
+        and C(needs_tty).
+      - What a project says itself goes first.
+    type: dict
+  deploy_conf:
+    description:
+      - Path of a file in the original form, read in place of O(projects).
+      - A relative path starts at the directory of the inventory file.
+    type: path
+"""
+
+EXAMPLES = r"""
+# inventory/projects.yml
+plugin: onetouch.deploy.projects
+projects:
+  blog:
+    host: www.example.com
+    user: www-data
+    key: keys/cactus
+    repo: git@git.example.com:me/blog.git
+    path: /var/www/blog
+    ref: origin/master
+    post_deploy: ./bin/deploy
+    app: blog.main:app
+    bind: 127.0.0.1:3001
+
+# The same login for everything on one server, two servers for one of the projects
+---
+plugin: onetouch.deploy.projects
+servers:
+  web1: {host: 192.0.2.10, user: www-data, key: keys/cactus}
+  web2: {host: 192.0.2.11, user: www-data, key: keys/cactus}
+projects:
+  blog:
+    hosts: [web1, web2]
+    repo: git@git.example.com:me/blog.git
+    path: /var/www/blog
+
+# The original file as it stands
+---
+plugin: onetouch.deploy.projects
+deploy_conf: deploy.conf
+"""
+
+import re
+from pathlib import Path
+
+# Ansible ships no types.
+from ansible.errors import AnsibleParserError  # type: ignore[import-untyped]
+from ansible.inventory.data import InventoryData  # type: ignore[import-untyped]
+from ansible.parsing.dataloader import DataLoader  # type: ignore[import-untyped]
+from ansible.plugins.inventory import BaseInventoryPlugin  # type: ignore[import-untyped]
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.deploy_conf import read_deploy_conf
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.hosts import (
+    group_hosts,
+    host_name,
+    host_variables,
+)
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.placement import Placement, place
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem, ProjectsError
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Source, local_path
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_form import read_yaml
+
+OURS = re.compile(
+    r"""^(\$ANSIBLE_VAULT;|(["']?)plugin\2\s*:\s*(["']?)onetouch\.deploy\.projects\3\s*(#.*)?$)""", re.MULTILINE
+)
+
+
+class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible ships no types
+    """Reads the projects."""
+
+    NAME = "onetouch.deploy.projects"
+
+    def verify_file(self, path: str) -> bool:
+        """Accept a YAML file that names this plugin; of a vaulted one that cannot be known before it is read."""
+        if not super().verify_file(path) or not path.endswith((".yml", ".yaml")):
+            return False
+        return OURS.search(Path(path).read_text(encoding="utf-8", errors="replace")) is not None
+
+    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
+        """Fill `inventory`. Raises AnsibleParserError with all problems when the file cannot be used."""
+        super().parse(inventory, loader, path, cache)
+        try:
+            placements = place(self._read(path))
+        except ProjectsError as error:
+            raise AnsibleParserError(str(error)) from error
+        self._fill(placements)
+
+    def _read(self, path: str) -> Source:
+        data = self.loader.load_from_file(path, cache="none", trusted_as_template=True)
+        if not isinstance(data, dict) or data.get("plugin") != self.NAME:
+            raise ProjectsError([Problem(path, 1, "", f"the first line must be 'plugin: {self.NAME}'")])
+        source = read_yaml(data, self.loader.get_text_file_contents(path), path)
+        if "deploy_conf" in data:
+            conf = self._read_deploy_conf(data["deploy_conf"], path)
+            source.projects.extend(conf.projects)
+            source.problems.extend(conf.problems)
+        return source
+
+    def _read_deploy_conf(self, name: object, path: str) -> Source:
+        conf = Path(str(local_path(name, path)))
+        if not conf.is_file():
+            raise ProjectsError([Problem(path, 1, "deploy_conf", f"there is no file {conf}")])
+        return read_deploy_conf(self.loader.get_text_file_contents(str(conf)), str(conf))
+
+    def _fill(self, placements: list[Placement]) -> None:
+        for placement in placements:
+            self.inventory.add_host(host_name(placement))
+            for name, value in host_variables(placement).items():
+                self.inventory.set_variable(host_name(placement), name, value)
+        for group, hosts in group_hosts(placements).items():
+            self.inventory.add_group(group)
+            for host in hosts:
+                self.inventory.add_child(group, host)

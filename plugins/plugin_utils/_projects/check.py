@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Everything that can be wrong with a section by itself."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import keys
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.kind import Kind, shown
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section
+
+# Groups that exist already, or that a play's `hosts: localhost` would find by mistake.
+RESERVED = ("all", "ungrouped", "projects", "localhost")
+
+
+def check_project(section: Section) -> Iterator[Problem]:
+    """Find what is wrong with a project's section."""
+    yield from _check_name(section)
+    yield from _check_values(section)
+    yield from _check_required(section)
+
+
+def check_server(section: Section) -> Iterator[Problem]:
+    """Find what is wrong with a server's section."""
+    yield from _check_values(section)
+
+
+def _check_name(section: Section) -> Iterator[Problem]:
+    if section.name in RESERVED:
+        yield section.problem("", f"a project cannot be named {section.name!r}: Ansible uses that name itself")
+    elif re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", section.name) is None:
+        better = re.sub(r"^(?=\d)|\W", "_", section.name, flags=re.ASCII)
+        yield section.problem("", f"a project's name takes letters, digits and '_' only; {better!r} would do")
+
+
+def _check_required(section: Section) -> Iterator[Problem]:
+    for key in keys.REQUIRED:
+        if key not in section.values:
+            yield section.problem("", f"{key!r} is missing")
+    hosts = [key for key in ("host", "hosts") if key in section.values]
+    if len(hosts) > 1:
+        yield section.problem("hosts", "'host' and 'hosts' exclude each other; put all names into 'hosts'")
+    elif not hosts and section.values.get("connection") != "local":
+        yield section.problem("", "'host' (or 'hosts', or 'connection: local') is missing")
+    if "app" in section.values and "bind" not in section.values:
+        yield section.problem("app", "'bind' is missing: where procmon serves the app, such as 127.0.0.1:3001")
+
+
+def _check_values(section: Section) -> Iterator[Problem]:
+    known = keys.known(section.kind)
+    for key, value in section.values.items():
+        if key not in known:
+            yield section.problem(key, f"unknown key; {nearest(key, known)}")
+        elif key in keys.PROJECT_KEYS:
+            yield from _check_value(section, key, value, keys.PROJECT_KEYS[key])
+        elif not isinstance(value, dict):
+            yield section.problem(key, f"wanted a mapping, found {shown(value)}")
+        else:
+            yield from _check_table(section, key, value)
+
+
+def _check_table(section: Section, table: str, values: dict[object, object]) -> Iterator[Problem]:
+    for name, value in values.items():
+        kind = keys.kind_of(f"{table}.{name}")
+        if not isinstance(name, str):
+            yield section.problem(table, f"wanted names that are text, found {shown(name)}")
+        elif kind is None:
+            yield section.problem(f"{table}.{name}", f"unknown key; {nearest(name, keys.TABLES[table])}")
+        else:
+            yield from _check_value(section, f"{table}.{name}", value, kind)
+
+
+def _check_value(section: Section, key: str, value: object, kind: Kind) -> Iterator[Problem]:
+    if kind.accepts(value):
+        return
+    # An environment's values are secrets more often than not: never repeat them.
+    found = "" if key.startswith("env.") else f", found {shown(value)}"
+    yield section.problem(key, f"wanted {kind.wanted}{found}")

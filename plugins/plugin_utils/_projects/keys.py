@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every key that a project or a server may have, and the kind of its value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SERVER_KEYS: Mapping[str, kind.Kind] = {
+    "host": kind.SERVER,
+    "user": kind.WORD,
+    "port": kind.PORT,
+    "key": kind.TEXT,
+    "admin": kind.WORD,
+    "python": kind.ABSOLUTE,
+    "connection": kind.choice("ssh", "local"),
+    "forward_agent": kind.FLAG,
+    "needs_tty": kind.FLAG,
+}
+
+PROJECT_KEYS: Mapping[str, kind.Kind] = {
+    **SERVER_KEYS,
+    "hosts": kind.SERVERS,
+    "repo": kind.WORD,
+    "path": kind.ABSOLUTE,
+    "ref": kind.WORD,
+    "strategy": kind.choice("releases", "in_place"),
+    "keep": kind.COUNT,
+    "shared_paths": kind.INSIDE,
+    "pre_deploy": kind.TEXT,
+    "post_deploy": kind.TEXT,
+    "test": kind.TEXT,
+    "restart_file": kind.TEXT,
+    "app": kind.APP,
+    "bind": kind.BIND,
+    "workers": kind.COUNT,
+    "env_file": kind.TEXT,
+    "local": kind.TEXT,
+    "reload_timeout": kind.SECONDS,
+    "lock_wait": kind.SECONDS,
+}
+
+# Mappings, checked one level deep. The names inside are those of procmon's own configuration.
+TABLES: Mapping[str, Mapping[str, kind.Kind]] = {
+    "heartbeat": {
+        "path": kind.WORD,
+        "host_header": kind.WORD,
+        "interval": kind.SECONDS,
+        "timeout": kind.SECONDS,
+        "accept": kind.STATUSES,
+        "guard": kind.SECONDS,
+    },
+    "reload": {
+        "boot_timeout": kind.SECONDS,
+        "drain_timeout": kind.SECONDS,
+        "idle_grace": kind.SECONDS,
+        "surge": kind.choice("all", "one"),
+    },
+    "worker": {
+        "hang_timeout": kind.SECONDS,
+        "max_requests": kind.COUNT,
+        "max_age": kind.SECONDS,
+        "max_rss": kind.COUNT,
+    },
+}
+
+# Mappings whose names are the user's own.
+OPEN_TABLES: Mapping[str, kind.Kind] = {"env": kind.ENVIRONMENT_VALUE, "uvicorn": kind.ANYTHING}
+
+REQUIRED = ("repo", "path")
+
+# The values of these are commands, in which " #" may mean anything.
+COMMANDS = ("pre_deploy", "post_deploy", "test")
+
+
+def known(kind_of_section: str) -> list[str]:
+    """List the keys that a "project" or a "server" may have."""
+    return [*PROJECT_KEYS, *TABLES, *OPEN_TABLES] if kind_of_section == "project" else [*SERVER_KEYS]
+
+
+def kind_of(key: str) -> kind.Kind | None:
+    """Find the kind of a project's key, which may be dotted (`heartbeat.path`, `env.NAME`); None when there is none."""
+    table, dot, name = key.partition(".")
+    if not dot:
+        return PROJECT_KEYS.get(key)
+    return OPEN_TABLES.get(table) or TABLES.get(table, {}).get(name)

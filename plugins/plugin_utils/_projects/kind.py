@@ -1,0 +1,145 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The kinds of value that a key may have: what is accepted, and how one is written on a line of deploy.conf."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_PORT = 65535
+FLAGS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`wanted` completes the sentence "wanted …"; `parse` turns the text of a deploy.conf line into a value."""
+
+    wanted: str
+    accepts: Callable[[object], bool]
+    parse: Callable[[str], object] = str
+
+
+def shown(value: object) -> str:
+    """Name a wrong value to its writer."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, (str, int, float, list)):
+        text = repr(value)
+        return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+    return "a value of another kind"
+
+
+def is_template(value: object) -> bool:
+    """Tell whether Ansible fills this in later, so that its form cannot be judged now."""
+    return isinstance(value, str) and "{{" in value
+
+
+def is_text(value: object) -> bool:
+    """Accept any text but the empty one."""
+    return isinstance(value, str) and value.strip() != ""
+
+
+def is_whole(value: object) -> bool:
+    """Accept an int that is not a bool, which Python counts among them."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    """Accept an int or a float."""
+    return is_whole(value) or isinstance(value, float)
+
+
+def matching(pattern: str) -> Callable[[object], bool]:
+    """Make a test for text that `pattern` matches as a whole."""
+    compiled = re.compile(pattern)
+    return lambda value: is_template(value) or (isinstance(value, str) and compiled.fullmatch(value) is not None)
+
+
+def at_least(least: float, test: Callable[[object], bool]) -> Callable[[object], bool]:
+    """Make a test for a number that is `least` or more."""
+    return lambda value: test(value) and isinstance(value, (int, float)) and value >= least
+
+
+def listing(test: Callable[[object], bool]) -> Callable[[object], bool]:
+    """Make a test for a list, not empty, whose every item passes `test`."""
+    return lambda value: isinstance(value, list) and value != [] and all(test(item) for item in value)
+
+
+def is_absolute(value: object) -> bool:
+    """Accept an absolute path other than the root."""
+    return is_template(value) or (isinstance(value, str) and re.fullmatch(r"/+[^/\0\n][^\0\n]*", value) is not None)
+
+
+def is_inside(value: object) -> bool:
+    """Accept a relative path that stays below where it starts."""
+    if not isinstance(value, str) or value.strip() != value or value == "":
+        return False
+    path = PurePosixPath(value)
+    return not path.is_absolute() and ".." not in path.parts and path.parts != ()
+
+
+def is_bind(value: object) -> bool:
+    """Accept `host:port`, `[ipv6]:port` and `unix:/path`."""
+    if is_template(value):
+        return True
+    match = re.fullmatch(
+        r"unix:/\S+|(?:\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d{1,5})", value if isinstance(value, str) else ""
+    )
+    return match is not None and 1 <= int(match[1] or 1) <= MAX_PORT
+
+
+def is_environment_value(value: object) -> bool:
+    """Accept text, a whole number or a vaulted value (a type of Ansible's own), but not what YAML made of yes or 1.10."""
+    return value is not None and not isinstance(value, (bool, float, dict, list))
+
+
+def number(text: str) -> object:
+    """Read a number; give back text that is none, for the check to complain of."""
+    try:
+        return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
+    except ValueError:
+        return text
+
+
+def flag(text: str) -> object:
+    """Read yes or no; give back text that is neither."""
+    return FLAGS.get(text.lower(), text)
+
+
+def choice(*allowed: str) -> Kind:
+    """Make the kind of a word out of a few."""
+    return Kind(" or ".join(allowed), lambda value: value in allowed)
+
+
+TEXT = Kind("text", is_text)
+WORD = Kind("text without blanks", matching(r"\S+"))
+SERVER = Kind("a host name or an address", matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9a-fA-F:]*:[0-9a-fA-F:.]*"))
+SERVERS = Kind("a list of host names", listing(SERVER.accepts), str.split)
+FLAG = Kind("yes or no", lambda value: isinstance(value, bool), flag)
+COUNT = Kind("a whole number of 1 or more", at_least(1, is_whole), number)
+PORT = Kind(f"a port, 1 to {MAX_PORT}", lambda value: is_whole(value) and value in range(1, MAX_PORT + 1), number)
+SECONDS = Kind("a number of seconds, 0 or more", at_least(0, is_number), number)
+ABSOLUTE = Kind("an absolute path", is_absolute)
+INSIDE = Kind("a list of relative paths without '..'", listing(is_inside), str.split)
+BIND = Kind("host:port or unix:/path", is_bind)
+APP = Kind("module:attribute, such as blog.main:app", matching(r"[\w.]+:[\w.]+"))
+STATUSES = Kind(
+    "a list of HTTP status codes, such as [200, 302]",
+    listing(lambda value: is_whole(value) and value in range(100, 600)),
+    lambda text: [number(word) for word in text.split()],
+)
+ENVIRONMENT_VALUE = Kind("text (quote numbers with a point, yes and no)", is_environment_value)
+ANYTHING = Kind("a value", lambda value: value is not None)

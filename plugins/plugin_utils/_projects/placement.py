@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which project goes to which server, with the settings of both."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.check import check_project, check_server
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem, ProjectsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section, Source
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One project on one server. `settings` are the server's own with the project's on top."""
+
+    project: Section
+    server: str
+    address: str
+    settings: Mapping[str, object]
+
+
+def place(source: Source) -> list[Placement]:
+    """Turn checked sections into placements, in the order of the file.
+
+    Raises ProjectsError with all that is wrong: with sections first, with their company only when each is sound.
+    """
+    problems = [*source.problems, *_section_problems(source)]
+    if problems:
+        raise ProjectsError(problems)
+    placements = list(_placements(source))
+    problems = [*_server_typos(source, placements), *_collisions(placements)]
+    if problems:
+        raise ProjectsError(problems)
+    return placements
+
+
+def servers_of(project: Section) -> list[str]:
+    """Name the servers of a project, in order; `localhost` when `connection: local` stands alone."""
+    hosts = project.values.get("hosts")
+    if isinstance(hosts, list):
+        return [str(host) for host in hosts]
+    return [str(project.values.get("host", "localhost"))]
+
+
+def _section_problems(source: Source) -> Iterator[Problem]:
+    for project in source.projects:
+        yield from check_project(project)
+    for server in source.servers:
+        yield from check_server(server)
+
+
+def _placements(source: Source) -> Iterator[Placement]:
+    own = {server.name: server.rooted() for server in source.servers}
+    for project in source.projects:
+        values = {key: value for key, value in project.rooted().items() if key not in {"host", "hosts"}}
+        for server in servers_of(project):
+            settings = {**own.get(server, {}), **values}
+            yield Placement(project, server, str(settings.pop("host", server)), settings)
+
+
+def _server_typos(source: Source, placements: Iterable[Placement]) -> Iterator[Problem]:
+    """Find servers that no project uses although one uses nearly that name: their settings would be lost in silence."""
+    used = {placement.server for placement in placements}
+    for server in source.servers:
+        close = get_close_matches(server.name, used, n=1, cutoff=0.8)
+        if server.name not in used and close:
+            yield server.problem("", f"no project uses this server; did you mean {close[0]!r}?")
+
+
+def _collisions(placements: Iterable[Placement]) -> Iterator[Problem]:
+    taken: dict[tuple[str, str, str], str] = {}
+    for placement in placements:
+        for key, value in _exclusive(placement):
+            owner = taken.setdefault((placement.server, key, value), placement.project.name)
+            if owner != placement.project.name:
+                message = f"{value!r} on server {placement.server} belongs to project {owner} already"
+                yield placement.project.problem(key, message)
+
+
+def _exclusive(placement: Placement) -> Iterator[tuple[str, str]]:
+    yield "path", posixpath.normpath(str(placement.settings["path"]))
+    if "bind" in placement.settings:
+        yield "bind", str(placement.settings["bind"])

@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reader of the YAML form: the values come from Ansible's loader, their lines from the text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import yaml
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.kind import shown
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem, nearest
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TOP_KEYS = ("plugin", "projects", "servers", "deploy_conf")
+DEPTH = 4  # projects, blog, heartbeat, path
+
+Path = tuple[str, ...]
+Marks = dict[Path, int]
+
+
+def read_yaml(data: Mapping[str, object], text: str, file: str) -> Source:
+    """Split `data`, loaded from `text`, into sections. Never raises: what is wrong is in `problems`."""
+    marks, problems = read_marks(text, file)
+    found = [*_sections("project", data, marks, file), *_sections("server", data, marks, file)]
+    return Source(
+        projects=[section for section in found if isinstance(section, Section) and section.kind == "project"],
+        servers=[section for section in found if isinstance(section, Section) and section.kind == "server"],
+        problems=[
+            *problems,
+            *_top_problems(data, marks, file),
+            *(problem for problem in found if isinstance(problem, Problem)),
+        ],
+    )
+
+
+def read_marks(text: str, file: str) -> tuple[Marks, list[Problem]]:
+    """Find the line of every key, and the keys that stand twice."""
+    marks: Marks = {}
+    problems = []
+    for path, line in _walk(yaml.compose(text, Loader=yaml.SafeLoader), ()):
+        if path in marks:
+            message = f"{path[-1]!r} stands here and in line {marks[path]}"
+            problems.append(Problem(file, line, ", ".join(path[:-1]), message))
+        marks.setdefault(path, line)
+    return marks, problems
+
+
+def _walk(node: yaml.Node | None, path: Path) -> Iterator[tuple[Path, int]]:
+    if not isinstance(node, yaml.MappingNode) or len(path) == DEPTH:
+        return
+    for key, value in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+            inner = (*path, key.value)
+            yield inner, key.start_mark.line + 1
+            yield from _walk(value, inner)
+
+
+def _top_problems(data: Mapping[str, object], marks: Marks, file: str) -> Iterator[Problem]:
+    for key in data:
+        if key not in TOP_KEYS:
+            line = marks.get((str(key),), 1)
+            yield Problem(file, line, "", f"unknown key {str(key)!r}; {nearest(str(key), TOP_KEYS)}")
+    if "projects" in data and "deploy_conf" in data:
+        yield Problem(
+            file, marks["deploy_conf",], "", "'deploy_conf' stands in place of 'projects': remove one of them"
+        )
+    if "projects" not in data and "deploy_conf" not in data:
+        yield Problem(file, 1, "", "'projects' is missing (or 'deploy_conf', the path of a file in the original form)")
+
+
+def _sections(kind: str, data: Mapping[str, object], marks: Marks, file: str) -> Iterator[Section | Problem]:
+    top = f"{kind}s"
+    table = data.get(top, {})
+    if not isinstance(table, dict):
+        yield Problem(file, marks[top,], top, f"wanted a mapping of names, found {shown(table)}")
+        return
+    for name, values in table.items():
+        path = (top, str(name))
+        line = marks.get(path, marks[top,])
+        if isinstance(values, dict):
+            yield Section(kind, str(name), file, line, values, _lines_below(path, marks))
+        else:
+            yield Problem(file, line, f"{kind} {name}", f"wanted a mapping of keys, found {shown(values)}")
+
+
+def _lines_below(path: Path, marks: Marks) -> dict[str, int]:
+    return {".".join(found[2:]): line for found, line in marks.items() if found[:2] == path and len(found) > len(path)}
