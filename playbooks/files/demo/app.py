@@ -1,0 +1,20 @@
+"""The demo's app: it says which version and which worker process answers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+VERSION = "v1"
+
+
+async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Answer every request after a tenth of a second, so that a reload always finds some in flight."""
+    if scope["type"] != "http":
+        return
+    await receive()
+    await asyncio.sleep(0.1)
+    body = f"{VERSION} from process {os.getpid()}\n".encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": body})
