@@ -97,7 +97,8 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section 
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_form import read_yaml
 
 OURS = re.compile(
-    r"""^(\$ANSIBLE_VAULT;|(["']?)plugin\2\s*:\s*(["']?)onetouch\.deploy\.projects\3\s*(#.*)?$)""", re.MULTILINE
+    r"""\A\$ANSIBLE_VAULT;|^(["']?)plugin\1[ \t]*:[ \t]*(["']?)onetouch\.deploy\.projects\2[ \t]*(#.*)?$""",
+    re.MULTILINE,
 )
 
 
