@@ -40,7 +40,7 @@ def refuse_old_python(control_fd: int) -> None:
     """Tell the master that this interpreter is too old, and exit with 1."""
     found = ".".join(str(part) for part in sys.version_info[:3])
     needed = ".".join(str(part) for part in OLDEST)
-    error = "{} is Python {}; procmon's workers need {} or newer".format(sys.executable, found, needed)
+    error = f"{sys.executable} is Python {found}; procmon's workers need {needed} or newer"
     with socket.socket(fileno=control_fd) as control:
         control.send(json.dumps({"type": "failed", "stage": "import", "error": error}).encode())
     sys.exit(1)

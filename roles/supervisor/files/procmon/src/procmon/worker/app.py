@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Loading the app with uvicorn's own means, and telling clearly why it cannot be loaded."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+
+import uvicorn
+from uvicorn.importer import ImportFromStringError, import_from_string
+
+from .failure import WorkerError
+from .settings import Settings
+
+
+def make_config(settings: Settings) -> uvicorn.Config:
+    """Make uvicorn's configuration, which also sets up logging. Raises WorkerError when uvicorn refuses an option."""
+    if not hasattr(uvicorn.Config, "get_loop_factory"):
+        found = importlib.metadata.version("uvicorn")
+        raise WorkerError("import", f"uvicorn {found} of {sys.executable} is too old; procmon needs 0.36 or newer")
+    try:
+        return uvicorn.Config(settings.app, **settings.uvicorn)
+    except Exception as error:
+        raise WorkerError("import", f"[uvicorn] is refused by uvicorn: {type(error).__name__}: {error}") from error
+
+
+def load(config: uvicorn.Config, app: str) -> None:
+    """Import the app and load what serves it. Raises WorkerError with the traceback's tail."""
+    try:
+        # uvicorn's own load() would log an import error and exit, with its reason lost to the master.
+        config.app = import_from_string(app)
+        config.load()
+    except ImportFromStringError as error:
+        raise WorkerError("import", f"app = {app}: {error} It was looked for in {sys.path[0]}") from error
+    except (Exception, SystemExit) as error:
+        raise WorkerError.of("import", error) from error

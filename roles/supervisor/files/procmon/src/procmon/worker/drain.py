@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The drain: every connection ends at a moment at which nothing of it is lost, or else at the deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from uvicorn.server import ServerState
+
+from .connections import Connection, Inspector, Phase, close_idle, close_websocket
+
+ROUND_SECONDS = 0.05
+CANCEL_SECONDS = 2.0  # what cancelled requests have to end
+log = logging.getLogger("uvicorn.error")
+
+
+@dataclass
+class Schedule:
+    """The moments of a drain, on the event loop's clock: `grace` is the seconds of silence before an idle close."""
+
+    grace: float
+    websockets: float
+    deadline: float
+
+    @classmethod
+    def starting(cls, now: float, seconds: float, idle_grace: float, jitter: float) -> Schedule:
+        """Plan a drain of `seconds`. WebSockets end after the grace, spread by `jitter` (0 to 1).
+
+        The clients of many workers would else come back in one instant. The spread ends before the deadline does.
+        """
+        grace = min(idle_grace, seconds)
+        spread = min(grace, (seconds - grace) / 2)
+        return cls(grace, now + grace + spread * jitter, now + seconds)
+
+    def hasten(self, deadline: float) -> None:
+        """Bring the deadline forward; never put it off."""
+        self.deadline = min(self.deadline, deadline)
+        self.websockets = min(self.websockets, self.deadline)
+
+    def is_due(self, phase: Phase, silent_since: float, now: float) -> bool:
+        """Tell whether a connection in `phase` that has been silent since then is to be closed now."""
+        if phase is Phase.IDLE:
+            return now >= min(silent_since + self.grace, self.deadline)
+        return phase is Phase.WEBSOCKET and now >= self.websockets
+
+
+class Drain:
+    """One server's drain: `run` it once; `hasten` it when there is less time than was said."""
+
+    def __init__(self, state: ServerState, inspector: Inspector, schedule: Schedule) -> None:
+        self._state = state
+        self._inspector = inspector
+        self._schedule = schedule
+        self._loop = asyncio.get_running_loop()
+        self._silent_since: dict[Connection, float] = {}
+        self._farewells: dict[Connection, asyncio.Task[None]] = {}
+
+    def hasten(self, seconds: float) -> None:
+        """End within `seconds` from now, if that is sooner."""
+        self._schedule.hasten(self._loop.time() + seconds)
+
+    async def run(self) -> int:
+        """Wait until every connection has ended and every task of a request; cut the rest at the deadline.
+
+        Gives the number of requests that were cut.
+        """
+        for connection in self._state.connections:
+            self._inspector.announce_close(connection)
+        while not self._is_over() and self._loop.time() < self._schedule.deadline:
+            self._close_due()
+            await asyncio.sleep(ROUND_SECONDS)
+        self._close_due()
+        return 0 if self._is_over() else await self._cut()
+
+    def _is_over(self) -> bool:
+        return not self._state.connections and not self._state.tasks
+
+    def _close_due(self) -> None:
+        now = self._loop.time()
+        phases = {connection: self._inspector.phase(connection) for connection in self._state.connections}
+        self._silent_since = {
+            connection: self._silent_since.get(connection, now)
+            for connection, phase in phases.items()
+            if phase is Phase.IDLE
+        }
+        for connection, phase in phases.items():
+            if self._schedule.is_due(phase, self._silent_since.get(connection, now), now):
+                self._close(connection, phase)
+
+    def _close(self, connection: Connection, phase: Phase) -> None:
+        if phase is Phase.IDLE:
+            close_idle(connection)
+        elif connection not in self._farewells:
+            self._farewells[connection] = self._loop.create_task(close_websocket(connection))
+
+    async def _cut(self) -> int:
+        """Cancel what is left, give it `CANCEL_SECONDS`, and drop the connections that remain even then."""
+        phases = {connection: self._inspector.phase(connection) for connection in self._state.connections}
+        halves = [connection for connection, phase in phases.items() if phase is Phase.RECEIVING]
+        cut = len(halves) + len(self._state.tasks)
+        if cut:
+            log.warning("The drain's time is over: cutting %d requests. %s", cut, "; ".join(requests(phases)))
+        for task in list(self._state.tasks):
+            task.cancel()
+        for connection in halves:
+            connection.transport.close()
+        await self._wait_until_over(CANCEL_SECONDS)
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        return cut
+
+    async def _wait_until_over(self, seconds: float) -> None:
+        end = self._loop.time() + seconds
+        while not self._is_over() and self._loop.time() < end:
+            await asyncio.sleep(ROUND_SECONDS)
+
+
+def requests(connections: Iterable[Connection]) -> list[str]:
+    """Name the requests that are being answered on these connections."""
+    scopes = [connection.scope for connection in connections if getattr(connection, "scope", None)]
+    return sorted(f"{scope.get('method', 'WEBSOCKET')} {scope['path']}" for scope in scopes if "path" in scope)
