@@ -19,7 +19,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Print the screen and return its lines."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        arguments = self.validate_argument_spec(
+        arguments = self.validate_argument_spec(  # type: ignore[no-untyped-call]  # Ansible ships few types
             {"lines": {"type": "list", "elements": "str"}, "status": {"type": "dict"}},
             required_one_of=[("lines", "status")],
         )[1]

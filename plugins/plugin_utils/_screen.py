@@ -25,8 +25,8 @@ def age(seconds: float | None) -> str:
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Align `rows` in columns that are two blanks apart."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def supervisor(procmon: Mapping[str, Any] | None) -> str:

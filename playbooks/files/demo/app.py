@@ -1,15 +1,19 @@
-"""The demo's app: it says which version and which worker process answers."""
+"""The demo's app: it says which version and which process answers."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any
+from collections.abc import Awaitable, Callable
+
+Message = dict[str, object]
 
 VERSION = "v1"
 
 
-async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+async def app(
+    scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+) -> None:
     """Answer every request after a tenth of a second, so that a reload always finds some in flight."""
     if scope["type"] != "http":
         return

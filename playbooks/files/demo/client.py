@@ -60,7 +60,11 @@ def main() -> None:
         client.join()
     answers = sum((client.answers for client in clients), Counter())
     lost = sum((client.lost for client in clients), Counter())
-    print(json.dumps({"answered": sum(answers.values()), "by_version": answers, "lost": sum(lost.values()), "by_kind": lost}))
+    print(
+        json.dumps(
+            {"answered": sum(answers.values()), "by_version": answers, "lost": sum(lost.values()), "by_kind": lost}
+        )
+    )
 
 
 if __name__ == "__main__":
