@@ -1,0 +1,34 @@
+# make setup      .venv with everything below, and the checkout linked where Ansible finds it
+# make demo       deploy, break and revert a service on this machine, without a server
+# make lint       the quick checks
+# make test       all checks and tests, with servers that boot systemd (as root; needs podman)
+# make molecule   only the scenario on those servers
+# make test-bare  whether a plain user can set this up on a bare Debian
+# make CHECK      any one of tools/checks/, such as `make types`
+
+CHECKS := $(notdir $(wildcard tools/checks/*))
+
+.PHONY: setup demo lint test test-bare clean $(CHECKS)
+
+setup:
+	@tools/bootstrap dev
+
+demo:
+	@tools/bootstrap demo
+	@.venv/bin/ansible-playbook playbooks/demo.yml
+
+lint: setup
+	@tools/check format style shell changelog docs types lint
+
+test: setup
+	@tools/check
+
+$(filter-out lint,$(CHECKS)): setup
+	@tools/check $@
+
+test-bare:
+	@tools/test-bare
+
+clean:
+	rm -rf .venv .ansible dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis collections/ansible_collections
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,56 @@
+"""Several projects and several servers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from command import Laptop
+from server import Server
+from upstream import Upstream
+
+BLOG, CRICKET, SHOP = 3001, 3002, 3003
+Of = Callable[[str], Upstream]
+
+
+def test_one_command_deploys_two_projects_of_one_server(laptop: Laptop, web1: Server, upstream: Of) -> None:
+    """Each keeps its own repository, tree and port."""
+    upstream("blog").publish("blog together")
+    upstream("cricket").publish("cricket together")
+    done = laptop.run("deploy", project="blog,cricket")
+    assert done.code == 0, done.output
+    assert (web1.get(BLOG), web1.get(CRICKET)) == ("blog together", "cricket together")
+
+
+def test_one_command_deploys_to_both_servers(laptop: Laptop, web1: Server, web2: Server, upstream: Of) -> None:
+    upstream("shop").publish("shop on both")
+    done = laptop.run("deploy", project="shop")
+    assert done.code == 0, done.output
+    assert (web1.get(SHOP), web2.get(SHOP)) == ("shop on both", "shop on both")
+
+
+def test_the_second_server_is_left_alone_when_the_first_fails(laptop: Laptop, web1: Server, web2: Server, upstream: Of) -> None:
+    upstream("shop").publish("shop serves")
+    assert laptop.run("deploy", project="shop").code == 0
+    attempts = web2.run("wc", "-l", "/srv/shop/.deploys.jsonl")
+    upstream("shop").publish("broken shop")
+    done = laptop.run("deploy", project="shop")
+    assert done.code != 0
+    assert (web1.get(SHOP), web2.get(SHOP)) == ("shop serves", "shop serves")
+    assert web2.run("wc", "-l", "/srv/shop/.deploys.jsonl") == attempts
+
+
+def test_status_shows_every_project_on_every_server(laptop: Laptop, upstream: Of) -> None:
+    sha = upstream("blog").publish("status")
+    assert laptop.run("deploy", project="blog").code == 0
+    done = laptop.run("status")
+    assert done.code == 0, done.output
+    assert sha[:7] in done.output
+    shown = {tuple(line.split()[:2]) for line in done.output.splitlines()}
+    assert shown >= {("blog", "127.0.0.1"), ("cricket", "127.0.0.1"), ("shop", "127.0.0.1"), ("shop", "127.0.0.2")}
+
+
+def test_a_project_serves_again_after_its_server_has_booted(laptop: Laptop, web2: Server, upstream: Of) -> None:
+    upstream("shop").publish("after boot")
+    assert laptop.run("deploy", project="shop").code == 0
+    web2.reboot()
+    assert web2.get_within(60, SHOP) == "after boot"
