@@ -100,6 +100,7 @@ class WorkerServer(uvicorn.Server):
         # Every response from now on announces the close; on_tick makes its headers of these each second.
         self.config.encoded_headers = [*self.config.encoded_headers, CLOSE_HEADER]
         await super().on_tick(0)
+        self._control.offer(self._report())
         for sock in waiting:
             await self._adopt(sock)
         jitter = random.random()  # noqa: S311 - spreads reconnections, guards nothing

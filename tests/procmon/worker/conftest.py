@@ -1,0 +1,61 @@
+"""Fixtures: a listening socket, workers and clients that are ended with the test, whatever its outcome."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .fake_master import Client, Worker, listen
+
+SERVERS = [("h11", "asyncio"), ("h11", "uvloop"), ("httptools", "asyncio"), ("httptools", "uvloop")]
+
+
+@pytest.fixture
+def ends() -> Iterator[contextlib.ExitStack]:
+    """Give the stack of what is to be closed after the test."""
+    with contextlib.ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def listener(ends: contextlib.ExitStack) -> socket.socket:
+    """Give a listening TCP socket."""
+    return ends.enter_context(listen())
+
+
+@pytest.fixture
+def start(ends: contextlib.ExitStack, listener: socket.socket, tmp_path: Path) -> Callable[..., Worker]:
+    """Give a function that starts a worker, by default on the TCP listener, with its errors in a file."""
+    numbers = count()
+
+    def start_worker(*args: Any, on: socket.socket = listener, **options: Any) -> Worker:
+        worker = Worker(on, *args, stderr=tmp_path / f"worker-{next(numbers)}.err", **options)
+        ends.callback(worker.close)
+        return worker
+
+    return start_worker
+
+
+@pytest.fixture(params=SERVERS, ids="-".join)
+def server(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Give uvicorn's options for each combination of HTTP implementation and event loop."""
+    http, loop = request.param
+    return {"http": http, "loop": loop}
+
+
+@pytest.fixture
+def client(ends: contextlib.ExitStack, listener: socket.socket) -> Callable[..., Client]:
+    """Give a function that connects to the TCP listener, or to the address it is given."""
+
+    def connect(address: Any = None) -> Client:
+        made = Client(address or listener.getsockname())
+        ends.callback(made.close)
+        return made
+
+    return connect

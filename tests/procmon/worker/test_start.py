@@ -1,0 +1,165 @@
+"""From the start of a worker to its first connection: what it says, and what it must not do yet."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from .fake_master import APPS, Client, Worker, listen
+
+Start = Callable[..., Worker]
+
+
+def test_worker_tells_each_stage_in_order(start: Start) -> None:
+    worker = start()
+    assert worker.next() == {"type": "loaded"}
+    assert worker.next() == {"type": "started"}
+    worker.order("accept")
+    assert worker.next() == {"type": "accepting"}
+
+
+def test_nothing_is_accepted_before_the_order(start: Start, listener: socket.socket) -> None:
+    """The connection stays in the shared queue, where another worker can take it."""
+    worker = start().started()
+    with socket.create_connection(listener.getsockname()) as waiting:
+        worker.report()
+        taken, _ = listener.accept()
+        assert taken.getpeername() == waiting.getsockname()
+        taken.close()
+
+
+def test_probes_are_served_before_the_order_to_accept(start: Start, server: dict[str, str]) -> None:
+    worker = start(**server).started()
+    for _ in range(3):
+        with worker.probe() as sock:
+            probe = Client(None, sock)
+            assert probe.get("/").body == str(worker.process.pid).encode()
+            told = json.loads(probe.get("/scope").body)
+            assert told["client"] is None
+            assert told["scheme"] == "http"
+            assert probe.get("/scope").headers["date"]
+
+
+def test_accepted_connections_are_served(start: Start, server: dict[str, str], client: Callable[[], Client]) -> None:
+    worker = start(**server).accepting()
+    assert client().get().body == str(worker.process.pid).encode()
+
+
+def test_unix_listener_is_served_and_stays(
+    start: Start, server: dict[str, str], client: Callable[..., Client], tmp_path: Path
+) -> None:
+    """The socket's file belongs to the master: a worker that ends must leave it."""
+    path = str(tmp_path / "app.sock")
+    with listen(path) as listener:
+        worker = start(on=listener, **server).accepting()
+        connection = client(path)
+        assert connection.get().status == 200
+        worker.drain()
+        assert connection.get().closes
+        assert worker.drained() == 0
+        assert Path(path).is_socket()
+        assert start(on=listener, **server).accepting()
+        assert client(path).get().status == 200
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_listener_keeps_its_queue(start: Start, listener: socket.socket, loop: str) -> None:
+    """A worker that listens anew with a shorter queue would have connections refused while all are busy."""
+    before = queue_length(listener)
+    start(loop=loop).accepting()
+    assert queue_length(listener) == before
+
+
+def queue_length(listener: socket.socket) -> int:
+    """Read the accept queue's limit out of the kernel's TCP_INFO, whose `sacked` field tells it for listeners."""
+    info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return int.from_bytes(info[28:32], "little")
+
+
+def test_ticks_count_what_is_served(start: Start, client: Callable[[], Client]) -> None:
+    worker = start().accepting()
+    connection = client()
+    for _ in range(3):
+        assert connection.get().status == 200
+    report = worker.report()
+    while report["requests"] < 3:
+        report = worker.report()
+    assert (report["requests"], report["in_flight"], report["connections"]) == (3, 0, 1)
+
+
+def test_ticks_do_not_pile_up_behind_a_master_that_does_not_read(start: Start, client: Callable[[], Client]) -> None:
+    """What it reads first after a pause is a little old; the worker has never waited for it."""
+    worker = start().accepting()
+    worker.control.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    assert client().get().status == 200
+    worker.report()
+
+
+def test_release_comes_first_on_the_path(start: Start, tmp_path: Path) -> None:
+    """Neither the worker's own directory nor procmon's is importable, by whatever name."""
+    release = tmp_path / "release"
+    release.mkdir()
+    (release / "site.cfg").write_text("")
+    (release / "control.py").write_text("NAME = 'the release'\n")
+    (release / "shop.py").write_text(
+        "import control, importlib.util, json, os, sys\n"
+        "from behaviours_of_shop import respond\n"
+        "async def app(scope, receive, send):\n"
+        "    assert scope['type'] == 'http'\n"
+        "    found = [bool(importlib.util.find_spec(name)) for name in ('procmon', 'drain', 'boot')]\n"
+        "    told = [control.NAME, sys.path[0], os.getcwd(), found]\n"
+        "    await respond(send, json.dumps(told).encode())\n"
+    )
+    (release / "behaviours_of_shop.py").write_text((APPS / "behaviours.py").read_text())
+    worker = start("shop:app", directory=release, env={"PYTHONPATH": ""}).started()
+    with worker.probe() as sock:
+        told = json.loads(Client(None, sock).get().body)
+    assert told == ["the release", str(release), str(release), [False, False, False]]
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.12", "3.13"])
+def test_other_interpreters_serve_and_drain(start: Start, client: Callable[[], Client], version: str) -> None:
+    """uvicorn and h11 are pure Python: another version can take them from the environment of the tests."""
+    site_packages = str(Path(uvicorn.__file__).parent.parent)
+    worker = start(
+        python=interpreter(version), env={"PYTHONPATH": site_packages}, loop="asyncio", http="h11", ws="none"
+    )
+    connection = client()
+    assert worker.accepting().process.poll() is None
+    assert connection.get().status == 200
+    worker.drain()
+    assert connection.get().closes
+    assert worker.drained() == 0
+
+
+def test_missing_uvicorn_is_told_with_its_interpreter(start: Start) -> None:
+    python = interpreter("3.12")
+    worker = start(python=python, env={"PYTHONPATH": ""})
+    failed = worker.expect("failed")
+    assert failed["stage"] == "import"
+    assert f"uvicorn is not installed for {python}: add uvicorn to the app's requirements" in failed["error"]
+    assert worker.exit_code() == 1
+
+
+def test_interpreter_that_is_too_old_is_named(start: Start) -> None:
+    worker = start(python=interpreter("3.9"))
+    failed = worker.expect("failed")
+    assert failed["stage"] == "import"
+    assert "is Python 3.9" in failed["error"]
+    assert "3.10 or newer" in failed["error"]
+    assert worker.exit_code() == 1
+
+
+def interpreter(version: str) -> str:
+    """Find an installed interpreter of a version: pyenv's own, whose commands on the PATH may be switched off, or any."""
+    installed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    found = str(installed[-1]) if installed else shutil.which(f"python{version}")
+    assert found is not None, f"Python {version} must be installed for this test"
+    return found
