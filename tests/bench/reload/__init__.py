@@ -1,0 +1,1 @@
+"""Reload a server again and again under every style of client, and count what was lost, by kind."""

@@ -1,0 +1,99 @@
+"""python -m tests.bench.reload: reload under load, count losses; exit 1 when procmon lost a request.
+
+A run ends when both its reloads and its requests are done. Bare uvicorn runs beside it, so that one sees that the test
+detects loss.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import socket
+import sys
+import tempfile
+import time
+from collections import Counter
+from itertools import product
+from pathlib import Path
+
+from tests.bench.reload.load import Counts, Load
+from tests.bench.reload.servers import SERVERS
+
+LOOPS, PROTOCOLS = ("asyncio", "uvloop"), ("h11", "httptools")
+# Between two reloads: long enough for connections to become idle on the new workers
+PAUSE_SECONDS = 0.3
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.reload", description=__doc__)
+    parser.add_argument("--server", choices=[*SERVERS], action="append", help="default: all")
+    parser.add_argument(
+        "--reloads", type=int, default=200, help="reloads in each combination, at least (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--requests", type=int, default=250_000, help="requests in each combination, at least (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--control-reloads", type=int, default=10, help="reloads of the other servers (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--combination", action="append", metavar="LOOP/HTTP", help="such as uvloop/h11; default: all four"
+    )
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the clients' pauses")
+    return parser.parse_args()
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def measure(name: str, combination: str, reloads: int, requests: int, seed: int) -> tuple[Counts, int, float]:
+    """Reload one server in one combination until both numbers are reached; give counts, reloads and seconds."""
+    loop, http = combination.split("/")
+    with tempfile.TemporaryDirectory() as folder:
+        server = SERVERS[name](free_port(), loop, http, Path(folder))
+        await server.start()
+        load, begin, done = Load(server.port, seed), time.monotonic(), 0
+        load.start()
+        try:
+            while done < reloads or load.counts.answered.total() < requests:
+                await asyncio.sleep(PAUSE_SECONDS)
+                await server.reload()
+                done += 1
+            counts = await load.stop()
+        finally:
+            await server.stop()
+        return counts, done, time.monotonic() - begin
+
+
+def show(name: str, combination: str, counts: Counts, reloads: int, seconds: float) -> None:
+    """Print one row, and below it what was lost."""
+    numbers = f"{reloads:4} reloads {counts.answered.total():9,} answered {counts.lost.total():6,} lost"
+    print(f"{name:8} {combination:18} {numbers} {counts.lost.total() / reloads:7.2f} a reload {seconds:6.0f} s")
+    for (style, kind), number in counts.lost.most_common():
+        print(f"{'':12}{number:6,} {style}: {kind}")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Measure what was asked for. Return 1 when procmon lost anything."""
+    wanted = arguments()
+    print(f"seed {wanted.seed}")
+    lost: Counter[str] = Counter()
+    combinations = wanted.combination or [f"{loop}/{http}" for loop, http in product(LOOPS, PROTOCOLS)]
+    for combination, name in product(combinations, wanted.server or [*SERVERS]):
+        ours = name == "procmon"
+        least, requests = (wanted.reloads, wanted.requests) if ours else (wanted.control_reloads, 0)
+        counts, reloads, seconds = asyncio.run(measure(name, combination, least, requests, wanted.seed))
+        show(name, combination, counts, reloads, seconds)
+        lost[name] += counts.lost.total()
+    print(f"procmon lost {lost['procmon']}")
+    return 1 if lost["procmon"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""The app that is reloaded: it answers with its process, and takes its time where it is asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+
+Message = dict[str, object]
+
+PID = str(os.getpid()).encode()
+SLOW_SECONDS = 1.5
+
+
+async def app(
+    scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+) -> None:
+    """Read the body and answer with its length; `/slow` waits `SLOW_SECONDS` before it answers."""
+    if scope["type"] != "http":
+        return
+    length, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body = message.get("body", b"")
+        length += len(body) if isinstance(body, bytes) else 0
+        more = bool(message.get("more_body", False))
+    if scope["path"] == "/slow":
+        await asyncio.sleep(SLOW_SECONDS)
+    answer = b"%d" % length
+    headers = [(b"content-length", b"%d" % len(answer)), (b"x-pid", PID)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": answer})

@@ -1,0 +1,126 @@
+"""The servers that are measured: how to start, reload and stop each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+PROCMON_SOURCES = ROOT / "roles/supervisor/files/procmon/src"
+APP = "tests.bench.reload.app:app"
+WORKERS = 2
+DEADLINE_SECONDS = 90.0
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for `condition`. Raises TimeoutError, which says `what` did not come, after `DEADLINE_SECONDS`."""
+    end = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} did not come in {DEADLINE_SECONDS:.0f} s")
+        await asyncio.sleep(0.01)
+
+
+def children(pid: int) -> set[int]:
+    """Give the pids of a process's children."""
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+class Server(ABC):
+    """A server of `WORKERS` workers on a port of this machine."""
+
+    def __init__(self, port: int, loop: str, http: str, folder: Path) -> None:
+        self.port, self.loop, self.http, self.folder = port, loop, http, folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def argv(self) -> list[str]:
+        """Give the command line that starts it."""
+
+    @abstractmethod
+    async def reload(self) -> None:
+        """Reload it and wait until that is done."""
+
+    @property
+    def pid(self) -> int:
+        """The master's pid."""
+        assert self.process is not None
+        return self.process.pid
+
+    async def start(self) -> None:
+        """Start it and wait until it accepts connections."""
+        log = (self.folder / "log").open("wb")
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{PROCMON_SOURCES}"}
+        self.process = subprocess.Popen(self.argv(), cwd=ROOT, env=environment, stdout=log, stderr=log)
+        log.close()
+        await until(self.accepts, "a listening server")
+
+    def accepts(self) -> bool:
+        """Tell whether somebody listens; without a connection, which would count as a request."""
+        port = f":{self.port:04X} "
+        return any(port in line and " 0A " in line for line in Path("/proc/net/tcp").read_text().splitlines())
+
+    async def stop(self) -> None:
+        """End it, and wait until it is gone."""
+        assert self.process is not None
+        self.process.terminate()
+        await until(lambda: self.process is not None and self.process.poll() is not None, "the end of the server")
+
+
+class Procmon(Server):
+    """procmon, reloaded by touching its restart file."""
+
+    def argv(self) -> list[str]:
+        config = self.folder / "bench.toml"
+        config.write_text(
+            f'name = "bench"\napp = "{APP}"\ndirectory = "{ROOT}"\nbind = "127.0.0.1:{self.port}"\nworkers = {WORKERS}\n'
+            f'python = "{sys.executable}"\nrestart_file = "{self.folder}/restart"\nstate_dir = "{self.folder}/state"\n'
+            f'[uvicorn]\nloop = "{self.loop}"\nhttp = "{self.http}"\n'
+        )
+        return [sys.executable, "-m", "procmon", "run", str(config)]
+
+    async def reload(self) -> None:
+        restart = self.folder / "restart"
+        restart.touch()
+        stamp = restart.stat().st_mtime_ns
+        await until(lambda: self._answered(stamp), "procmon's answer")
+
+    def _answered(self, stamp: int) -> bool:
+        answer = json.loads((self.folder / "state/status.json").read_text())["restart"]
+        if (answer["stamp"] or 0) < stamp:
+            return False
+        if answer["result"] != "ok":
+            raise RuntimeError(f"the reload failed: {answer['error']}")
+        return True
+
+
+class Uvicorn(Server):
+    """Bare `uvicorn --workers`, reloaded by SIGHUP."""
+
+    def argv(self) -> list[str]:
+        address = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(WORKERS)]
+        return [
+            *[sys.executable, "-m", "uvicorn", APP, *address],
+            *["--loop", self.loop, "--http", self.http, "--no-access-log", "--timeout-keep-alive", "75"],
+        ]
+
+    async def reload(self) -> None:
+        before = children(self.pid)
+        os.kill(self.pid, signal.SIGHUP)
+        # One of the children is multiprocessing's resource tracker: it stays.
+        await until(lambda: self._replaced(before), "uvicorn's reload")
+
+    def _replaced(self, before: set[int]) -> bool:
+        now = children(self.pid)
+        return len(now - before) >= WORKERS and len(now & before) <= 1
+
+
+SERVERS: dict[str, type[Server]] = {"procmon": Procmon, "uvicorn": Uvicorn}
