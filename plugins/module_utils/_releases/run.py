@@ -10,9 +10,23 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Optional, Protocol
+from typing import Protocol
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+
+# Whoever calls us from inside a git hook exports these: git would then work on the wrong repository.
+CALLERS_REPOSITORY = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_DIR",
+        "GIT_INDEX_FILE",
+        "GIT_NAMESPACE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_WORK_TREE",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -27,21 +41,24 @@ class Result:
 class Run(Protocol):
     """Runs a command to its end; see `run_command`."""
 
-    def __call__(
-        self, argv: Sequence[str], cwd: Optional[str] = None, env: Optional[Mapping[str, str]] = None
-    ) -> Result: ...
+    def __call__(self, argv: Sequence[str], cwd: str | None = None, env: Mapping[str, str] | None = None) -> Result: ...
 
 
-def run_command(argv: Sequence[str], cwd: Optional[str] = None, env: Optional[Mapping[str, str]] = None) -> Result:
+def own_environment() -> dict[str, str]:
+    """Return this process's environment without what would point git at the caller's repository."""
+    return {name: value for name, value in os.environ.items() if name not in CALLERS_REPOSITORY}
+
+
+def run_command(argv: Sequence[str], cwd: str | None = None, env: Mapping[str, str] | None = None) -> Result:
     """Run `argv` without a shell in `cwd`, with `env` on top of this process's own environment.
 
-    Raises ReleaseError when the program is not there.
+    Raises ReleaseError when the program or the directory is not there.
     """
     try:
-        done = subprocess.run(  # noqa: S603  argv is built by us, never by a shell
+        done = subprocess.run(
             list(argv),
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**own_environment(), **(env or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
@@ -49,6 +66,5 @@ def run_command(argv: Sequence[str], cwd: Optional[str] = None, env: Optional[Ma
             check=False,
         )
     except FileNotFoundError as missing:
-        # Python reports a missing working directory the same way.
         raise ReleaseError(f"{missing.filename} is not there", f"needed for: {' '.join(argv)}") from missing
     return Result(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+from __future__ import annotations
+
+import getpass
+import shutil
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import refs
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Wanted
+
+STRATEGIES = ("releases", "in_place")
+STATES = ("present", "prepared", "deployed", "reverted")
+
+
+def shared_argument_spec() -> dict[str, dict[str, Any]]:
+    """Return the options that both modules have."""
+    return {
+        "name": {"type": "str", "required": True},
+        "path": {"type": "path", "required": True},
+        "repo": {"type": "str"},
+        "ref": {"type": "str"},
+        "status_file": {"type": "path"},
+    }
+
+
+def argument_spec() -> dict[str, dict[str, Any]]:
+    """Return the options of the module `releases`."""
+    return {
+        **shared_argument_spec(),
+        "state": {"type": "str", "choices": list(STATES), "default": "deployed"},
+        "commit": {"type": "str"},
+        "strategy": {"type": "str", "choices": list(STRATEGIES), "default": "releases"},
+        "keep": {"type": "int", "default": 5},
+        "shared_paths": {"type": "list", "elements": "str", "default": ["public/system"]},
+        "pre_deploy": {"type": "str"},
+        "post_deploy": {"type": "str"},
+        "test": {"type": "str"},
+        "restart_file": {"type": "str", "default": "public/system/restart"},
+        "reload_timeout": {"type": "float", "default": 120},
+        "python": {"type": "str", "default": "python3"},
+        "uv": {"type": "path"},
+        "force": {"type": "bool", "default": False},
+        "steps": {"type": "int", "default": 1},
+        "to": {"type": "str"},
+        "by": {"type": "str"},
+        "lock_wait": {"type": "float", "default": 0},
+    }
+
+
+def read(given: Mapping[str, Any]) -> Wanted:
+    """Check the module's arguments and give them their types; an empty text is an absent one.
+
+    Raises ReleaseError that names the option.
+    """
+    wanted = Wanted(
+        **{
+            **{option: given[option] or None for option in ("repo", "ref", "commit", "to", "uv")},
+            **{option: given[option] or None for option in ("pre_deploy", "post_deploy", "test")},
+            **{option: given[option] for option in ("name", "state", "strategy", "keep", "force", "steps")},
+            **{option: given[option] for option in ("restart_file", "reload_timeout", "lock_wait")},
+        },
+        python=_program(given["python"]),
+        path=Path(given["path"]),
+        shared_paths=tuple(str(PurePosixPath(entry)) for entry in given["shared_paths"] if entry),
+        status_file=Path(given["status_file"]) if given["status_file"] else None,
+        by=given["by"] or getpass.getuser(),
+    )
+    check(wanted)
+    return wanted
+
+
+def check(wanted: Wanted) -> None:
+    """Raise ReleaseError when an option has a value that cannot be meant."""
+    for option, least in (("keep", 1), ("steps", 1), ("reload_timeout", 0), ("lock_wait", 0)):
+        if getattr(wanted, option) < least:
+            raise ReleaseError(f"{option} is {getattr(wanted, option)}", f"it must be {least} or more")
+    if not wanted.path.is_absolute():
+        raise ReleaseError(f"path is {str(wanted.path)!r}", "it must begin with /")
+    for entry in wanted.shared_paths:
+        _check_shared(entry)
+    if wanted.repo:
+        refs.check_repo(wanted.repo)
+    if wanted.ref:
+        refs.check(wanted.ref)
+    if wanted.commit and not refs.is_full(wanted.commit):
+        raise ReleaseError(f"commit is {wanted.commit!r}", "it must be a full sha; give anything else as ref")
+
+
+def _check_shared(entry: str) -> None:
+    parts = PurePosixPath(entry).parts
+    if entry == "." or entry.startswith("/") or ".." in parts or parts[0] in {".git", ".venv"}:
+        raise ReleaseError(f"shared_paths has {entry!r}", "each entry is a path inside the repository")
+
+
+def _program(python: str | None) -> str:
+    return shutil.which(python or "python3") or python or "python3"

@@ -1,0 +1,239 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import log
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Commit, ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.refs import Refs
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import Result, Run
+
+PINS = "refs/deploys/"
+BRANCHES = "refs/remotes/origin/"
+TAGS = "refs/tags/"
+# Exactly what the remote has: a tag that was moved or deleted there is moved or deleted here.
+MIRROR = (f"+refs/heads/*:{BRANCHES}*", f"+{TAGS}*:{TAGS}*")
+# git sorts by the last key first: the newest tag, and the highest version among those of one second.
+NEWEST_TAGS = ("--sort=-version:refname", "--sort=-creatordate")
+REF_FORMAT = "%(refname)%00%(objectname)%00%(*objectname)"
+COMMIT_FORMAT = "%H%x00%s"
+SHOWN_COMMITS = 100
+
+TROUBLES = (
+    (
+        r"dubious ownership",
+        "git refuses {where}, because another user owns it",
+        "let the deploy user own the project's directory (chown -R), or deploy as its owner",
+    ),
+    (
+        r"REMOTE HOST IDENTIFICATION HAS CHANGED",
+        "the git server's host key is not the one this server knows",
+        "make sure that the change is meant, then renew it in ~/.ssh/known_hosts of the deploy user",
+    ),
+    (
+        r"Host key verification failed|No \w+ host key is known",
+        "the git server's host key is unknown to this server",
+        "add it to ~/.ssh/known_hosts of the deploy user (ssh-keyscan)",
+    ),
+    (
+        r"Permission denied|Authentication failed|could not read (Username|Password)|terminal prompts disabled",
+        "the git server refused the deploy user",
+        "give the user a key that may read the repository, or forward your agent",
+    ),
+    (
+        r"Could not resolve host|Connection (refused|timed out|reset)|No route to host|Network is unreachable"
+        r"|unable to access|Failed to connect|Operation too slow",
+        "the git server cannot be reached",
+        "see whether this server reaches it, and try again",
+    ),
+    (
+        r"does not appear to be a git repository|[Rr]epository .*not found|does not exist",
+        "there is no repository at that address, or it is hidden from this user",
+        "see to the option repo",
+    ),
+    (r"No space left on device|Disk quota exceeded", "the disk is full", "free some space, then deploy again"),
+    (
+        r"\.lock': File exists",
+        "another git process works in {where}, or one died there",
+        "if none runs, remove the .lock file that git names",
+    ),
+)
+
+
+def fetch_argv(remote: str) -> list[str]:
+    """Fetch all branches and tags of `remote`, dropping what it dropped."""
+    slow = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30"]
+    return [*slow, "fetch", "--quiet", "--prune", "--no-tags", "--no-recurse-submodules", "--", remote, *MIRROR]
+
+
+def refs_argv() -> list[str]:
+    """List the remote's branches and tags, newest tag first."""
+    return ["for-each-ref", *NEWEST_TAGS, f"--format={REF_FORMAT}", BRANCHES, TAGS]
+
+
+def log_argv(newest: str, without: str | None = None) -> list[str]:
+    """List the commits that `newest` has and `without` has not, newest first."""
+    end = ["--not", without] if without else []
+    return ["log", f"--max-count={SHOWN_COMMITS}", f"--format={COMMIT_FORMAT}", newest, *end, "--"]
+
+
+def parse_refs(text: str) -> Refs:
+    """Read what `refs_argv` prints; an annotated tag stands for the commit it points at."""
+    branches: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    for line in text.splitlines():
+        name, sha, peeled = line.split("\0")
+        if name.startswith(BRANCHES):
+            branches[name[len(BRANCHES) :]] = sha
+        else:
+            tags[name[len(TAGS) :]] = peeled or sha
+    return Refs(branches, tags)
+
+
+def parse_log(text: str) -> list[Commit]:
+    """Read what `log_argv` prints."""
+    return [Commit(*line.split("\0", 1)) for line in text.splitlines() if "\0" in line]
+
+
+def explain(doing: str, where: str, stderr: str) -> ReleaseError:
+    """Turn what git wrote into a sentence with a remedy; git's own words follow as detail."""
+    for pattern, found, remedy in TROUBLES:
+        if re.search(pattern, stderr):
+            return ReleaseError(f"could not {doing}: {found.format(where=where)}", remedy, log.tail(stderr))
+    last = log.tail(stderr, 1) or "git gave no reason"
+    return ReleaseError(f"could not {doing}: {last}", detail=log.tail(stderr))
+
+
+class Git:
+    """One repository, asked and changed through the git program.
+
+    Methods raise ReleaseError with git's reason when a command fails.
+    """
+
+    def __init__(self, run: Run, directory: Path) -> None:
+        self._run = run
+        self.directory = directory
+
+    def at(self, directory: Path) -> Git:
+        """Return the same git for another directory."""
+        return Git(self._run, directory)
+
+    def refs(self) -> Refs:
+        return parse_refs(self._git("list the refs", *refs_argv()))
+
+    def fetch(self, remote: str = "origin") -> None:
+        self._git(f"fetch from {remote}", *fetch_argv(remote), env=self._network())
+
+    def fetch_commit(self, sha: str, remote: str = "origin") -> None:
+        """Fetch one commit that no branch or tag holds; many servers allow it."""
+        self._git(f"fetch {sha}", "fetch", "--quiet", "--no-tags", "--", remote, sha, env=self._network())
+
+    def clone(self, url: str) -> None:
+        """Clone into the directory without checking anything out."""
+        argv = ["git", "clone", "--quiet", "--no-checkout", "--", url, str(self.directory)]
+        done = self._run(argv, env=self._network())
+        if done.rc:
+            raise explain(f"clone {url}", str(self.directory), done.err)
+
+    def init_borrowing(self, objects: Path | None) -> None:
+        """Make the directory an empty bare repository that also sees the objects in `objects`."""
+        done = self._run(["git", "init", "--quiet", "--bare", str(self.directory)])
+        if done.rc:
+            raise explain("make a repository to look with", str(self.directory), done.err)
+        if objects:
+            (self.directory / "objects/info/alternates").write_text(f"{objects}\n", encoding="utf-8")
+
+    def is_repository(self) -> bool:
+        """Say whether the directory is the top of a work tree; raises when git refuses to look."""
+        done = self._try("rev-parse", "--show-toplevel")
+        if done.rc and "not a git repository" not in done.err:
+            raise explain("look at the clone", str(self.directory), done.err)
+        return done.rc == 0 and Path(done.out.strip()) == self.directory.resolve()
+
+    def url(self) -> str | None:
+        done = self._try("config", "--get", "remote.origin.url")
+        return done.out.strip() or None
+
+    def set_url(self, url: str) -> None:
+        known = "set-url" if self.url() else "add"
+        self._git(f"point origin at {url}", "remote", known, "origin", url)
+
+    def full(self, revision: str) -> str | None:
+        """Return the full sha of the commit that `revision` names, None when there is none or several."""
+        done = self._try("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        return done.out.strip() if done.rc == 0 else None
+
+    def short(self, sha: str) -> str:
+        return self._git(f"abbreviate {sha}", "rev-parse", "--short", sha).strip()
+
+    def head(self) -> str | None:
+        return self.full("HEAD")
+
+    def commits(self, newest: str, without: str | None = None) -> list[Commit]:
+        return parse_log(self._git("list the commits", *log_argv(newest, without)))
+
+    def count(self, newest: str, without: str) -> int:
+        return int(self._git("count the commits", "rev-list", "--count", newest, "--not", without, "--"))
+
+    def committed(self, sha: str) -> int:
+        """Return when `sha` was committed, in seconds since the epoch."""
+        return int(self._git("read the commit", "log", "-1", "--format=%ct", sha, "--"))
+
+    def tracks(self, path: str) -> bool:
+        return bool(self._git("list the tracked files", "ls-files", "--", path))
+
+    def pin(self, commits: Iterable[str]) -> None:
+        """Keep these full shas alive whatever happens to the branches and tags."""
+        missing = set(commits) - self.pins()
+        for sha in sorted(missing):
+            self._git(f"pin {sha}", "update-ref", PINS + sha, sha)
+
+    def pins(self) -> set[str]:
+        listed = self._git("list the pins", "for-each-ref", "--format=%(refname)", PINS)
+        return {name[len(PINS) :] for name in listed.splitlines()}
+
+    def add_worktree(self, path: Path, sha: str) -> None:
+        self._git(f"check out {sha}", "worktree", "add", "--quiet", "--detach", str(path), sha)
+
+    def repair_worktrees(self, paths: Iterable[Path]) -> None:
+        """Tell git where worktrees went that were renamed."""
+        self._git("repair the worktrees", "worktree", "repair", *map(str, paths))
+
+    def prune_worktrees(self) -> None:
+        self._git("forget removed worktrees", "worktree", "prune")
+
+    def soft_reset(self, sha: str) -> None:
+        """Move HEAD, not a single file."""
+        self._git(f"move HEAD to {sha}", "reset", "--quiet", "--soft", sha)
+
+    def hard_reset(self, sha: str) -> None:
+        self._git(f"reset {self.directory} to {sha}", "reset", "--quiet", "--hard", sha)
+
+    def _try(self, *arguments: str, env: Mapping[str, str] | None = None) -> Result:
+        # A hook of the repository's own (post-checkout) has no part in a deploy.
+        argv = ["git", "-C", str(self.directory), "-c", "core.hooksPath=/dev/null", *arguments]
+        return self._run(argv, env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(env or {})})
+
+    def _git(self, doing: str, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+        done = self._try(*arguments, env=env)
+        if done.rc:
+            raise explain(doing, str(self.directory), done.err)
+        return done.out
+
+    def _network(self) -> dict[str, str]:
+        ssh = os.environ.get("GIT_SSH_COMMAND") or self._configured_ssh() or "ssh"
+        # Nobody is there to answer a question: fail instead of waiting for ever.
+        quiet = f"{ssh} -o BatchMode=yes -o ConnectTimeout=15"
+        return {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_SSH_COMMAND": quiet}
+
+    def _configured_ssh(self) -> str:
+        within = ["-C", str(self.directory)] if self.directory.is_dir() else []
+        return self._run(["git", *within, "config", "--get", "core.sshCommand"]).out.strip()

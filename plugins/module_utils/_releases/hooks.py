@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import log
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import own_environment
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# They belong to the interpreter that runs us, not to the project.
+NOT_FOR_HOOKS = frozenset({"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"})
+SHELLS = ("/bin/bash", "/bin/sh")
+
+
+@dataclass(frozen=True)
+class Hook:
+    """One of the project's commands: `name` is the option it stands in, `command` a line for the shell."""
+
+    name: str
+    command: str
+
+
+def search_path(release: Path) -> str:
+    """Return the PATH of hooks: the release's own Python environment first, then the system's."""
+    own = release / ".venv" / "bin"
+    return f"{own}:{SYSTEM_PATH}" if own.is_dir() else SYSTEM_PATH
+
+
+def environment(release: Path, told: Mapping[str, str]) -> dict[str, str]:
+    """Return the whole environment of a hook that runs in `release`; `told` are the DEPLOY_ variables."""
+    kept = {name: value for name, value in own_environment().items() if name not in NOT_FOR_HOOKS}
+    user = pwd.getpwuid(os.getuid())
+    person = {"HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
+    return {**kept, **person, "PATH": search_path(release), **told}
+
+
+def run_hook(hook: Hook, release: Path, told: Mapping[str, str], output: Path) -> None:
+    """Run a hook in `release`; what it writes is appended to the file `output`.
+
+    Raises ReleaseError with the tail of its output when it does not exit with 0.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    # A file and not a pipe: a daemon that the hook leaves behind would keep a pipe open for ever.
+    with output.open("ab") as file:
+        start = file.tell()
+        done = subprocess.run(
+            [_shell(), "-c", hook.command],
+            cwd=release,
+            env=environment(release, told),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        raise ReleaseError(_verdict(hook, done.returncode), detail=_written(output, start))
+
+
+def _shell() -> str:
+    return next(shell for shell in SHELLS if Path(shell).exists())
+
+
+def _verdict(hook: Hook, rc: int) -> str:
+    ended = f"exit {rc}" if rc > 0 else f"signal {-rc}"
+    return f"{hook.name} failed ({ended}): {hook.command}"
+
+
+def _written(output: Path, start: int) -> str:
+    with output.open("rb") as file:
+        file.seek(start)
+        return log.tail(file.read().decode("utf-8", "replace"))

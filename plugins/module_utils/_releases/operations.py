@@ -1,0 +1,230 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
+    answer,
+    attempt,
+    disk,
+    lock,
+    log,
+    plan,
+    prepare,
+    recover,
+)
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import Git
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Live, ReleaseError, Target
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.resolve import resolve, throw_away
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.transaction import activate, journal
+
+
+def execute(project: Project, *, check: bool) -> None:
+    """Do what is wanted, or with `check` only find out what would be done. The project's report tells.
+
+    Raises ReleaseError when it cannot be done.
+    """
+    (PREVIEWS if check else OPERATIONS)[project.wanted.state](project)
+
+
+def present(project: Project) -> None:
+    """Make the project's directories and its clone. Nothing live changes."""
+    with _locked(project):
+        project.report.changed = prepare.lay_out(project)
+    project.report.msg = f"{project.wanted.name}: ready" + (" (made)" if project.report.changed else "")
+
+
+def prepared(project: Project) -> None:
+    """Make the wanted release whole, without making it live."""
+    with _locked(project):
+        live, target = _find(project)
+        _tell(project, project.git, live, target)
+        project.report.changed = prepare.prepare(project, target)
+    project.report.outcome = "prepared"
+    project.report.msg = f"{project.wanted.name}: {target.commit[:12]} is prepared"
+
+
+def deployed(project: Project) -> None:
+    """Make the wanted release live."""
+    with _locked(project):
+        undone = recover.recover(project)
+        with _failures_noted(project, "deploy"):
+            live, target = _find(project)
+            _make_live(project, live, target, "deploy", anyway=undone)
+
+
+def reverted(project: Project) -> None:
+    """Make a release of the log live again, without asking the remote."""
+    with _locked(project):
+        undone = recover.recover(project)
+        with _failures_noted(project, "revert"):
+            live, target = _find_logged(project)
+            _make_live(project, live, target, "revert", anyway=undone)
+
+
+def preview_present(project: Project) -> None:
+    """Say what would be made."""
+    steps = plan.lay_out(disk.read_layout(project.wanted, project.git), project.wanted)
+    project.report.changed = bool(steps)
+    project.report.msg = f"{project.wanted.name}: " + ("; ".join(map(plan.describe, steps)) or "ready")
+
+
+def preview_deploy(project: Project) -> None:
+    """Say which commits would go live; what has to be fetched for that is thrown away."""
+    with throw_away(project) as (git, address):
+        with project.report.phase("fetch"):
+            found = resolve(project.wanted, git, address)
+        live = project.live()
+        target = project.target(found.commit, found.ref)
+        _tell(project, git, live, target)
+    _promise(project, live, target)
+
+
+def preview_prepare(project: Project) -> None:
+    """Say which commits would be made ready to go live."""
+    preview_deploy(project)
+    commit = project.report.commit or ""
+    project.report.changed = not project.in_place and not project.tree.release(commit).exists()
+
+
+def preview_revert(project: Project) -> None:
+    """Say which release of the log would be live again."""
+    live, target = _find_logged(project)
+    _tell(project, project.git, live, target)
+    _promise(project, live, target)
+
+
+OPERATIONS: Mapping[str, Callable[[Project], None]] = {
+    "present": present,
+    "prepared": prepared,
+    "deployed": deployed,
+    "reverted": reverted,
+}
+PREVIEWS: Mapping[str, Callable[[Project], None]] = {
+    "present": preview_present,
+    "prepared": preview_prepare,
+    "deployed": preview_deploy,
+    "reverted": preview_revert,
+}
+
+
+def _find(project: Project) -> tuple[Live, Target]:
+    """Lay out what is missing, and resolve the wanted ref."""
+    prepare.lay_out(project)
+    live = project.live()
+    project.report.previous_commit = live.commit
+    with project.report.phase("fetch"):
+        found = resolve(project.wanted, project.git)
+    return live, project.target(found.commit, found.ref)
+
+
+def _find_logged(project: Project) -> tuple[Live, Target]:
+    """Choose a commit of the log by `to` or `steps`."""
+    wanted, git = project.wanted, project.git
+    live = project.live()
+    project.report.previous_commit = live.commit
+    lines = log.read_deploys(project.tree.deploys)
+    line = plan.logged(lines, wanted.to) if wanted.to else plan.steps_back(lines, live.commit, wanted.steps)
+    commit = git.full(line) if project.tree.source.is_dir() else None
+    if commit is None:
+        raise ReleaseError(f"{line} is in the log, but the clone has it no more", "deploy another commit by its ref")
+    return live, project.target(commit, wanted.to or line)
+
+
+def _make_live(project: Project, live: Live, target: Target, action: str, *, anyway: bool) -> None:
+    report, name = project.report, project.wanted.name
+    if not anyway and not project.wanted.force and _is_live(project, live, target):
+        _tell_ends(project, live, target)
+        report.msg = f"{name}: {target.commit[:12]} is already live"
+        return
+    _tell(project, project.git, live, target)
+    prepare.prepare(project, target)
+    activate(project, target, live, action)
+    report.changed = True
+    report.msg = f"{name}: {target.commit[:12]} is live ({_counted(project)})"
+
+
+def _is_live(project: Project, live: Live, target: Target) -> bool:
+    """Say whether this very release is what `current` means, and what procmon serves where there is one."""
+    if live.commit != target.commit or live.release != target.release.resolve():
+        return False
+    status_file = project.wanted.status_file
+    return status_file is None or answer.serves(answer.read_status(status_file), live.release)
+
+
+def _tell_ends(project: Project, live: Live, target: Target) -> None:
+    report = project.report
+    report.commit, report.previous_commit, report.release = target.commit, live.commit, str(target.release)
+
+
+def _tell(project: Project, git: Git, live: Live, target: Target) -> None:
+    """Report what is live and what would be, with the commits between them."""
+    report = project.report
+    _tell_ends(project, live, target)
+    if live.commit is None or git.full(live.commit) is None:
+        report.commits = git.commits(target.commit)
+        return
+    report.dropped = git.commits(live.commit, target.commit)
+    # Going back brings nothing new: what goes live is the old commit itself.
+    report.commits = git.commits(target.commit, live.commit) or git.commits(target.commit)[:1]
+
+
+def _promise(project: Project, live: Live, target: Target) -> None:
+    report, name = project.report, project.wanted.name
+    report.changed = project.wanted.force or not _is_live(project, live, target)
+    if not report.changed:
+        report.commits = []
+    would = f"would go live ({_counted(project)})" if report.changed else "is already live"
+    report.msg = f"{name}: {target.commit[:12]} {would}"
+
+
+def _counted(project: Project) -> str:
+    count, dropped = len(project.report.commits), len(project.report.dropped)
+    new = f"{count} commit{'' if count == 1 else 's'}"
+    return f"{new}, {dropped} dropped" if dropped else new
+
+
+@contextmanager
+def _locked(project: Project) -> Iterator[None]:
+    wanted = project.wanted
+    if not wanted.path.is_dir() and not wanted.repo:
+        raise ReleaseError(f"there is nothing at {wanted.path} and the option repo is not set", "give repo")
+    wanted.path.mkdir(parents=True, exist_ok=True)
+    holder = lock.Holder(wanted.by, f"{wanted.state} {wanted.ref or ''}".strip(), attempt.now(), os.getpid())
+    with lock.held(project.tree.lock, holder, wanted.lock_wait):
+        yield
+
+
+@contextmanager
+def _failures_noted(project: Project, action: str) -> Iterator[None]:
+    """Journal what fails before anything live was tried; an activation journals itself."""
+    started = attempt.now()
+    try:
+        yield
+    except ReleaseError as reason:
+        if project.report.outcome == "unchanged":
+            live = project.live()
+            wanted, found = project.wanted, project.report
+            tried = attempt.Attempt(
+                started=started,
+                by=wanted.by,
+                action=action,
+                strategy=wanted.strategy,
+                ref=wanted.to or wanted.ref or "",
+                commit=found.commit or "",
+                release=found.release or "",
+                link=live.link,
+                previous=live.commit,
+                source_head=live.source_head,
+                lines=0,
+            )
+            journal(project, tried, "failed", reason.msg)
+        raise

@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import disk, environment, log, plan
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Target
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
+
+
+def lay_out(project: Project) -> bool:
+    """Make the project's directories and its clone. Returns whether anything was missing."""
+    wanted, tree, git = project.wanted, project.tree, project.git
+    steps = plan.lay_out(disk.read_layout(wanted, git), wanted)
+    for step in steps:
+        disk.apply(step, tree, git)
+    _pin_log(project)
+    return bool(steps)
+
+
+def prepare(project: Project, target: Target) -> bool:
+    """Make the release whole on disk. Nothing live changes. Returns whether there was something to do.
+
+    In place there is no release to make: the files come with the switch.
+    """
+    project.git.pin([target.commit])
+    if project.in_place:
+        return False
+    _remove_leftovers(project)
+    fresh = not (target.release / ".git").exists()
+    if fresh:
+        _make_release(project, target)
+    else:
+        disk.link_shared(project.tree, target.release, target.release, project.wanted.shared_paths)
+    return provide_environment(project, target.release) or fresh
+
+
+def provide_environment(project: Project, release: Path) -> bool:
+    """Find or build the Python environment a release asks for, and compile. Returns whether anything changed."""
+    spec = environment.plan_environment(release)
+    if spec is None:
+        return False
+    with project.report.phase("environment"):
+        wanted = project.wanted
+        interpreter = environment.ask_interpreter(wanted.python, project.run)
+        envs = environment.Environments(project.tree.envs, interpreter, project.run, wanted.uv)
+        found = envs.ensure(spec, release)
+        project.report.environment = str(found.path)
+        linked = environment.link(release, found.path)
+    if linked:
+        _compile(project, release, str(found.path / "bin" / "python"))
+    return linked or found.built
+
+
+def prune(project: Project, untouchable: set[str]) -> None:
+    """Remove the releases and environments that nothing needs any more."""
+    tree = project.tree
+    lines = log.read_deploys(tree.deploys)
+    disk.discard(tree, plan.to_prune(disk.release_ages(tree), lines, project.wanted.keep, untouchable))
+    project.git.prune_worktrees()
+    for name in environment.stale(disk.names(tree.envs), disk.environment_links(tree)):
+        environment.remove(tree.envs / name)
+
+
+def _pin_log(project: Project) -> None:
+    # Another tool may have deployed them, and the next fetch may drop the branch that holds them.
+    git = project.git
+    pinned = git.pins()
+    lines = {line for line in log.read_deploys(project.tree.deploys) if not _is_pinned(line, pinned)}
+    git.pin(full for full in map(git.full, sorted(lines)) if full)
+
+
+def _is_pinned(line: str, pinned: set[str]) -> bool:
+    return any(log.same(pin, line) for pin in pinned)
+
+
+def _remove_leftovers(project: Project) -> None:
+    """Remove what a killed run left; the directory is there only while a release is being made."""
+    tree = project.tree
+    if tree.unfinished.exists():
+        disk.remove_leftovers(tree.unfinished)
+        project.git.repair_worktrees(tree.releases / name for name in disk.release_ages(tree))
+        project.git.prune_worktrees()
+    disk.remove_leftovers(tree.discarded)
+
+
+def _make_release(project: Project, target: Target) -> None:
+    tree, final = project.tree, target.release
+    making = tree.unfinished / final.name
+    with project.report.phase("checkout"):
+        tree.unfinished.mkdir(parents=True)
+        project.git.add_worktree(making, target.commit)
+        disk.link_shared(tree, making, final, project.wanted.shared_paths)
+    if environment.plan_environment(making) is None:
+        _compile(project, making, project.wanted.python)
+    # From here on it looks whole, and is: git alone has yet to learn where it went.
+    making.rename(final)
+    project.git.repair_worktrees([final])
+    tree.unfinished.rmdir()
+
+
+def _compile(project: Project, release: Path, python: str) -> None:
+    """Compile what compiles: a file that does not may be a template, or code for another Python."""
+    if next(release.rglob("*.py"), None) is not None:
+        with project.report.phase("compile"):
+            project.run([python, "-m", "compileall", "-q", str(release)])

@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import answer, attempt, disk, log, transaction
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.attempt import Attempt
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
+
+
+def recover(project: Project) -> bool:
+    """Put right what an interrupted run left, while holding the lock. Returns whether something was undone.
+
+    What was live before is live again afterwards, unless the run had succeeded and only not said so.
+    """
+    tree = project.tree
+    found = attempt.read(tree.state)
+    if found is None:
+        return False
+    link = str(tree.current.readlink()) if tree.current.is_symlink() else None
+    remedy = attempt.remedy(found, link, disk.link_text(tree, Path(found.release)), log.read_deploys(tree.deploys))
+    error = _apply(project, found, remedy, moved=link != found.link)
+    project.report.warnings.append(f"the run of {found.by} at {found.started} was interrupted: {error}")
+    transaction.journal(project, found, "interrupted", error)
+    project.report.outcome = "unchanged"
+    return remedy == attempt.UNDO
+
+
+def _apply(project: Project, found: Attempt, remedy: str, *, moved: bool) -> str:
+    commit = found.commit[:12]
+    if remedy == attempt.FINISH:
+        transaction.mark_live(project, found.commit)
+        return f"{commit} had been proven and is live"
+    if remedy == attempt.LEAVE:
+        return f"{commit} is not live: somebody else has deployed since"
+    transaction.switch_back(project, found.live_before())
+    _reload(project)
+    before = found.previous[:12] if found.previous else "nothing"
+    return f"{commit} had not been proven; {before} {'was put back' if moved else 'is still live'}"
+
+
+def _reload(project: Project) -> None:
+    """Have a procmon that serves something else reload; nobody waits, the activation that follows will."""
+    status_file = project.wanted.status_file
+    status = answer.read_status(status_file) if status_file else None
+    release = project.tree.current.resolve()
+    if status and release.is_dir() and not answer.serves(status, release):
+        answer.touch(project.restart_file)

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Commit
+
+
+@dataclass
+class Report:
+    """What a run has found and done so far: the same facts whether it ends well or not.
+
+    `dropped` are the commits that are live now and will not be; `phases` have their names and seconds.
+    """
+
+    changed: bool = False
+    outcome: str = "unchanged"
+    msg: str = ""
+    commit: str | None = None
+    previous_commit: str | None = None
+    release: str | None = None
+    environment: str | None = None
+    commits: list[Commit] = field(default_factory=list)
+    dropped: list[Commit] = field(default_factory=list)
+    phases: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Note how long a phase took, also one that failed."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.phases.append({"name": name, "seconds": round(time.monotonic() - start, 3)})
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the module returns, without the warnings."""
+        facts = asdict(self)
+        del facts["warnings"], facts["dropped"]
+        return facts
+
+    def diff(self) -> dict[str, str]:
+        """Return the commits that come and go, for --diff."""
+        coming = [f"+ {commit.sha[:12]} {commit.subject}" for commit in self.commits]
+        going = [f"- {commit.sha[:12]} {commit.subject}" for commit in self.dropped]
+        return {"prepared": "".join(f"{line}\n" for line in [*going, *coming])}

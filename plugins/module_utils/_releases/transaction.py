@@ -1,0 +1,241 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
+    answer,
+    attempt,
+    disk,
+    hooks,
+    log,
+    prepare,
+    signals,
+)
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.attempt import Attempt
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Live, ReleaseError, Target
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One release on its way to being live, with all that is needed to take it back."""
+
+    project: Project
+    target: Target
+    before: Live
+    attempt: Attempt
+
+
+def activate(project: Project, target: Target, before: Live, action: str) -> None:
+    """Make a prepared release live, prove it, and log it; or put back what was live.
+
+    Raises ReleaseError that says why it failed and what is live now.
+    """
+    _preflight(project)
+    transaction = Transaction(project, target, before, _begin(project, target, before, action))
+    with signals.shielded():
+        attempt.write(project.tree.state, transaction.attempt)
+        _before_switch(transaction)
+        _switch_and_prove(transaction)
+        _finish(transaction)
+
+
+def journal(project: Project, tried: Attempt, outcome: str, error: str = "") -> None:
+    """Write the attempt's line, and end it. What cannot be written is a warning: the deploy itself is decided."""
+    project.report.outcome = outcome
+    with _as_warning(project, "the journal is incomplete"):
+        log.append_entry(project.tree.journal, tried.entry(outcome, project.report.phases, error))
+    with _as_warning(project, "the state of this run was not removed"):
+        project.tree.state.unlink(missing_ok=True)
+
+
+def switch_back(project: Project, before: Live) -> None:
+    """Make `current`, and in place the files of `source`, what they were before."""
+    if project.in_place and before.source_head:
+        project.git.hard_reset(before.source_head)
+    disk.point_current(project.tree, before.link)
+
+
+def mark_live(project: Project, commit: str) -> None:
+    """Let the HEAD of the clone tell the truth; its files stay as they are."""
+    if not project.in_place:
+        project.git.soft_reset(commit)
+
+
+def _preflight(project: Project) -> None:
+    if project.wanted.status_file:
+        answer.running(project.wanted.status_file, project.wanted.name)
+
+
+def _begin(project: Project, target: Target, before: Live, action: str) -> Attempt:
+    return Attempt(
+        started=attempt.now(),
+        by=project.wanted.by,
+        action=action,
+        strategy=project.wanted.strategy,
+        ref=target.ref,
+        commit=target.commit,
+        release=str(target.release),
+        link=before.link,
+        previous=before.commit,
+        source_head=before.source_head,
+        lines=len(log.read_deploys(project.tree.deploys)),
+    )
+
+
+def _before_switch(transaction: Transaction) -> None:
+    project, target = transaction.project, transaction.target
+    try:
+        with signals.stoppable():
+            _hook(transaction, "pre_deploy", project.wanted.pre_deploy, target.release)
+    except (ReleaseError, OSError) as reason:
+        failure = _as_failure(reason)
+        journal(project, transaction.attempt, "failed", failure.msg)
+        still = _name(transaction.before.commit)
+        raise ReleaseError(f"{failure}. Nothing was changed: {still} is live", detail=failure.detail) from reason
+
+
+def _switch_and_prove(transaction: Transaction) -> None:
+    try:
+        with signals.stoppable():
+            _switch(transaction)
+            _prove(transaction)
+            _log_commit(transaction)
+    except (ReleaseError, OSError) as reason:
+        raise _put_back(transaction, _as_failure(reason)) from reason
+
+
+def _switch(transaction: Transaction) -> None:
+    project, target = transaction.project, transaction.target
+    with project.report.phase("switch"):
+        if project.in_place:
+            project.git.hard_reset(target.commit)
+        disk.point_current(project.tree, disk.link_text(project.tree, target.release))
+    if project.in_place:
+        prepare.provide_environment(project, target.release)
+
+
+def _prove(transaction: Transaction) -> None:
+    """Run the post hook, have procmon reload and answer, run the test hook."""
+    project, target, wanted = transaction.project, transaction.target, transaction.project.wanted
+    asked = _asking(project)
+    touched = answer.stamp_of(project.restart_file)
+    _hook(transaction, "post_deploy", wanted.post_deploy, target.release)
+    if asked:
+        with project.report.phase("reload"):
+            stamp = answer.stamp_of(project.restart_file)
+            # The hook may have touched the file itself, as hooks of the original do: that touch is then answered.
+            done_by_hook = stamp is not None and stamp != touched
+            _await(project, asked, stamp if done_by_hook and stamp else answer.touch(project.restart_file))
+    _hook(transaction, "test", wanted.test, target.release)
+
+
+def _asking(project: Project) -> answer.Status | None:
+    status_file = project.wanted.status_file
+    return answer.running(status_file, project.wanted.name) if status_file else None
+
+
+def _await(project: Project, asked: answer.Status, stamp: int) -> None:
+    question = answer.Question(stamp, project.tree.current.resolve(), asked)
+    if project.wanted.status_file:
+        answer.wait(project.wanted.status_file, question, project.wanted.reload_timeout)
+
+
+def _log_commit(transaction: Transaction) -> None:
+    project = transaction.project
+    log.append_commit(project.tree.deploys, project.git.short(transaction.target.commit))
+
+
+def _finish(transaction: Transaction) -> None:
+    """Tidy up after success: from here on nothing can fail the deploy."""
+    project, target, before = transaction.project, transaction.target, transaction.before
+    journal(project, transaction.attempt, "live")
+    with _as_warning(project, "the HEAD of source was not moved"):
+        mark_live(project, target.commit)
+    with project.report.phase("prune"), _as_warning(project, "old releases were not all removed"):
+        prepare.prune(project, {path.name for path in (target.release, before.release) if path})
+
+
+def _put_back(transaction: Transaction, failure: ReleaseError) -> ReleaseError:
+    """Make live what was live before, and return the error that tells the whole story."""
+    project, before = transaction.project, transaction.before
+    try:
+        with project.report.phase("put back"):
+            switch_back(project, before)
+            _revive(transaction)
+    except (ReleaseError, OSError) as worse:
+        outcome, now = "broken", f"putting back {_name(before.commit)} failed too: {_as_failure(worse)}"
+    else:
+        outcome, now = "put_back", _live_again(project, before)
+    journal(project, transaction.attempt, outcome, failure.msg)
+    return ReleaseError(f"{failure}. {now}", detail=failure.detail)
+
+
+def _revive(transaction: Transaction) -> None:
+    """Have the previous release serve again: by procmon, or by the hook where there is no procmon."""
+    project, before = transaction.project, transaction.before
+    if before.release is None or not before.release.is_dir():
+        return
+    if project.in_place:
+        prepare.provide_environment(project, before.release)
+    asked = project.wanted.status_file and answer.read_status(project.wanted.status_file)
+    if asked:
+        _await(project, asked, answer.touch(project.restart_file))
+    elif not project.wanted.status_file:
+        _hook(transaction, "post_deploy", project.wanted.post_deploy, before.release)
+
+
+def _live_again(project: Project, before: Live) -> str:
+    if before.link:
+        return f"{_name(before.commit)} was put back and is live"
+    status = project.wanted.status_file and answer.read_status(project.wanted.status_file)
+    left = f"; procmon still serves {status.release}" if status and status.state == "serving" else ""
+    return f"Nothing was live before, so there is nothing to put back: current was removed{left}"
+
+
+def _hook(transaction: Transaction, name: str, command: str | None, release: Path) -> None:
+    project = transaction.project
+    if command:
+        with project.report.phase(name):
+            hooks.run_hook(hooks.Hook(name, command), release, _told(transaction), project.tree.hook_log)
+
+
+def _told(transaction: Transaction) -> dict[str, str]:
+    project, target = transaction.project, transaction.target
+    return {
+        "SHARED": str(project.tree.shared),
+        "DEPLOY_PROJECT": project.wanted.name,
+        "DEPLOY_COMMIT": target.commit,
+        "DEPLOY_PREVIOUS": transaction.before.commit or "",
+        "DEPLOY_REF": target.ref,
+        "DEPLOY_PATH": str(project.tree.path),
+        "DEPLOY_RELEASE": str(target.release),
+    }
+
+
+def _name(commit: str | None) -> str:
+    return commit[:12] if commit else "nothing"
+
+
+def _as_failure(reason: ReleaseError | OSError) -> ReleaseError:
+    if isinstance(reason, ReleaseError):
+        return reason
+    where = f"{reason.filename}: " if reason.filename else ""
+    return ReleaseError(f"{where}{reason.strerror or reason}")
+
+
+@contextmanager
+def _as_warning(project: Project, what: str) -> Iterator[None]:
+    try:
+        yield
+    except (ReleaseError, OSError) as reason:
+        project.report.warnings.append(f"{what}: {_as_failure(reason)}")

@@ -1,0 +1,297 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: releases
+short_description: Put a commit of a project live, prove that it serves, and take it back
+version_added: 0.1.0
+author: The onetouch.deploy contributors (@onetouch)
+description:
+  - Makes a commit of a git repository the live release of a project on this server, in one process that holds a lock
+    from start to end.
+  - Every release is a directory of its own, made whole before anything live changes. The symlink C(current) is
+    replaced by a rename.
+  - When the project is served by C(procmon), the module asks it to reload by touching O(restart_file) and ends when
+    C(procmon) has answered
+    that this very release serves. Whatever fails after the switch puts the previous release back.
+  - The log C(.deploys) has one short commit a line, as the deploy script of old wrote it; both can take turns on one
+    tree.
+options:
+  name:
+    description: The name of the project, for messages, the hooks and the journal.
+    type: str
+    required: true
+  path:
+    description: The directory of the project on the server. Absolute.
+    type: path
+    required: true
+  state:
+    description:
+      - With V(present) the directories and the clone are made, or taken over from the deploy script of old. Nothing
+        live is moved.
+      - With V(prepared) the release is made whole, with its Python environment. Nothing live changes.
+      - With V(deployed) the release is prepared where it is not, and made live.
+      - With V(reverted) a release of the log is made live again, by O(steps) or O(to), without asking the remote.
+    type: str
+    choices: [present, prepared, deployed, reverted]
+    default: deployed
+  repo:
+    description:
+      - The address of the git repository.
+      - Needed until there is a clone. Another address than the clone's replaces it.
+    type: str
+  ref:
+    description:
+      - What to deploy, a branch (V(master) and V(origin/master) both mean the remote's), a tag, or a sha, full or
+        short.
+      - Without it the newest tag is deployed, by the date of its creation.
+      - A name that is both a branch and a tag is refused; say V(refs/heads/name) or V(refs/tags/name) then.
+    type: str
+  commit:
+    description:
+      - The full sha that O(ref) was found to mean earlier, as RV(commit) of a run with O(state=prepared) tells it.
+      - O(ref) is then only recorded, and nothing is fetched when the commit is there.
+    type: str
+  strategy:
+    description:
+      - With V(releases) every release is a directory of its own.
+      - With V(in_place) the clone itself is reset to the commit, as the deploy script of old does. Shared paths are
+        then not linked, and
+        O(pre_deploy) runs in the old code.
+    type: str
+    choices: [releases, in_place]
+    default: releases
+  keep:
+    description: How many releases stay on disk. The live and the previous one always do; older ones are made again
+      when they are needed.
+    type: int
+    default: 5
+  shared_paths:
+    description: Paths in the repository that outlive releases. Each becomes a link to the same path below C(shared).
+    type: list
+    elements: str
+    default: [public/system]
+  pre_deploy:
+    description:
+      - A shell command that runs in the new release before the switch. When it fails nothing changes.
+      - All hooks run as the user who deploys, with the release's own C(.venv/bin) and the system's directories as
+        C(PATH), and C(SHARED),
+        C(DEPLOY_PROJECT), C(DEPLOY_COMMIT), C(DEPLOY_PREVIOUS), C(DEPLOY_REF), C(DEPLOY_PATH) and C(DEPLOY_RELEASE)
+          in the environment.
+        Their output goes to C(shared/logs/deploy.log).
+    type: str
+  post_deploy:
+    description:
+      - A shell command that runs in the new release after the switch. When it touches O(restart_file), that touch is
+        the one to be answered.
+      - Without O(status_file) it also runs in the previous release when that is put back, because then nothing else
+        could start it again.
+    type: str
+  test:
+    description: A shell command that runs last in the new release. When it fails the previous release is put back.
+    type: str
+  restart_file:
+    description: The file whose touch asks C(procmon) to reload, relative to C(current).
+    type: str
+    default: public/system/restart
+  status_file:
+    description:
+      - The file in which C(procmon) answers.
+      - Without it the project has no C(procmon), nothing is touched and no answer is waited for.
+    type: path
+  reload_timeout:
+    description: How many seconds C(procmon) may take to answer.
+    type: float
+    default: 120
+  python:
+    description: The interpreter for Python environments, a path or a name.
+    type: str
+    default: python3
+  uv:
+    description: The C(uv) program for Python environments. Without it one on the C(PATH) is used, or C(pip).
+    type: path
+  force:
+    description: Deploy although the commit is already live.
+    type: bool
+    default: false
+  steps:
+    description:
+      - How many lines of the log O(state=reverted) goes back from the live one.
+      - A revert is itself a line, so reverting twice goes there and back. Neighbouring lines with one commit count as
+        one.
+    type: int
+    default: 1
+  to:
+    description: The commit of the log that O(state=reverted) goes back to, instead of O(steps).
+    type: str
+  by:
+    description: Who deploys, for the lock and the journal. By default the user who runs this.
+    type: str
+  lock_wait:
+    description: How many seconds to wait for another run on this project to end. By default the module fails at once
+      and says who it is.
+    type: float
+    default: 0
+attributes:
+  check_mode:
+    support: full
+    description: Tells which commits would go live and changes nothing in the project; what must be fetched for that
+      is thrown away.
+  diff_mode:
+    support: full
+    description: Shows the commits that go live, and those that are live no longer.
+  idempotent:
+    support: partial
+    details: A commit that is live is left alone, unless O(force=true). With O(state=reverted) and O(steps) every run
+      goes back.
+    description: When run twice in a row with the same arguments, the second run changes nothing.
+  platform:
+    support: full
+    platforms: posix
+    description: Target systems that are supported. C(procmon) needs Linux.
+requirements:
+  - git 2.30 or newer
+  - Python 3.9 or newer
+seealso:
+  - module: onetouch.deploy.releases_info
+"""
+
+EXAMPLES = r"""
+- name: Make the directories and the clone
+  onetouch.deploy.releases:
+    name: blog
+    path: /var/www/blog
+    repo: git@example.com:me/blog.git
+    state: present
+
+- name: Deploy the remote's master and wait until it serves
+  onetouch.deploy.releases:
+    name: blog
+    path: /var/www/blog
+    repo: git@example.com:me/blog.git
+    ref: origin/master
+    post_deploy: ./bin/deploy
+    status_file: /run/procmon/blog/status.json
+
+- name: Take back the last three deploys
+  onetouch.deploy.releases:
+    name: blog
+    path: /var/www/blog
+    state: reverted
+    steps: 3
+    status_file: /run/procmon/blog/status.json
+
+- name: Go back to a commit that was live before
+  onetouch.deploy.releases:
+    name: blog
+    path: /var/www/blog
+    state: reverted
+    to: 1f0c9a2
+"""
+
+RETURN = r"""
+commit:
+  description: The full sha of the release that was prepared or made live, or was already live.
+  returned: when a commit was found
+  type: str
+  sample: 1f0c9a2be6f3d0a4c5b8e7d6f1a2b3c4d5e6f708
+previous_commit:
+  description: The full sha that was live before. Null when nothing was.
+  returned: always
+  type: str
+  sample: 0a1b2c3d4e5f60718293a4b5c6d7e8f901234567
+release:
+  description: The directory of the release.
+  returned: when a commit was found
+  type: str
+  sample: /var/www/blog/releases/1f0c9a2be6f3
+commits:
+  description: The commits that went live, or would, newest first; at most 100.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    sha:
+      description: The full sha.
+      type: str
+    subject:
+      description: The first line of the message.
+      type: str
+  sample:
+    - sha: 1f0c9a2be6f3d0a4c5b8e7d6f1a2b3c4d5e6f708
+      subject: Greet in French
+phases:
+  description: What was done, and how many seconds each took.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - name: fetch
+      seconds: 0.41
+    - name: reload
+      seconds: 0.62
+environment:
+  description: The Python environment of the release. Null when it has none.
+  returned: always
+  type: str
+  sample: /var/www/blog/envs/5d41402abc4b
+outcome:
+  description:
+    - V(unchanged), V(prepared) or V(live) when all went well.
+    - V(failed) when nothing was changed, V(put_back) when the previous release is live again, V(broken) when that
+      failed too.
+  returned: always
+  type: str
+  sample: live
+msg:
+  description: One sentence on how it ended. After a failure the first line says what failed and what is live now.
+  returned: always
+  type: str
+  sample: "blog: 1f0c9a2be6f3 is live (1 commit)"
+traceback_tail:
+  description: The end of what the failing worker or hook wrote.
+  returned: on failure
+  type: str
+  sample: "ModuleNotFoundError: No module named 'flask'"
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import arguments, operations
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.report import Report
+
+
+def run(module: AnsibleModule, report: Report) -> None:
+    """Do what the arguments ask for; the report tells how far it came."""
+    project = Project(arguments.read(module.params), report=report)
+    operations.execute(project, check=module.check_mode)
+
+
+def failure_text(name: str, error: ReleaseError) -> str:
+    """Return what failed and what is live now, then the end of the output that says why."""
+    return "\n".join(filter(None, (f"{name}: {error}", error.detail)))
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=arguments.argument_spec(), supports_check_mode=True)
+    report, failure = Report(), None
+    try:
+        run(module, report)
+    except ReleaseError as error:
+        failure = error
+    for warning in report.warnings:
+        module.warn(warning)
+    if failure:
+        told = {**report.facts(), "msg": failure_text(module.params["name"], failure)}
+        module.fail_json(**told, traceback_tail=failure.detail)
+    module.exit_json(**report.facts(), diff=report.diff())
+
+
+if __name__ == "__main__":
+    main()

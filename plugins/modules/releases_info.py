@@ -1,0 +1,182 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: releases_info
+short_description: Tell what is live of a project on a server
+version_added: 0.1.0
+author: The onetouch.deploy contributors (@onetouch)
+description:
+  - Tells which commit of a project is live, since when it exists, what was live before, and what is not as it should
+    be.
+  - Changes nothing. Uses the network only with O(fetch=true).
+options:
+  name:
+    description: The name of the project, for messages.
+    type: str
+    required: true
+  path:
+    description: The directory of the project on the server. Absolute.
+    type: path
+    required: true
+  status_file:
+    description: The file in which C(procmon) tells how it is. Without it the project has no C(procmon).
+    type: path
+  ref:
+    description: The branch, tag or sha that RV(behind) compares with; without it the newest tag.
+    type: str
+  repo:
+    description: The address of the git repository. Only there so that both modules take the same variables; the
+      clone's own is used.
+    type: str
+  fetch:
+    description: Fetch into the clone first, so that RV(behind) is true of the remote as it is now.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing anyway.
+  diff_mode:
+    support: N/A
+    description: There is nothing to show.
+  idempotent:
+    support: full
+    description: When run twice in a row with the same arguments, the second run changes nothing.
+  platform:
+    support: full
+    platforms: posix
+    description: Target systems that are supported.
+requirements:
+  - git 2.30 or newer
+  - Python 3.9 or newer
+seealso:
+  - module: onetouch.deploy.releases
+"""
+
+EXAMPLES = r"""
+- name: Ask what is live
+  onetouch.deploy.releases_info:
+    name: blog
+    path: /var/www/blog
+    ref: origin/master
+    status_file: /run/procmon/blog/status.json
+  register: blog
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ blog.commit }} {{ blog.subject }}, {{ blog.behind }} behind"
+"""
+
+RETURN = r"""
+commit:
+  description: The full sha that is live. Null when nothing is.
+  returned: success
+  type: str
+  sample: 1f0c9a2be6f3d0a4c5b8e7d6f1a2b3c4d5e6f708
+subject:
+  description: The first line of the live commit's message.
+  returned: success
+  type: str
+  sample: Greet in French
+age:
+  description: How many seconds ago the live commit was made.
+  returned: success
+  type: int
+  sample: 86400
+release:
+  description: The directory that C(current) stands for.
+  returned: success
+  type: str
+  sample: /var/www/blog/releases/1f0c9a2be6f3
+releases:
+  description: The names of the releases on disk.
+  returned: success
+  type: list
+  elements: str
+  sample: [0a1b2c3d4e5f, 1f0c9a2be6f3]
+history:
+  description: The commits of the log, oldest first, as short as they stand there.
+  returned: success
+  type: list
+  elements: str
+  sample: [0a1b2c3, 1f0c9a2]
+journal:
+  description: The last twenty attempts, oldest first.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - time: "2026-11-23T15:28:49Z"
+      by: tj
+      action: deploy
+      ref: origin/master
+      commit: 1f0c9a2be6f3d0a4c5b8e7d6f1a2b3c4d5e6f708
+      from: 0a1b2c3d4e5f60718293a4b5c6d7e8f901234567
+      outcome: live
+locked_by:
+  description: Who holds the lock now. Null when it is free.
+  returned: success
+  type: dict
+  sample: {"by": "tj", "doing": "deployed origin/master", "since": "2026-11-23T15:28:49Z", "pid": 812}
+interrupted:
+  description: The run that was interrupted and not put right yet. Null when there is none.
+  returned: success
+  type: dict
+  sample: {"by": "tj", "started": "2026-11-23T15:28:49Z", "commit": 1f0c9a2be6f3d0a4c5b8e7d6f1a2b3c4d5e6f708}
+behind:
+  description: How many commits of O(ref), as fetched last, are not live. Null when that is not known.
+  returned: success
+  type: int
+  sample: 2
+drift:
+  description: Where C(current), the log and the clone tell different things.
+  returned: success
+  type: list
+  elements: str
+  sample: ["the log ends with 0a1b2c3, live is 1f0c9a2be6f3"]
+procmon:
+  description: What C(procmon) tells of itself. Its C(state) is V(not running) when there is no such process. Null
+    without O(status_file).
+  returned: success
+  type: dict
+  sample: {"state": "serving", "generation": 3, "workers": []}
+notes:
+  description: What somebody who looks at this project should know, in a few words each.
+  returned: success
+  type: list
+  elements: str
+  sample: ["2 behind"]
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import arguments, info
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Tree
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import run_command
+
+
+def ask(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts about the project that the arguments name."""
+    status_file = Path(given["status_file"]) if given["status_file"] else None
+    return info.tell(Tree(Path(given["path"])), run_command, given["ref"] or None, status_file, fetch=given["fetch"])
+
+
+def main() -> None:
+    """Run the module."""
+    spec = {**arguments.shared_argument_spec(), "fetch": {"type": "bool", "default": False}}
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+    try:
+        module.exit_json(changed=False, **ask(module.params))
+    except ReleaseError as error:
+        module.fail_json(msg=f"{module.params['name']}: {error}")
+
+
+if __name__ == "__main__":
+    main()
