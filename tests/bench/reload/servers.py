@@ -82,7 +82,8 @@ class Procmon(Server):
         config = self.folder / "bench.toml"
         config.write_text(
             f'name = "bench"\napp = "{APP}"\ndirectory = "{ROOT}"\nbind = "127.0.0.1:{self.port}"\nworkers = {WORKERS}\n'
-            f'python = "{sys.executable}"\nrestart_file = "{self.folder}/restart"\nstate_dir = "{self.folder}/state"\n'
+            f'python = "{sys.executable}"\nrestart_file = "{self.folder}/restart"\n'
+            f'state_dir = "{self.folder}/state"\n'
             f'[uvicorn]\nloop = "{self.loop}"\nhttp = "{self.http}"\n'
         )
         return [sys.executable, "-m", "procmon", "run", str(config)]
