@@ -81,7 +81,8 @@ class Procmon(Server):
     def argv(self) -> list[str]:
         config = self.folder / "bench.toml"
         config.write_text(
-            f'name = "bench"\napp = "{APP}"\ndirectory = "{ROOT}"\nbind = "127.0.0.1:{self.port}"\nworkers = {WORKERS}\n'
+            f'name = "bench"\napp = "{APP}"\ndirectory = "{ROOT}"\n'
+            f'bind = "127.0.0.1:{self.port}"\nworkers = {WORKERS}\n'
             f'python = "{sys.executable}"\nrestart_file = "{self.folder}/restart"\n'
             f'state_dir = "{self.folder}/state"\n'
             f'[uvicorn]\nloop = "{self.loop}"\nhttp = "{self.http}"\n'
