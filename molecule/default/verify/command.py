@@ -38,6 +38,12 @@ class Laptop:
         argv = [ansible_playbook, f"onetouch.deploy.{playbook}", "-i", str(self.inventory), *options]
         argv += [word for name, value in extra.items() for word in ("-e", f"{name}={value}")]
         done = subprocess.run(
-            argv, cwd=self.checkout, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            argv,
+            cwd=self.checkout,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return Done(done.returncode, done.stdout + done.stderr)

@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
 import yaml
-
 from command import Laptop
 from server import Server
 from upstream import Upstream
@@ -48,7 +47,7 @@ def web2(servers: list[Server]) -> Server:
 
 @pytest.fixture(scope="session")
 def control_paths() -> Iterator[Callable[[], Path]]:
-    """Makes directories for ssh's shared connections, and ends those at the end. Short, because a socket's path must be."""
+    """Makes directories for ssh's shared connections, which end with the session. A socket's path must be short."""
     with TemporaryDirectory(prefix="cp") as base:
         yield lambda: Path(mkdtemp(dir=base))
         for socket in Path(base).glob("*/*"):

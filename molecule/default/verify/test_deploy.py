@@ -11,6 +11,8 @@ from server import Server
 from upstream import Upstream
 
 BLOG = 3001
+TRACES = "cd /srv/blog; cat .deploys shared/logs/hook.log; stat -L -c %y current/public/system/restart"
+TREE = "cd /srv/blog; ls -lAR --time-style=full-iso releases .deploys .deploys.jsonl current | sha256sum"
 Of = Callable[[str], Upstream]
 
 
@@ -32,15 +34,17 @@ def test_the_same_commit_again_changes_nothing(laptop: Laptop, web1: Server, ups
     """No hook, no touch, no line in the log: `changed=0` must be the truth."""
     upstream("blog").publish("again")
     assert laptop.run("deploy", project="blog").code == 0
-    before = web1.run("sh", "-c", "cat /srv/blog/.deploys /srv/blog/shared/logs/hook.log; stat -L -c %y /srv/blog/current/public/system/restart")
+    before = web1.run("sh", "-c", TRACES)
     done = laptop.run("deploy", project="blog")
     assert done.code == 0, done.output
     assert set(done.changed.values()) == {0}
-    after = web1.run("sh", "-c", "cat /srv/blog/.deploys /srv/blog/shared/logs/hook.log; stat -L -c %y /srv/blog/current/public/system/restart")
+    after = web1.run("sh", "-c", TRACES)
     assert after == before
 
 
-def test_a_deploy_from_cold_is_one_login_and_one_remote_execution(cold_laptop: Laptop, web1: Server, upstream: Of) -> None:
+def test_a_deploy_from_cold_is_one_login_and_one_remote_execution(
+    cold_laptop: Laptop, web1: Server, upstream: Of
+) -> None:
     """What the laptop waits for on a slow line is counted by sshd on the other end."""
     upstream("blog").publish("counted")
     sshd = web1.sshd()
@@ -60,7 +64,9 @@ def test_no_request_is_lost_while_a_new_version_goes_live(laptop: Laptop, web1: 
     assert set(report.answers) == {"old", "new"}
 
 
-def test_a_version_that_does_not_start_fails_and_the_old_one_serves_on(laptop: Laptop, web1: Server, upstream: Of) -> None:
+def test_a_version_that_does_not_start_fails_and_the_old_one_serves_on(
+    laptop: Laptop, web1: Server, upstream: Of
+) -> None:
     good = upstream("blog").publish("good")
     assert laptop.run("deploy", project="blog").code == 0
     lines = web1.run("wc", "-l", "/srv/blog/.deploys")
@@ -105,9 +111,9 @@ def test_check_mode_shows_the_commits_and_changes_nothing(laptop: Laptop, web1: 
     upstream("blog").publish("shown")
     assert laptop.run("deploy", project="blog").code == 0
     upstream("blog").publish("unseen")
-    before = web1.run("sh", "-c", "ls -lAR --time-style=full-iso /srv/blog/releases /srv/blog/.deploys* /srv/blog/current | sha256sum")
+    before = web1.run("sh", "-c", TREE)
     done = laptop.run("deploy", "--check", "--diff", project="blog")
     assert done.code == 0, done.output
     assert "Say unseen" in done.output
-    assert web1.run("sh", "-c", "ls -lAR --time-style=full-iso /srv/blog/releases /srv/blog/.deploys* /srv/blog/current | sha256sum") == before
+    assert web1.run("sh", "-c", TREE) == before
     assert web1.get(BLOG) == "shown"

@@ -28,7 +28,9 @@ def test_one_command_deploys_to_both_servers(laptop: Laptop, web1: Server, web2:
     assert (web1.get(SHOP), web2.get(SHOP)) == ("shop on both", "shop on both")
 
 
-def test_the_second_server_is_left_alone_when_the_first_fails(laptop: Laptop, web1: Server, web2: Server, upstream: Of) -> None:
+def test_the_second_server_is_left_alone_when_the_first_fails(
+    laptop: Laptop, web1: Server, web2: Server, upstream: Of
+) -> None:
     upstream("shop").publish("shop serves")
     assert laptop.run("deploy", project="shop").code == 0
     attempts = web2.run("wc", "-l", "/srv/shop/.deploys.jsonl")

@@ -20,7 +20,9 @@ def deploy_all(laptop: Laptop, upstream: Upstream, versions: list[str]) -> None:
         assert done.code == 0, done.output
 
 
-def test_revert_goes_one_back_without_a_lost_request(laptop: Laptop, web1: Server, upstream: Callable[[str], Upstream]) -> None:
+def test_revert_goes_one_back_without_a_lost_request(
+    laptop: Laptop, web1: Server, upstream: Callable[[str], Upstream]
+) -> None:
     deploy_all(laptop, upstream("cricket"), ["one", "two"])
     with load(web1, CRICKET) as report:
         done = laptop.run("revert", project="cricket")
@@ -44,7 +46,9 @@ def test_revert_three_goes_three_lines_back(laptop: Laptop, web1: Server, upstre
     assert web1.get(CRICKET) == "a"
 
 
-def test_more_steps_than_the_log_has_is_an_error(laptop: Laptop, web1: Server, upstream: Callable[[str], Upstream]) -> None:
+def test_more_steps_than_the_log_has_is_an_error(
+    laptop: Laptop, web1: Server, upstream: Callable[[str], Upstream]
+) -> None:
     deploy_all(laptop, upstream("cricket"), ["stays"])
     done = laptop.run("revert", project="cricket", steps=1000)
     assert done.code != 0

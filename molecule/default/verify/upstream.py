@@ -18,7 +18,8 @@ class Upstream:
     @classmethod
     def of(cls, url: str, clone: Path, ssh: str) -> Upstream:
         """Clone `url` with the ssh command `ssh`."""
-        subprocess.run(["git", "clone", "-q", "-c", f"core.sshCommand={ssh}", url, str(clone)], check=True)
+        argv = ["git", "clone", "--quiet", "--config", f"core.sshCommand={ssh}", url, str(clone)]
+        subprocess.run(argv, check=True)
         return cls(clone)
 
     def publish(self, version: str) -> str:

@@ -18,6 +18,7 @@ async def app(
     """Answer every request with the version."""
     if scope["type"] != "http":
         return
+    await receive()
     body = VERSION.encode()
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
