@@ -334,14 +334,18 @@ class Gate(SimpleHTTPRequestHandler):
 @pytest.fixture
 def gate(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Gate]]:
     """An index on this machine that does not answer before it is told to."""
-    handler = type("G", (Gate,), {"asked": threading.Event(), "opened": threading.Event()})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: handler(*args, directory=str(wheels)))
+
+    class Fresh(Gate):
+        asked = threading.Event()
+        opened = threading.Event()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: Fresh(*args, directory=str(wheels)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     look_only_at(f"http://127.0.0.1:{server.server_port}/", monkeypatch)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    yield handler
-    handler.opened.set()
+    yield Fresh
+    Fresh.opened.set()
     server.shutdown()
     thread.join()
     server.server_close()

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import keys
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.kind import Kind, shown
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.kind import ENVIRONMENT_NAME, Kind, shown
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem, nearest
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def check_project(section: Section) -> Iterator[Problem]:
     """Find what is wrong with a project's section."""
     yield from _check_name(section)
     yield from _check_values(section)
-    yield from _check_required(section)
+    yield from _check_company(section)
 
 
 def check_server(section: Section) -> Iterator[Problem]:
@@ -42,7 +42,7 @@ def _check_name(section: Section) -> Iterator[Problem]:
         yield section.problem("", f"a project's name takes letters, digits and '_' only; {better!r} would do")
 
 
-def _check_required(section: Section) -> Iterator[Problem]:
+def _check_company(section: Section) -> Iterator[Problem]:
     for key in keys.REQUIRED:
         if key not in section.values:
             yield section.problem("", f"{key!r} is missing")
@@ -51,6 +51,8 @@ def _check_required(section: Section) -> Iterator[Problem]:
         yield section.problem("hosts", "'host' and 'hosts' exclude each other; put all names into 'hosts'")
     elif not hosts and section.values.get("connection") != "local":
         yield section.problem("", "'host' (or 'hosts', or 'connection: local') is missing")
+    if "env" in section.values and "env_file" in section.values:
+        yield section.problem("env_file", "'env' and 'env_file' exclude each other: setup writes 'env' to such a file")
     if "app" in section.values and "bind" not in section.values:
         yield section.problem("app", "'bind' is missing: where procmon serves the app, such as 127.0.0.1:3001")
 
@@ -73,6 +75,8 @@ def _check_table(section: Section, table: str, values: dict[object, object]) -> 
         kind = keys.kind_of(f"{table}.{name}")
         if not isinstance(name, str):
             yield section.problem(table, f"wanted names that are text, found {shown(name)}")
+        elif table == "env" and ENVIRONMENT_NAME.fullmatch(name) is None:
+            yield section.problem(f"env.{name}", "a variable's name takes letters, digits and '_' only")
         elif kind is None:
             yield section.problem(f"{table}.{name}", f"unknown key; {nearest(name, keys.TABLES[table])}")
         else:

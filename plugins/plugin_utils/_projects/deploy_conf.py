@@ -60,9 +60,9 @@ def read_deploy_conf(text: str, file: str) -> Source:
     20 lines below a header, wherever they belong to.
     """
     reader = _Reader(file)
-    for line, raw in enumerate(text.splitlines(), start=1):
+    for line, raw in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
         _read_line(reader, line, raw.rstrip())
-    if not reader.source.projects:
+    if not reader.source.projects and not reader.source.problems:
         reader.complain(1, "no [section] found; each project begins with one")
     return reader.source
 

@@ -41,33 +41,33 @@ PROJECT_KEYS: Mapping[str, kind.Kind] = {
     "app": kind.APP,
     "bind": kind.BIND,
     "workers": kind.COUNT,
-    "env_file": kind.TEXT,
+    "env_file": kind.ABSOLUTE,
     "local": kind.TEXT,
-    "reload_timeout": kind.SECONDS,
-    "lock_wait": kind.SECONDS,
+    "reload_timeout": kind.COUNT,
+    "lock_wait": kind.WHOLE_SECONDS,
 }
 
 # Mappings, checked one level deep. The names inside are those of procmon's own configuration.
 TABLES: Mapping[str, Mapping[str, kind.Kind]] = {
     "heartbeat": {
-        "path": kind.WORD,
+        "path": kind.URL_PATH,
         "host_header": kind.WORD,
-        "interval": kind.SECONDS,
-        "timeout": kind.SECONDS,
+        "interval": kind.seconds(0),
+        "timeout": kind.seconds(0.1),
         "accept": kind.STATUSES,
-        "guard": kind.SECONDS,
+        "guard": kind.seconds(0),
     },
     "reload": {
-        "boot_timeout": kind.SECONDS,
-        "drain_timeout": kind.SECONDS,
-        "idle_grace": kind.SECONDS,
+        "boot_timeout": kind.seconds(0.1),
+        "drain_timeout": kind.seconds(0),
+        "idle_grace": kind.seconds(0),
         "surge": kind.choice("all", "one"),
     },
     "worker": {
-        "hang_timeout": kind.SECONDS,
+        "hang_timeout": kind.seconds(2),
         "max_requests": kind.COUNT,
-        "max_age": kind.SECONDS,
-        "max_rss": kind.COUNT,
+        "max_age": kind.seconds(1),
+        "max_rss": kind.MEMORY,
     },
 }
 
@@ -88,6 +88,6 @@ def known(kind_of_section: str) -> list[str]:
 def kind_of(key: str) -> kind.Kind | None:
     """Find the kind of a project's key, which may be dotted (`heartbeat.path`, `env.NAME`); None when there is none."""
     table, dot, name = key.partition(".")
-    if not dot:
+    if not dot or not name:
         return PROJECT_KEYS.get(key)
     return OPEN_TABLES.get(table) or TABLES.get(table, {}).get(name)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MAX_PORT = 65535
 FLAGS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
 SHOWN = 60
+SOCKET_PATH_BYTES = 108  # the kernel's limit for the path of a unix socket, its final NUL included
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,22 @@ def is_bind(value: object) -> bool:
     """Accept `host:port`, `[ipv6]:port` and `unix:/path`."""
     if is_template(value):
         return True
-    match = re.fullmatch(
-        r"unix:/\S+|(?:\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d{1,5})", value if isinstance(value, str) else ""
-    )
-    return match is not None and 1 <= int(match[1] or 1) <= MAX_PORT
+    text = value if isinstance(value, str) else ""
+    if re.fullmatch(r"unix:/\S+", text):
+        return len(text.encode()) < len("unix:") + SOCKET_PATH_BYTES
+    match = re.fullmatch(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(\d{1,5})", text)
+    return match is not None and 1 <= int(match[1]) <= MAX_PORT
+
+
+def is_memory(value: object) -> bool:
+    """Accept a number of bytes, or text with a unit, as procmon does."""
+    if isinstance(value, str):
+        return re.fullmatch(r"[1-9]\d*[MG]", value) is not None
+    return at_least(1 << 20, is_whole)(value)
 
 
 def is_environment_value(value: object) -> bool:
-    """Accept text, a whole number or a vaulted value (a type of Ansible's own), but not what YAML made of yes or 1.10."""
+    """Accept text, a whole number, or a vaulted value of Ansible's own type; not what YAML made of yes or 1.10."""
     return value is not None and not isinstance(value, (bool, float, dict, list))
 
 
@@ -119,6 +128,11 @@ def flag(text: str) -> object:
     return FLAGS.get(text.lower(), text)
 
 
+def seconds(least: float) -> Kind:
+    """Make the kind of a duration of `least` or more."""
+    return Kind(f"a number of seconds, {least} or more", at_least(least, is_number), number)
+
+
 def choice(*allowed: str) -> Kind:
     """Make the kind of a word out of a few."""
     return Kind(" or ".join(allowed), lambda value: value in allowed)
@@ -131,15 +145,18 @@ SERVERS = Kind("a list of host names", listing(SERVER.accepts), str.split)
 FLAG = Kind("yes or no", lambda value: isinstance(value, bool), flag)
 COUNT = Kind("a whole number of 1 or more", at_least(1, is_whole), number)
 PORT = Kind(f"a port, 1 to {MAX_PORT}", lambda value: is_whole(value) and value in range(1, MAX_PORT + 1), number)
-SECONDS = Kind("a number of seconds, 0 or more", at_least(0, is_number), number)
+WHOLE_SECONDS = Kind("a whole number of seconds, 0 or more", at_least(0, is_whole), number)
 ABSOLUTE = Kind("an absolute path", is_absolute)
 INSIDE = Kind("a list of relative paths without '..'", listing(is_inside), str.split)
 BIND = Kind("host:port or unix:/path", is_bind)
-APP = Kind("module:attribute, such as blog.main:app", matching(r"[\w.]+:[\w.]+"))
+APP = Kind("module:attribute, such as blog.main:app", matching(r"[\w.]+:[\w.]+(\(\))?"))
+URL_PATH = Kind("a path that begins with '/'", matching(r"/[!-~]*"))
+MEMORY = Kind("bytes, 1048576 or more, or such as 300M or 2G", is_memory, number)
 STATUSES = Kind(
     "a list of HTTP status codes, such as [200, 302]",
     listing(lambda value: is_whole(value) and value in range(100, 600)),
     lambda text: [number(word) for word in text.split()],
 )
 ENVIRONMENT_VALUE = Kind("text (quote numbers with a point, yes and no)", is_environment_value)
+ENVIRONMENT_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 ANYTHING = Kind("a value", lambda value: value is not None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.check import check_project, check_server
@@ -39,7 +38,7 @@ def place(source: Source) -> list[Placement]:
     if problems:
         raise ProjectsError(problems)
     placements = list(_placements(source))
-    problems = [*_server_typos(source, placements), *_collisions(placements)]
+    problems = [*_twins(source), *_collisions(placements)]
     if problems:
         raise ProjectsError(problems)
     return placements
@@ -69,13 +68,11 @@ def _placements(source: Source) -> Iterator[Placement]:
             yield Placement(project, server, str(settings.pop("host", server)), settings)
 
 
-def _server_typos(source: Source, placements: Iterable[Placement]) -> Iterator[Problem]:
-    """Find servers that no project uses although one uses nearly that name: their settings would be lost in silence."""
-    used = {placement.server for placement in placements}
-    for server in source.servers:
-        close = get_close_matches(server.name, used, n=1, cutoff=0.8)
-        if server.name not in used and close:
-            yield server.problem("", f"no project uses this server; did you mean {close[0]!r}?")
+def _twins(source: Source) -> Iterator[Problem]:
+    for project in source.projects:
+        servers = servers_of(project)
+        for server in sorted({server for server in servers if servers.count(server) > 1}):
+            yield project.problem("hosts", f"{server!r} stands twice")
 
 
 def _collisions(placements: Iterable[Placement]) -> Iterator[Problem]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,4 +62,5 @@ class Source:
 
 def local_path(value: object, file: str) -> object:
     """Resolve a path of this machine that stands in `file`: `~` is home, a relative one starts beside the file."""
-    return value if is_template(value) else str(Path(file).absolute().parent / Path(str(value)).expanduser())
+    home = os.path.expanduser(str(value))  # noqa: PTH111  Path.expanduser raises for a user it does not know
+    return value if is_template(value) else str(Path(file).absolute().parent / home)

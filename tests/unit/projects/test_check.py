@@ -1,0 +1,211 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wrong with a section, in the words that its writer reads."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import keys
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.check import check_project, check_server
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section
+from procmon import config as procmon
+
+CHECKOUT = Path(__file__).parents[3]
+SOUND: dict[str, object] = {"host": "web1", "repo": "git@git.example.com:me/blog.git", "path": "/srv/blog"}
+
+
+def section(values: dict[str, object], name: str = "blog", kind: str = "project") -> Section:
+    return Section(kind, name, "p.yml", 1, values, {})
+
+
+def complaints(values: dict[str, object], name: str = "blog") -> list[str]:
+    prefix = f"p.yml:1: project {name}"
+    return [str(problem).removeprefix(prefix).lstrip(":, ") for problem in check_project(section(values, name))]
+
+
+EVERYTHING: dict[str, object] = {
+    "repo": "git@git.example.com:me/blog.git",
+    "path": "/srv/blog",
+    "hosts": ["web1", "192.0.2.1", "2001:db8::1"],
+    "user": "www-data",
+    "port": 22,
+    "key": "keys/my key",
+    "ref": "origin/master",
+    "strategy": "in_place",
+    "keep": 1,
+    "shared_paths": ["public/system", ".env"],
+    "pre_deploy": "a && b",
+    "post_deploy": "a\nb\n",
+    "test": "true",
+    "restart_file": "tmp/restart",
+    "app": "blog.main:make_app()",
+    "bind": "unix:/run/blog.sock",
+    "workers": 2,
+    "env": {"A": "x", "B": "", "C": 1},
+    "python": "/usr/bin/python3.12",
+    "admin": "root",
+    "local": "~/blog",
+    "connection": "ssh",
+    "forward_agent": True,
+    "needs_tty": False,
+    "heartbeat": {"path": "/up?x=1", "host_header": "h", "interval": 0, "timeout": 0.5, "accept": [200], "guard": 0},
+    "reload": {"boot_timeout": 1, "drain_timeout": 0, "idle_grace": 0, "surge": "one"},
+    "worker": {"hang_timeout": 2, "max_requests": 1, "max_age": 1.5, "max_rss": "300M"},
+    "uvicorn": {"log_level": "warning", "proxy_headers": True},
+    "reload_timeout": 60,
+    "lock_wait": 0,
+}
+
+
+def test_every_key_in_every_sound_form_is_accepted() -> None:
+    assert complaints(EVERYTHING) == []
+    assert complaints({**SOUND, "env_file": "/etc/blog.env"}) == []
+    assert {*EVERYTHING, "host", "env_file"} == set(keys.known("project"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("port", "22", "port: wanted a port, 1 to 65535, found '22'"),
+        ("port", 0, "port: wanted a port, 1 to 65535, found 0"),
+        ("port", True, "port: wanted a port, 1 to 65535, found yes"),
+        ("user", None, "user: wanted text without blanks, found nothing"),
+        ("user", "a b", "user: wanted text without blanks, found 'a b'"),
+        ("path", "srv/blog", "path: wanted an absolute path, found 'srv/blog'"),
+        ("path", "/", "path: wanted an absolute path, found '/'"),
+        ("path", "//", "path: wanted an absolute path, found '//'"),
+        ("host", "we b", "host: wanted a host name or an address, found 'we b'"),
+        ("strategy", "inplace", "strategy: wanted releases or in_place, found 'inplace'"),
+        ("connection", "docker", "connection: wanted ssh or local, found 'docker'"),
+        ("keep", 0, "keep: wanted a whole number of 1 or more, found 0"),
+        ("workers", 1.5, "workers: wanted a whole number of 1 or more, found 1.5"),
+        ("shared_paths", "media", "shared_paths: wanted a list of relative paths without '..', found 'media'"),
+        ("shared_paths", ["/a"], "shared_paths: wanted a list of relative paths without '..', found ['/a']"),
+        ("shared_paths", ["a/../b"], "shared_paths: wanted a list of relative paths without '..', found ['a/../b']"),
+        ("shared_paths", ["."], "shared_paths: wanted a list of relative paths without '..', found ['.']"),
+        ("shared_paths", [], "shared_paths: wanted a list of relative paths without '..', found []"),
+        ("test", "", "test: wanted text, found ''"),
+        ("post_deploy", ["a"], "post_deploy: wanted text, found ['a']"),
+        ("forward_agent", "yes", "forward_agent: wanted yes or no, found 'yes'"),
+        ("reload_timeout", 1.5, "reload_timeout: wanted a whole number of 1 or more, found 1.5"),
+        ("lock_wait", -1, "lock_wait: wanted a whole number of seconds, 0 or more, found -1"),
+        ("env_file", "env", "env_file: wanted an absolute path, found 'env'"),
+        ("hst", "x", "hst: unknown key; did you mean 'host'?"),
+        ("pre-deploy", "x", "pre-deploy: unknown key; did you mean 'pre_deploy'?"),
+        ("env", "A=1", "env: wanted a mapping, found 'A=1'"),
+        ("env", {"A": True}, "env.A: wanted text (quote numbers with a point, yes and no)"),
+        ("env", {"A": 1.10}, "env.A: wanted text (quote numbers with a point, yes and no)"),
+        ("env", {"A": None}, "env.A: wanted text (quote numbers with a point, yes and no)"),
+        ("env", {"A-B": "x"}, "env.A-B: a variable's name takes letters, digits and '_' only"),
+        ("env", {1: "x"}, "env: wanted names that are text, found 1"),
+        ("heartbeat", "/up", "heartbeat: wanted a mapping, found '/up'"),
+        ("heartbeat", {"pth": "/"}, "heartbeat.pth: unknown key; did you mean 'path'?"),
+        ("heartbeat", {"path": "up"}, "heartbeat.path: wanted a path that begins with '/', found 'up'"),
+        (
+            "heartbeat",
+            {"accept": 200},
+            "heartbeat.accept: wanted a list of HTTP status codes, such as [200, 302], found 200",
+        ),
+        ("reload", {"surge": "two"}, "reload.surge: wanted all or one, found 'two'"),
+        ("worker", {"max_rss": 5}, "worker.max_rss: wanted bytes, 1048576 or more, or such as 300M or 2G, found 5"),
+        ("worker", {"hang_timeout": 1}, "worker.hang_timeout: wanted a number of seconds, 2 or more, found 1"),
+        ("uvicorn", {"log_level": None}, "uvicorn.log_level: wanted a value, found nothing"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_wanted(key: str, value: object, expected: str) -> None:
+    assert complaints({**SOUND, key: value}) == [expected]
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1:3001", "localhost:1", "[::1]:65535", "unix:/run/blog/app.sock"])
+def test_a_bind_is_an_address_or_a_socket(bind: str) -> None:
+    assert complaints({**SOUND, "bind": bind, "app": "a:b"}) == []
+
+
+@pytest.mark.parametrize("bind", ["3001", ":3001", "a:0", "a:65536", "::1:80", "unix:run", "unix:/" + "x" * 120, 3001])
+def test_a_wrong_bind_is_refused(bind: object) -> None:
+    assert [text[:34] for text in complaints({**SOUND, "bind": bind})] == ["bind: wanted host:port or unix:/pa"]
+
+
+@pytest.mark.parametrize("app", ["blog", "blog.main", "blog/main.py:app", "blog:", ":app"])
+def test_a_wrong_app_is_refused(app: str) -> None:
+    (text,) = complaints({**SOUND, "app": app, "bind": "a:1"})
+    assert text.startswith("app: wanted module:attribute")
+
+
+def test_a_long_value_is_cut_and_a_secret_is_not_shown() -> None:
+    assert len(complaints({**SOUND, "bind": "x" * 500})[0]) < 150
+    assert "hunter2" not in "".join(complaints({**SOUND, "env": {"PASSWORD": ["hunter2"]}}))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("all", "a project cannot be named 'all': Ansible uses that name itself"),
+        ("ungrouped", "a project cannot be named 'ungrouped': Ansible uses that name itself"),
+        ("localhost", "a project cannot be named 'localhost': Ansible uses that name itself"),
+        ("my-blog", "a project's name takes letters, digits and '_' only; 'my_blog' would do"),
+        ("2048", "a project's name takes letters, digits and '_' only; '_2048' would do"),
+        ("a.b", "a project's name takes letters, digits and '_' only; 'a_b' would do"),
+    ],
+)
+def test_a_name_that_is_no_group_is_refused(name: str, expected: str) -> None:
+    assert complaints(SOUND, name) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"host": "a", "path": "/a"}, ["'repo' is missing"]),
+        ({}, ["'repo' is missing", "'path' is missing", "'host' (or 'hosts', or 'connection: local') is missing"]),
+        ({"connection": "local", "repo": "r", "path": "/p"}, []),
+        ({**SOUND, "hosts": ["b"]}, ["hosts: 'host' and 'hosts' exclude each other; put all names into 'hosts'"]),
+        ({**SOUND, "app": "a:b"}, ["app: 'bind' is missing: where procmon serves the app, such as 127.0.0.1:3001"]),
+        (
+            {**SOUND, "env": {}, "env_file": "/e"},
+            ["env_file: 'env' and 'env_file' exclude each other: setup writes 'env' to such a file"],
+        ),
+        (
+            {**SOUND, "hosts": ["b", "b"], "host": "b"},
+            ["hosts: 'host' and 'hosts' exclude each other; put all names into 'hosts'"],
+        ),
+    ],
+)
+def test_what_must_be_there_is_asked_for(values: dict[str, object], expected: list[str]) -> None:
+    assert complaints(values) == expected
+
+
+@pytest.mark.parametrize("key", ["repo", "path", "user", "bind", "ref", "python"])
+def test_a_template_is_left_to_ansible(key: str) -> None:
+    assert complaints({**SOUND, key: "{{ base }} or so"}) == []
+
+
+def test_a_server_takes_the_keys_of_a_connection_only() -> None:
+    found = [str(problem) for problem in check_server(section({"user": "u", "workers": 2}, "web1", "server"))]
+    (text,) = found
+    assert text.startswith("p.yml:1: server web1, workers: unknown key; known here: admin, connection,")
+
+
+def test_the_keys_of_procmon_are_those_that_procmon_knows() -> None:
+    """Two places know them, since neither side may import the other."""
+    kinds = {"heartbeat": procmon.HeartbeatConfig, "reload": procmon.ReloadConfig, "worker": procmon.WorkerConfig}
+    known = {name: {item.metadata["rule"].key for item in fields(kind)} for name, kind in kinds.items()}
+    assert {name: set(table) for name, table in keys.TABLES.items()} == known
+
+
+def test_procmon_agrees_with_what_is_accepted_here() -> None:
+    names = ("app", "bind", "workers", "env", "uvicorn", "heartbeat", "reload", "worker")
+    document = {name: EVERYTHING[name] for name in names} | {"env": {"A": "x"}}
+    parsed = procmon.parse({**document, "name": "blog", "directory": "/srv/blog/current"})
+    assert (parsed.workers, parsed.worker.max_rss_bytes, parsed.reload.surge) == (2, 300 << 20, "one")
+
+
+def test_every_key_is_in_the_documentation() -> None:
+    text = (CHECKOUT / "docs" / "configuration.md").read_text()
+    inner = [f"`{name}`" for table in keys.TABLES.values() for name in table]
+    missing = [name for name in [f"`{key}`" for key in keys.known("project")] + inner if name not in text]
+    assert missing == []
