@@ -10,7 +10,7 @@ from .events import Release
 
 @dataclass(frozen=True)
 class Resolve:
-    """Read the restart file's mark, then find out which release the directory leads to; answer `Resolved` or `Unresolved`."""
+    """Read the restart file's mark, then where the directory leads to; answer `Resolved` or `Unresolved`."""
 
 
 @dataclass(frozen=True)

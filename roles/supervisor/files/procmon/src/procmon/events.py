@@ -67,7 +67,7 @@ class StopAsked:
 
 @dataclass(frozen=True)
 class Resolved:
-    """The directory leads to `release`. `mark` was read before it: any touch up to `mark` is answered by this release."""
+    """The directory leads to `release`. `mark` was read before that: this release answers any touch up to it."""
 
     release: Release
     mark: Mark | None

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The life of one worker as a table.
 
-A worker boots (STARTING, LOADED, PROBING), is READY when the app has answered the private probe, and waits there until its
-generation may accept. ACCEPTING lasts until it confirms; ACTIVE is the only state that counts as serving. DRAINING accepts
-nothing and finishes what it has; DYING waits for the process to be reaped. Two rules hold for every row: a worker that says
-what its state does not allow is not trusted further and goes to DYING, and one that was told to leave may still have older
-news on its way, which changes nothing.
+A worker boots (STARTING, LOADED, PROBING), is READY when the app has answered the private probe, and waits there until
+its generation may accept. ACCEPTING lasts until it confirms; ACTIVE is the only state that counts as serving. DRAINING
+accepts nothing and finishes what it has; DYING waits for the process to be reaped. Two rules hold everywhere: a worker
+that says what its state does not allow is not trusted further and goes to DYING, and one that was told to leave may
+still have older news on its way, which changes nothing.
 """
 
 from __future__ import annotations
@@ -55,22 +55,24 @@ BOOTING = frozenset({S.STARTING, S.LOADED, S.PROBING})
 ACCEPTS = frozenset({S.ACCEPTING, S.ACTIVE})
 LEAVING = frozenset({S.DRAINING, S.DYING})
 
-_COLUMNS = (Spawned, Loaded, Started, Probed, Accepted, Ticked, Drains, Drained, Failed, Exited)
+_COLUMNS = (S.STARTING, S.LOADED, S.PROBING, S.READY, S.ACCEPTING, S.ACTIVE, S.DRAINING, S.DYING)
 # fmt: off
-_ROWS: dict[State, tuple[State, ...]] = {
-    #             Spawned     Loaded      Started     Probed      Accepted    Ticked       Drains      Drained     Failed   Exited
-    S.STARTING:  (S.STARTING, S.LOADED,   S.DYING,    S.DYING,    S.DYING,    S.STARTING,  S.DYING,    S.DYING,    S.DYING, S.GONE),
-    S.LOADED:    (S.DYING,    S.DYING,    S.PROBING,  S.DYING,    S.DYING,    S.LOADED,    S.DYING,    S.DYING,    S.DYING, S.GONE),
-    S.PROBING:   (S.DYING,    S.DYING,    S.DYING,    S.READY,    S.DYING,    S.PROBING,   S.DYING,    S.DYING,    S.DYING, S.GONE),
-    S.READY:     (S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.READY,     S.DYING,    S.DYING,    S.DYING, S.GONE),
-    S.ACCEPTING: (S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.ACTIVE,   S.ACCEPTING, S.DRAINING, S.DYING,    S.DYING, S.GONE),
-    S.ACTIVE:    (S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.ACTIVE,    S.DRAINING, S.DYING,    S.DYING, S.GONE),
-    S.DRAINING:  (S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.DRAINING, S.DRAINING,  S.DRAINING, S.DYING,    S.DYING, S.GONE),
-    S.DYING:     (S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.DYING,    S.DYING,     S.DYING,    S.DYING,    S.DYING, S.GONE),
+_ROWS: dict[type[WorkerEvent], tuple[State, ...]] = {
+    #         STARTING    LOADED     PROBING    READY    ACCEPTING    ACTIVE      DRAINING    DYING
+    Spawned: (S.STARTING, S.DYING,   S.DYING,   S.DYING, S.DYING,     S.DYING,    S.DYING,    S.DYING),
+    Loaded:  (S.LOADED,   S.DYING,   S.DYING,   S.DYING, S.DYING,     S.DYING,    S.DYING,    S.DYING),
+    Started: (S.DYING,    S.PROBING, S.DYING,   S.DYING, S.DYING,     S.DYING,    S.DYING,    S.DYING),
+    Probed:  (S.DYING,    S.DYING,   S.READY,   S.DYING, S.DYING,     S.DYING,    S.DYING,    S.DYING),
+    Accepted:(S.DYING,    S.DYING,   S.DYING,   S.DYING, S.ACTIVE,    S.DYING,    S.DRAINING, S.DYING),
+    Ticked:  (S.STARTING, S.LOADED,  S.PROBING, S.READY, S.ACCEPTING, S.ACTIVE,   S.DRAINING, S.DYING),
+    Drains:  (S.DYING,    S.DYING,   S.DYING,   S.DYING, S.DRAINING,  S.DRAINING, S.DRAINING, S.DYING),
+    Drained: (S.DYING,    S.DYING,   S.DYING,   S.DYING, S.DYING,     S.DYING,    S.DYING,    S.DYING),
+    Failed:  (S.DYING,    S.DYING,   S.DYING,   S.DYING, S.DYING,     S.DYING,    S.DYING,    S.DYING),
+    Exited:  (S.GONE,     S.GONE,    S.GONE,    S.GONE,  S.GONE,      S.GONE,     S.GONE,     S.GONE),
 }
 # fmt: on
 NEXT: dict[tuple[State, type[WorkerEvent]], State] = {
-    (state, event): following for state, row in _ROWS.items() for event, following in zip(_COLUMNS, row, strict=True)
+    (state, event): following for event, row in _ROWS.items() for state, following in zip(_COLUMNS, row, strict=True)
 }
 
 
@@ -100,11 +102,12 @@ class Worker:
     born: float
     boot_by: float
     wear: float
-    """About 1, different for each worker: its limits are multiplied by it, so that equal workers do not wear out together."""
+    """About 1: its limits are multiplied by it, so that workers of one age do not wear out together."""
 
     state: State = State.STARTING
     pid: int = 0
     since: float = 0.0
+    active_at: float | None = None
     last_tick: float = 0.0
     requests: int = 0
     in_flight: int = 0
@@ -123,6 +126,8 @@ class Worker:
     def enter(self, state: State, now: float) -> None:
         """Go to `state`, at `now`."""
         self.state, self.since = state, now
+        if state is State.ACTIVE:
+            self.active_at = self.last_tick = now
 
     def times(self) -> list[float | None]:
         """When something has to be done about this worker, whatever else happens."""

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands: run, check, status, reload."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import __version__, lock, status
+from .config import Config, ConfigError, load
+from .listener import ListenError, open_listener
+from .loop import Master
+from .output import Output, OutputHandler
+from .release import ReleaseError, ReleaseMissingError, read_mark, resolve
+
+CONFIGS = Path("/etc/procmon")
+LOOK_SECONDS = 0.1
+USER_ERRORS = (ConfigError, ListenError, lock.LockError, ReleaseError)
+
+
+class NotRunningError(Exception):
+    """Raised when there is no procmon to talk to."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that `argv` names; return its exit status."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except (*USER_ERRORS, NotRunningError) as error:
+        print(f"procmon: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="procmon", description="Supervise uvicorn workers.")
+    parser.add_argument("--version", action="version", version=f"procmon {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, command, text in (
+        ("run", run, "serve in the foreground until SIGTERM; SIGHUP reloads"),
+        ("check", check, "say whether a configuration can be used"),
+        ("reload", reload, "touch the restart file"),
+        ("status", show, "tell what runs"),
+    ):
+        one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        one.set_defaults(command=command)
+        optional = {"nargs": "?"} if command is show else {}
+        one.add_argument("config", metavar="CONFIG", type=Path, help="TOML file", **optional)  # type: ignore[arg-type]
+        if command is reload:
+            one.add_argument("--wait", action="store_true", help="until it is done; exit 1 when it failed")
+        if command is show:
+            one.add_argument("--json", action="store_true", help="for programs")
+    return parser
+
+
+# -- run and check ----------------------------------------------------------------------------------------------------
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve."""
+    config = load(arguments.config)
+    output = Output()
+    logging.basicConfig(level=logging.INFO, handlers=[OutputHandler(output)])
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    lock.take(config.state_path)
+    return asyncio.run(_serve(config, output))
+
+
+async def _serve(config: Config, output: Output) -> int:
+    return await Master(config, open_listener(config.bind, os.environ), output).run()
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Read the configuration and what it leads to."""
+    config = load(arguments.config)
+    print(f"{arguments.config}: fine: {config.workers} workers of {config.app} on {config.bind}")
+    try:
+        release = resolve(config)
+    except ReleaseMissingError as error:
+        print(f"no release yet: {error}; procmon waits for it")
+        return 0
+    print(f"release {release.path}, commit {release.commit or 'unknown'}, Python {release.python}")
+    return 0
+
+
+# -- reload -----------------------------------------------------------------------------------------------------------
+
+
+def reload(arguments: argparse.Namespace) -> int:
+    """Touch the restart file, and with --wait see what comes of it."""
+    config = load(arguments.config)
+    if not lock.running(config.state_path):
+        raise NotRunningError(f"{config.name} is not running; start it: systemctl start procmon@{config.name}")
+    stamp = _touch(config)
+    if not arguments.wait:
+        return 0
+    restart = _await_answer(config, stamp)
+    if restart["result"] == "ok":
+        print(f"{config.name}: reloaded in {restart['seconds']:.2f} s")
+        return 0
+    print(f"{config.name}: reload failed: {restart['error']}", file=sys.stderr)
+    return 1
+
+
+def _touch(config: Config) -> int:
+    path = config.restart_path
+    try:
+        path.touch()
+    except OSError as error:
+        raise ConfigError(f"restart_file: {path} cannot be touched: {error.strerror}") from error
+    mark = read_mark(path)
+    if mark is None:
+        raise ConfigError(f"restart_file: {path} was removed by somebody else")
+    return mark.mtime_ns
+
+
+def _await_answer(config: Config, stamp: int) -> dict[str, Any]:
+    """Wait for the answer to the touch `stamp`, for as long as a reload under way and the next one may take."""
+    patience = 30 + 3 * (config.reload.boot_timeout_seconds + _rolling_seconds(config))
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        if not lock.running(config.state_path):
+            raise NotRunningError(f"{config.name} stopped before it answered")
+        restart: dict[str, Any] = status.read(config.state_path)["restart"]
+        if restart["result"] and (restart["stamp"] or 0) >= stamp:
+            return restart
+        time.sleep(LOOK_SECONDS)
+    raise NotRunningError(f"{config.name} has not answered within {patience:g} s; see: procmon status {config.name}")
+
+
+def _rolling_seconds(config: Config) -> float:
+    if config.reload.surge == "all":
+        return 0.0
+    return config.workers * (config.reload.boot_timeout_seconds + config.reload.drain_timeout_seconds)
+
+
+# -- status -----------------------------------------------------------------------------------------------------------
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print what each asked procmon says about itself; exit 1 when one does not serve."""
+    paths = [arguments.config] if arguments.config else sorted(CONFIGS.glob("*.toml"))
+    if not paths:
+        raise ConfigError(f"no configuration in {CONFIGS}: name one")
+    found = [_status(load(path)) for path in paths]
+    if arguments.json:
+        print(json.dumps(found[0] if arguments.config else found, indent=2))
+    else:
+        print("\n".join(line for one in found for line in _lines(one)))
+    return 0 if all(one["state"] in ("serving", "reloading") for one in found) else 1
+
+
+def _status(config: Config) -> dict[str, Any]:
+    if not lock.running(config.state_path):
+        return {"name": config.name, "state": "stopped", "workers": []}
+    try:
+        return status.read(config.state_path)
+    except (OSError, ValueError) as error:
+        raise NotRunningError(f"{config.name} runs, but its status cannot be read: {error}") from error
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    if found["state"] == "stopped":
+        return [f"{found['name']:<16} stopped"]
+    commit = (found["commit"] or "")[:12] or "-"
+    lines = [f"{found['name']:<16} {found['state']:<10} generation {found['generation']}  {commit}  {_beat(found)}"]
+    lines += [_worker_line(worker) for worker in found["workers"]]
+    if found["restart"]["result"] == "failed":
+        lines += ["  last reload failed:", *(f"    {line}" for line in found["restart"]["error"].splitlines())]
+    return lines
+
+
+def _beat(found: dict[str, Any]) -> str:
+    beat = found["heartbeat"]
+    if beat["milliseconds"] is None:
+        return "no heartbeat yet"
+    well = f"heartbeat {beat['status'] or 'failed'} in {beat['milliseconds']:.1f} ms"
+    return f"{well}, {beat['failures']} failures, {beat['reloads']} reloads" if beat["failures"] else well
+
+
+def _worker_line(worker: dict[str, Any]) -> str:
+    age = max(0.0, time.time() - worker["started"])
+    mebibytes = worker["rss_bytes"] / 2**20
+    return (
+        f"  pid {worker['pid']:<8} {worker['state']:<10} generation {worker['generation']:<4} up {age:>7.0f} s"
+        f"  {worker['requests']:>8} requests  {worker['in_flight']:>4} in flight  {mebibytes:>6.1f} MiB"
+    )

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One project's configuration, checked once. Whatever is wrong is said with the key, the value and what is allowed."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+T = TypeVar("T")
+SUN_PATH_BYTES = 108
+"""The kernel's limit for the path of a unix socket, its final NUL included."""
+OWN_UVICORN_OPTIONS = frozenset(
+    {"app", "host", "port", "uds", "fd", "workers", "reload", "reload_dirs", "reload_includes"}
+)
+SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+class ConfigError(Exception):
+    """Raised when a configuration cannot be used; the text says which key, what was found and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Bind:
+    """Where to listen: `path` for a unix socket, else `host` and `port`."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one key is read: `read` returns the value or raises ValueError; `allowed` completes "must be ..."."""
+
+    key: str
+    allowed: str
+    read: Callable[[object], object]
+
+
+def _key(key: str, allowed: str, read: Callable[[object], object], default: object = MISSING) -> Any:
+    """Declare a field that is read from `key`; without a default the key is required."""
+    metadata = {"rule": Rule(key, allowed, read)}
+    if isinstance(default, dict):
+        return field(default_factory=default.copy, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def _text(pattern: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if isinstance(value, str) and re.fullmatch(pattern, value):
+            return value
+        raise ValueError
+
+    return read
+
+
+def _number(least: float, most: float) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most:
+            return float(value)
+        raise ValueError
+
+    return read
+
+
+def _count(least: int, most: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return value
+        raise ValueError
+
+    return read
+
+
+def _size(value: object) -> int:
+    if isinstance(value, str):
+        found = re.fullmatch(r"(\d+)([KMG])", value)
+        value = int(found[1]) * SIZES[found[2]] if found else None
+    return _count(1 << 20, 1 << 50)(value)
+
+
+def _bind(value: object) -> Bind:
+    text = _text(r"[^\s\0]+")(value)
+    if text.startswith("unix:/") and len(text.encode()) < len("unix:") + SUN_PATH_BYTES:
+        return Bind(path=text.removeprefix("unix:"))
+    found = re.fullmatch(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d{1,5})", text)
+    if found is None:
+        raise ValueError
+    return Bind(host=found["six"] or found["host"], port=_count(1, 65535)(int(found["port"])))
+
+
+def _statuses(value: object) -> tuple[int, ...]:
+    if isinstance(value, list) and value:
+        return tuple(_count(100, 599)(status) for status in value)
+    raise ValueError
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    if isinstance(value, dict):
+        return dict(value)
+    raise ValueError
+
+
+def _uvicorn_options(value: object) -> Mapping[str, Any]:
+    table = _table(value)
+    try:
+        # They travel to the workers as JSON, which knows no dates.
+        json.dumps(table, allow_nan=False)
+    except TypeError as error:
+        raise ValueError from error
+    return table
+
+
+def _environment(value: object) -> Mapping[str, str]:
+    table = _table(value)
+    return {_text(r"[A-Za-z_]\w*")(name): _text(r"[^\0]*")(text) for name, text in table.items()}
+
+
+def _one_of(*words: str) -> Callable[[object], str]:
+    return _text("|".join(words))
+
+
+def _path(value: object) -> Path:
+    return Path(ABSOLUTE(value))
+
+
+ABSOLUTE = _text(r"/[^\0]*")
+NO_LIMIT = 1e9
+
+
+@dataclass(frozen=True)
+class HeartbeatConfig:
+    """How the app's health is asked for; an interval of 0 means never."""
+
+    path: str = _key("path", 'a path that begins with "/"', _text(r"/[!-~]*"), "/")
+    host_header: str = _key("host_header", "a host name", _text(r"[!-~]+"), "")
+    interval_seconds: float = _key("interval", "seconds, 0 (off) to 86400", _number(0, 86400), 10.0)
+    timeout_seconds: float = _key("timeout", "seconds, 0.1 to 3600", _number(0.1, 3600), 10.0)
+    accept: tuple[int, ...] = _key("accept", "a list of HTTP statuses, 100 to 599", _statuses, (200, 302))
+    guard_seconds: float = _key("guard", "seconds, 0 to 86400", _number(0, 86400), 10.0)
+
+
+@dataclass(frozen=True)
+class ReloadConfig:
+    """How one generation follows the other."""
+
+    boot_timeout_seconds: float = _key("boot_timeout", "seconds, 0.1 to 86400", _number(0.1, 86400), 60.0)
+    drain_timeout_seconds: float = _key("drain_timeout", "seconds, 0 to 86400", _number(0, 86400), 30.0)
+    idle_grace_seconds: float = _key("idle_grace", "seconds, 0 to 3600", _number(0, 3600), 5.0)
+    surge: str = _key("surge", '"all" or "one"', _one_of("all", "one"), "all")
+
+
+@dataclass(frozen=True)
+class WorkerConfig:
+    """When a worker is replaced although nobody deployed. None means never."""
+
+    hang_timeout_seconds: float = _key("hang_timeout", "seconds, 2 to 86400", _number(2, 86400), 30.0)
+    max_requests: int | None = _key("max_requests", "a number from 1", _count(1, 1 << 62), None)
+    max_age_seconds: float | None = _key("max_age", "seconds from 1", _number(1, NO_LIMIT), None)
+    max_rss_bytes: int | None = _key("max_rss", 'bytes from 1048576, or "300M", "2G"', _size, None)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All of one project's settings."""
+
+    name: str = _key("name", "letters, digits, and . _ -", _text(r"[A-Za-z0-9][A-Za-z0-9._-]*"))
+    app: str = _key("app", '"module:attribute"', _text(r"[\w.]+:[\w.]+(\(\))?"))
+    directory: Path = _key("directory", "an absolute path", _path)
+    bind: Bind = _key("bind", '"host:port", "[v6]:port" or "unix:/path"', _bind)
+    workers: int = _key("workers", "a number from 1 to 512", _count(1, 512), 2)
+    restart_file: str = _key("restart_file", "a path", _text(r"[^\0]+"), "public/system/restart")
+    state_directory: str = _key("state_dir", "an absolute path", ABSOLUTE, "")
+    python: str = _key("python", "an absolute path", ABSOLUTE, "")
+    env: Mapping[str, str] = _key("env", 'names with texts, {KEY = "value"}', _environment, {})
+    env_file: str = _key("env_file", "an absolute path", ABSOLUTE, "")
+    uvicorn: Mapping[str, Any] = _key("uvicorn", "a table of options of uvicorn.Config", _uvicorn_options, {})
+    heartbeat: HeartbeatConfig = HeartbeatConfig()
+    reload: ReloadConfig = ReloadConfig()
+    worker: WorkerConfig = WorkerConfig()
+
+    @property
+    def restart_path(self) -> Path:
+        """The restart file; its parents may be links that change from release to release."""
+        return self.directory / self.restart_file
+
+    @property
+    def state_path(self) -> Path:
+        """The directory of status.json and of the lock."""
+        return Path(self.state_directory or f"/run/procmon/{self.name}")
+
+
+SECTIONS = ("heartbeat", "reload", "worker")
+
+
+def load(path: Path) -> Config:
+    """Read the file at `path`. Raises `ConfigError`."""
+    try:
+        return parse(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def parse(document: Mapping[str, Any]) -> Config:
+    """Check a whole document. Raises `ConfigError`."""
+    top = {key: value for key, value in document.items() if key not in SECTIONS}
+    config = Config(
+        **_values(Config, top, "", SECTIONS),
+        heartbeat=_section(HeartbeatConfig, document, "heartbeat"),
+        reload=_section(ReloadConfig, document, "reload"),
+        worker=_section(WorkerConfig, document, "worker"),
+    )
+    if taken := sorted(OWN_UVICORN_OPTIONS & config.uvicorn.keys()):
+        raise ConfigError(f"uvicorn.{taken[0]} is set by procmon itself: remove it (see app, bind and workers)")
+    return config
+
+
+def _section(kind: Callable[..., T], document: Mapping[str, Any], name: str) -> T:
+    table = document.get(name, {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{name} = {table!r}: must be a section, [{name}]")
+    return kind(**_values(kind, table, f"{name}."))
+
+
+def _values(
+    kind: Callable[..., object], table: Mapping[str, object], prefix: str, sections: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Read each of `table`'s keys by its rule into the field's name."""
+    ruled = {item.metadata["rule"].key: item for item in fields(cast(Any, kind)) if "rule" in item.metadata}
+    for key in table:
+        if key not in ruled:
+            raise ConfigError(_unknown(key, [*ruled, *sections], prefix))
+    for key, item in ruled.items():
+        if key not in table and item.default is MISSING and item.default_factory is MISSING:
+            raise ConfigError(f"{prefix}{key} is missing: it must be {item.metadata['rule'].allowed}")
+    return {ruled[key].name: _read(ruled[key].metadata["rule"], value, prefix) for key, value in table.items()}
+
+
+def _read(rule: Rule, value: object, prefix: str) -> object:
+    try:
+        return rule.read(value)
+    except ValueError:
+        raise ConfigError(f"{prefix}{rule.key} = {value!r}: must be {rule.allowed}") from None
+
+
+def _unknown(key: str, known: list[str], prefix: str) -> str:
+    near = get_close_matches(key, known, n=1)
+    guess = f" Did you mean {prefix}{near[0]}?" if near else ""
+    return (
+        f"{prefix}{key} is not a key of procmon.{guess} Known are {', '.join(prefix + one for one in sorted(known))}."
+    )

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one listening socket of all workers: handed over by systemd, or bound here."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .config import Bind
+
+BACKLOG = 2048
+FIRST_HANDED_FD = 3
+UNIX_MODE = 0o666
+"""As for a TCP port, whoever reaches it may connect; the directory around it is the place to restrict that."""
+
+
+class ListenError(Exception):
+    """Raised when there is no socket to listen on."""
+
+
+def open_listener(bind: Bind, environment: Mapping[str, str]) -> socket.socket:
+    """Return the socket, bound but (unless it was handed over) not listening. Raises `ListenError`."""
+    if environment.get("LISTEN_PID") == str(os.getpid()):
+        return _handed_over(int(environment.get("LISTEN_FDS", "0")))
+    try:
+        return _bind_unix(bind.path) if bind.path else _bind_tcp(bind)
+    except OSError as error:
+        raise ListenError(_explain(bind, error)) from error
+
+
+def listen(listener: socket.socket) -> None:
+    """Let the kernel queue connections. Raises `ListenError` when somebody else does so on the same address."""
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise ListenError(f"cannot listen on {listener.getsockname()}: {error.strerror}") from error
+
+
+def close_listener(listener: socket.socket, bind: Bind) -> None:
+    """Close the master's copy; a unix socket's name goes with it, so that clients fail at once."""
+    ours = bind.path and listener.family == socket.AF_UNIX and not _handed(listener)
+    listener.close()
+    if ours:
+        Path(bind.path).unlink(missing_ok=True)
+
+
+def _handed(listener: socket.socket) -> bool:
+    return listener.fileno() == FIRST_HANDED_FD and "LISTEN_PID" in os.environ
+
+
+def _handed_over(count: int) -> socket.socket:
+    if count != 1:
+        raise ListenError(f"systemd handed over {count} sockets: procmon serves one, give the unit one ListenStream=")
+    listener = socket.socket(fileno=FIRST_HANDED_FD)
+    if listener.type != socket.SOCK_STREAM:
+        raise ListenError("systemd handed over a socket that is not a stream: use ListenStream=")
+    return _prepare(listener)
+
+
+def _bind_tcp(bind: Bind) -> socket.socket:
+    family, kind, _, _, address = socket.getaddrinfo(
+        bind.host, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    # asyncio sets TCP_NODELAY on accepted connections only when the listener says that it is TCP.
+    listener = _prepare(socket.socket(family, kind, socket.IPPROTO_TCP))
+    return _bound(listener, address)
+
+
+def _bind_unix(path: str) -> socket.socket:
+    _remove_stale(path)
+    listener = _bound(_prepare(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)), path)
+    Path(path).chmod(UNIX_MODE)
+    return listener
+
+
+def _bound(listener: socket.socket, address: str | tuple[Any, ...]) -> socket.socket:
+    try:
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _prepare(listener: socket.socket) -> socket.socket:
+    listener.setblocking(False)
+    if listener.family in (socket.AF_INET, socket.AF_INET6):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Inherited by each accepted connection.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def _remove_stale(path: str) -> None:
+    """Remove the name that an ended server has left; one that somebody answers is in use."""
+    if not Path(path).is_socket():
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.setblocking(False)
+        found = client.connect_ex(path)
+    if found != errno.ECONNREFUSED:
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    Path(path).unlink()
+
+
+def _explain(bind: Bind, error: OSError) -> str:
+    hints = {
+        errno.EADDRINUSE: "another program has it: stop that program or choose another bind",
+        errno.EACCES: "not permitted: choose a port from 1024, or a directory that this user may write",
+        errno.EADDRNOTAVAIL: "this host has no such address",
+        errno.ENOENT: "its directory does not exist",
+    }
+    return f'bind = "{bind}": {hints.get(error.errno or 0, error.strerror)}'

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The edge: turns what happens into events for the core, and the core's actions into deeds. It never waits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from .actions import (
+    Abort,
+    Accept,
+    Action,
+    Beat,
+    Drain,
+    Exit,
+    Kill,
+    Listen,
+    Log,
+    Probe,
+    Resolve,
+    Spawn,
+    Unlisten,
+)
+from .config import Config
+from .core import Core
+from .events import (
+    Answer,
+    Begin,
+    Event,
+    HeartbeatAnswered,
+    Probed,
+    ReloadAsked,
+    Resolved,
+    StopAsked,
+    Touched,
+    Unresolved,
+    Woke,
+)
+from .listener import ListenError, close_listener, listen
+from .notify import Notifier, state_message
+from .output import Output
+from .probe import Request, ask_bind, ask_socket
+from .release import ReleaseError, ReleaseMissingError, read_mark, resolve
+from .status import StatusFile, headline, snapshot
+from .watch import Watcher
+from .workers import Workers
+
+log = logging.getLogger("procmon")
+
+
+class Master:
+    """One running procmon. `run` returns its exit status."""
+
+    def __init__(self, config: Config, listener: socket.socket, output: Output) -> None:
+        self._config = config
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._core = Core(config, lambda: random.SystemRandom().uniform(-1, 1))
+        self._workers = Workers(config, listener, output, self.feed, self._loop)
+        self._watcher = Watcher(config.restart_path, lambda mark: self.feed(Touched(mark)))
+        self._notifier = Notifier(os.environ)
+        self._status = StatusFile(config.state_path)
+        self._request = Request(config.heartbeat.path, config.heartbeat.host_header or str(config.bind))
+        self._events: deque[Event] = deque()
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._done: asyncio.Future[int] = self._loop.create_future()
+        self._told = ("", "")
+
+    async def run(self) -> int:
+        """Serve until told to stop."""
+        for number, event in _SIGNALS.items():
+            self._loop.add_signal_handler(number, self.feed, event)
+        self._live()
+        self.feed(Begin())
+        self._start(self._watcher.run())
+        try:
+            return await self._done
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    def feed(self, event: Event) -> None:
+        """Let the core decide about `event`, and do what it says. Answers that come meanwhile wait in line."""
+        self._events.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._events:
+                for action in self._core.handle(self._events.popleft(), time.monotonic()):
+                    self._DEEDS[type(action)](self, action)
+        finally:
+            self._busy = False
+            self._set_timer()
+            self._tell()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        due = self._core.deadline()
+        # The loop's clock and the core's are the same one, time.monotonic.
+        self._timer = None if due is None else self._loop.call_at(due, self.feed, Woke())
+
+    def _tell(self) -> None:
+        """Publish what changed."""
+        started = {number: process.started for number, process in self._workers.processes.items()}
+        self._status.write(snapshot(self._core, started))
+        now = (self._core.state, headline(self._core))
+        if now != self._told:
+            self._notifier.send(state_message(self._told[0], now[0], time.monotonic_ns() // 1000, now[1]))
+            self._told = now
+
+    def _live(self) -> None:
+        """Tell systemd that the loop turns."""
+        if seconds := self._notifier.watchdog_seconds:
+            self._notifier.send("WATCHDOG=1")
+            self._loop.call_later(seconds, self._live)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- deeds --------------------------------------------------------------------------------------------------------
+
+    def _resolve(self, _action: Resolve) -> None:
+        # The mark comes first: a touch after this line is newer than what is read below.
+        mark = read_mark(self._config.restart_path)
+        try:
+            self.feed(Resolved(resolve(self._config), mark))
+        except ReleaseError as error:
+            self.feed(Unresolved(str(error), mark, missing=isinstance(error, ReleaseMissingError)))
+
+    def _spawn(self, action: Spawn) -> None:
+        self._workers.spawn(action)
+
+    def _probe(self, action: Probe) -> None:
+        self._start(self._ask_worker(action))
+
+    async def _ask_worker(self, action: Probe) -> None:
+        connection = self._workers.open_probe(action.worker)
+        if connection is None:
+            answer = Answer(None, 0.0, "the worker could not be asked")
+        else:
+            answer = await ask_socket(connection, self._request, action.seconds)
+        self.feed(Probed(action.worker, answer))
+
+    def _beat(self, action: Beat) -> None:
+        self._start(self._ask_app(action))
+
+    async def _ask_app(self, action: Beat) -> None:
+        answer = await ask_bind(self._config.bind, self._request, self._config.heartbeat.timeout_seconds)
+        self.feed(HeartbeatAnswered(action.generation, answer))
+
+    def _listen(self, _action: Listen) -> None:
+        try:
+            listen(self._listener)
+        except ListenError as error:
+            log.error("%s", error)  # noqa: TRY400 - no traceback for the operator
+            self._exit(Exit(1))
+
+    def _unlisten(self, _action: Unlisten) -> None:
+        close_listener(self._listener, self._config.bind)
+
+    def _accept(self, action: Accept) -> None:
+        self._workers.accept(action.worker)
+
+    def _drain(self, action: Drain) -> None:
+        self._workers.drain(action.worker, action.seconds, last=action.last)
+
+    def _abort(self, action: Abort) -> None:
+        self._workers.abort(action.worker)
+
+    def _kill(self, action: Kill) -> None:
+        self._workers.kill(action.worker)
+
+    def _log(self, action: Log) -> None:
+        log.log(_LEVELS[action.level], "%s", action.text)
+
+    def _exit(self, action: Exit) -> None:
+        if not self._done.done():
+            self._done.set_result(action.status)
+
+    _DEEDS: dict[type[Action], Callable[..., None]] = {  # noqa: RUF012 - a table, never written to
+        Resolve: _resolve,
+        Spawn: _spawn,
+        Probe: _probe,
+        Beat: _beat,
+        Listen: _listen,
+        Unlisten: _unlisten,
+        Accept: _accept,
+        Drain: _drain,
+        Abort: _abort,
+        Kill: _kill,
+        Log: _log,
+        Exit: _exit,
+    }
+
+
+_SIGNALS: dict[int, Event] = {
+    signal.SIGTERM: StopAsked(),
+    signal.SIGINT: StopAsked(),
+    signal.SIGHUP: ReloadAsked("SIGHUP"),
+}
+_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

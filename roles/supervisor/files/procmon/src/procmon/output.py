@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Standard error without ever waiting for whoever reads it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+
+PIECE_BYTES = 4096
+"""A pipe that poll(2) calls writable takes this much (PIPE_BUF) without blocking."""
+TAIL_BYTES = 8192
+
+
+class Output:
+    """Writes to `fd` what it takes at once; counts and reports what it does not."""
+
+    def __init__(self, fd: int = 2) -> None:
+        self.fd = fd
+        self.dropped = 0
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLOUT)
+
+    def write(self, data: bytes) -> None:
+        """Write `data`, or drop the rest of it from where the reader is too slow or gone."""
+        if self.dropped and self._room():
+            report = f"procmon: {self.dropped} bytes of output were dropped: their reader was too slow\n"
+            self.dropped = 0
+            self._put(report.encode())
+        self._put(data)
+
+    def _put(self, data: bytes) -> None:
+        while data:
+            try:
+                written = os.write(self.fd, data[:PIECE_BYTES]) if self._room() else 0
+            except OSError:
+                written = 0
+            if not written:
+                self.dropped += len(data)
+                return
+            data = data[written:]
+
+    def _room(self) -> bool:
+        return any(event & select.POLLOUT for _, event in self._poll.poll(0))
+
+
+class OutputHandler(logging.Handler):
+    """Sends log lines to an `Output`."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__()
+        self._output = output
+        self.setFormatter(logging.Formatter("procmon: %(levelname)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        self._output.write(f"{self.format(record)}\n".encode(errors="backslashreplace"))
+
+
+class Tail:
+    """The last 8 KiB of what was written."""
+
+    def __init__(self) -> None:
+        self._data = b""
+
+    def add(self, data: bytes) -> None:
+        """Append `data`, forget what is too old."""
+        self._data = (self._data + data)[-TAIL_BYTES:]
+
+    def text(self) -> str:
+        """Return it as text, from the first whole line on."""
+        data = self._data
+        if len(data) == TAIL_BYTES:
+            data = data.partition(b"\n")[2] or data
+        return data.decode(errors="replace").strip()

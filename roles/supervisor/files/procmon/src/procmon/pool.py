@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The workers and their slots: who holds a slot, who leaves, who comes in place of one that is lost, stuck or worn out.
+
+A slot's holder is replaced by an incoming worker of the active generation, and leaves only when that one accepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .actions import Abort, Accept, Action, Drain, Kill, Log, Spawn
+from .backoff import Backoff
+from .config import Config
+from .lifecycle import ACCEPTS, LEAVING, Generation, State, Worker
+
+ACK_SECONDS = 5.0
+DUMP_SECONDS = 1.0
+OVERRUN_SECONDS = 15.0
+LAST_WORDS_SECONDS = 5.0
+WEAR_SHARE = 0.1
+MOST_DRAINING_PER_SLOT = 4
+
+
+@dataclass(eq=False)
+class Slot:
+    """One of the places that `workers` asks for."""
+
+    number: int
+    holder: Worker | None = None
+    incoming: Worker | None = None
+    spawn_at: float = 0.0
+    backoff: Backoff = field(default_factory=Backoff)
+
+    def wants(self) -> bool:
+        """Say whether a worker should be started for it."""
+        return self.incoming is None and (self.holder is None or bool(self.holder.unwanted))
+
+    def steady(self) -> bool:
+        """Say whether it is held by a worker that nobody wants to replace."""
+        return self.holder is not None and not self.holder.unwanted and self.incoming is None
+
+
+class Pool:
+    """All workers, those on their way out included. `now` is set by the core before anything else is called."""
+
+    def __init__(self, config: Config, jitter: Callable[[], float]) -> None:
+        self.config = config
+        self.now = 0.0
+        self.stopping = False
+        self.actions: list[Action] = []
+        self.workers: dict[int, Worker] = {}
+        self.slots = [Slot(number) for number in range(config.workers)]
+        self._jitter = jitter
+        self._spawned = 0
+
+    def log(self, level: str, text: str) -> None:
+        """Have a line logged."""
+        self.actions.append(Log(level, text))
+
+    # -- one worker ---------------------------------------------------------------------------------------------------
+
+    def spawn(self, slot: int, generation: Generation, boot_by: float) -> Worker:
+        """Start a worker that must be ready by `boot_by`."""
+        self._spawned += 1
+        wear = 1 + WEAR_SHARE * self._jitter()
+        worker = Worker(self._spawned, slot, generation, self.now, boot_by, wear, since=self.now)
+        self.workers[worker.number] = worker
+        self.actions.append(Spawn(worker.number, slot, generation.number, generation.release))
+        return worker
+
+    def accept(self, worker: Worker) -> None:
+        """Let it accept."""
+        worker.enter(State.ACCEPTING, self.now)
+        worker.accept_by = self.now + ACK_SECONDS
+        self.actions.append(Accept(worker.number))
+
+    def retire(self, worker: Worker) -> None:
+        """Make it leave in the way that its state deserves: whoever may have accepted a connection finishes first."""
+        if worker.state is State.ACTIVE and self.hung(worker):
+            self.abort(worker)
+        elif worker.state in ACCEPTS:
+            self.drain(worker)
+        elif worker.state not in LEAVING:
+            self.kill(worker)
+
+    def drain(self, worker: Worker) -> None:
+        """Tell it to finish; it is gone 15 s after its time at the latest."""
+        worker.enter(State.DRAINING, self.now)
+        self.watch_drain(worker)
+        seconds = self.config.reload.drain_timeout_seconds
+        self.actions.append(Drain(worker.number, seconds, last=self.stopping))
+        self._limit_draining()
+
+    def watch_drain(self, worker: Worker) -> None:
+        """Set the times at which a drain that does not end is ended."""
+        worker.kill_at = self.now + self.config.reload.drain_timeout_seconds + OVERRUN_SECONDS
+        worker.abort_at = worker.kill_at - DUMP_SECONDS
+
+    def abort(self, worker: Worker) -> None:
+        """Make it write where it hangs, then kill it."""
+        worker.enter(State.DYING, self.now)
+        worker.abort_at, worker.kill_at = None, self.now + DUMP_SECONDS
+        self.actions.append(Abort(worker.number))
+
+    def kill(self, worker: Worker) -> None:
+        """End it now."""
+        worker.enter(State.DYING, self.now)
+        worker.abort_at = worker.kill_at = None
+        self.actions.append(Kill(worker.number))
+
+    def let_exit(self, worker: Worker) -> None:
+        """It has said its last word: give it a moment to exit by itself."""
+        worker.abort_at, worker.kill_at = None, self.now + LAST_WORDS_SECONDS
+
+    def hung(self, worker: Worker) -> bool:
+        """Say whether its event loop has not turned for too long."""
+        return self.now >= worker.last_tick + self.config.worker.hang_timeout_seconds
+
+    def _limit_draining(self) -> None:
+        # Streams that never end would otherwise pile up one generation a deploy.
+        draining = [worker for worker in self.workers.values() if worker.state is State.DRAINING]
+        excess = len(draining) - MOST_DRAINING_PER_SLOT * len(self.slots)
+        for worker in sorted(draining, key=lambda worker: worker.since)[: max(excess, 0)]:
+            self.log("warning", f"{worker}: too many workers drain, cutting its {worker.in_flight} requests")
+            self.kill(worker)
+
+    # -- slots --------------------------------------------------------------------------------------------------------
+
+    def take(self, worker: Worker) -> None:
+        """Give `worker` its slot; whoever had it leaves."""
+        slot = self.slots[worker.slot]
+        previous = [other for other in (slot.holder, slot.incoming) if other is not None and other is not worker]
+        slot.holder, slot.incoming = worker, None
+        for other in previous:
+            self.retire(other)
+
+    def vacate(self, worker: Worker, why: str) -> None:
+        """`worker` no longer counts: if a slot relied on it, see when to fill that again."""
+        slot = self.slots[worker.slot]
+        if worker not in (slot.holder, slot.incoming):
+            return
+        slot.holder = None if slot.holder is worker else slot.holder
+        slot.incoming = None if slot.incoming is worker else slot.incoming
+        lived = 0.0 if worker.active_at is None else self.now - worker.active_at
+        wait = slot.backoff.delay(lived, self._jitter)
+        slot.spawn_at = self.now + wait
+        self.log("error", f"{worker} {why}; replacing it {f'in {wait:.1f} s' if wait else 'at once'}")
+
+    def serving(self) -> bool:
+        """Say whether anybody accepts."""
+        return any(worker.state is State.ACTIVE for worker in self.workers.values())
+
+    def advance(self, active: Generation) -> None:
+        """Bring incoming workers in, and start one for each slot that wants it."""
+        for slot in self.slots:
+            self._advance_slot(slot)
+            if slot.wants() and self.now >= slot.spawn_at:
+                boot_by = self.now + self.config.reload.boot_timeout_seconds
+                slot.incoming = self.spawn(slot.number, active, boot_by)
+
+    def _advance_slot(self, slot: Slot) -> None:
+        worker = slot.incoming
+        if worker is not None and worker.state is State.READY:
+            self.accept(worker)
+        elif worker is not None and worker.state is State.ACTIVE:
+            self.take(worker)
+
+    # -- workers that serve, but should not ---------------------------------------------------------------------------
+
+    def find_hung(self) -> None:
+        """Have stuck workers replaced; with nobody else left there is nothing to wait for."""
+        holders = [slot.holder for slot in self.slots if slot.holder and slot.holder.state is State.ACTIVE]
+        stuck = [worker for worker in holders if self.hung(worker)]
+        for worker in stuck:
+            silent = f"its event loop has not turned for {self.now - worker.last_tick:.0f} s"
+            if len(stuck) == len(holders):
+                self.abort(worker)
+                self.vacate(worker, f"is stuck ({silent}) and nobody else serves")
+            elif not worker.unwanted:
+                worker.unwanted = "stuck"
+                self.log("error", f"{worker} is stuck: {silent}; replacing it")
+
+    def find_worn(self, active: Generation) -> None:
+        """Have one worker replaced that has reached a limit, when all others are well."""
+        if not all(slot.steady() for slot in self.slots):
+            return
+        for slot in self.slots:
+            if slot.holder is not None and (reason := self._worn(slot.holder, active)):
+                slot.holder.unwanted = reason
+                self.log("info", f"{slot.holder} {reason}; replacing it")
+                return
+
+    def _worn(self, worker: Worker, active: Generation) -> str:
+        limits = self.config.worker
+        if worker.generation is not active:
+            return f"belongs to a generation that was given up, generation {active.number} serves"
+        if limits.max_requests and worker.requests >= limits.max_requests * worker.wear:
+            return f"has served {worker.requests} requests (max_requests = {limits.max_requests})"
+        if limits.max_rss_bytes and worker.rss_bytes >= limits.max_rss_bytes * worker.wear:
+            return f"uses {worker.rss_bytes} bytes of memory (max_rss = {limits.max_rss_bytes})"
+        if limits.max_age_seconds and self.now >= self._old_at(worker, limits.max_age_seconds):
+            return f"is {self.now - worker.born:.0f} s old (max_age = {limits.max_age_seconds:g})"
+        return ""
+
+    @staticmethod
+    def _old_at(worker: Worker, max_age_seconds: float) -> float:
+        return worker.born + max_age_seconds * worker.wear
+
+    # -- time ---------------------------------------------------------------------------------------------------------
+
+    def times(self) -> list[float | None]:
+        """When something here becomes due; what is due but waits for something else is in the past."""
+        found = [time for worker in self.workers.values() for time in worker.times()]
+        found += [slot.spawn_at for slot in self.slots if slot.wants()]
+        for holder in (slot.holder for slot in self.slots):
+            if holder is not None and holder.state is State.ACTIVE:
+                found.append(holder.last_tick + self.config.worker.hang_timeout_seconds)
+                if self.config.worker.max_age_seconds:
+                    found.append(self._old_at(holder, self.config.worker.max_age_seconds))
+        return found
+
+    def forgive(self, seconds: float) -> None:
+        """The master itself stood still for so long: its workers are not to blame for what it did not hear."""
+        for worker in self.workers.values():
+            worker.last_tick += seconds

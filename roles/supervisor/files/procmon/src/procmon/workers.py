@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The worker processes: the only place that spawns, signals and reaps, always by one pid."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .actions import Spawn
+from .config import Config
+from .events import (
+    Accepted,
+    Drained,
+    Drains,
+    Event,
+    Exited,
+    Failed,
+    Loaded,
+    ReleaseGone,
+    Spawned,
+    Started,
+    Ticked,
+    WorkerEvent,
+)
+from .launch import worker_argv
+from .output import Output, Tail
+
+DATAGRAM_BYTES = 1 << 18
+READ_BYTES = 65536
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(eq=False)
+class Process:
+    """One worker's process and the master's ends of what connects them. `started` is seconds since the epoch."""
+
+    number: int
+    popen: subprocess.Popen[bytes]
+    control: socket.socket
+    output_fd: int
+    pidfd: int
+    started: float = field(default_factory=time.time)
+    tail: Tail = field(default_factory=Tail)
+
+    def rss_bytes(self) -> int:
+        """Return its resident memory; 0 when it has just gone."""
+        try:
+            with open(f"/proc/{self.popen.pid}/statm", "rb") as statm:  # noqa: PTH123 - each second for each worker
+                return int(statm.read().split()[1]) * PAGE_BYTES
+        except (OSError, IndexError):
+            return 0
+
+
+class Workers:
+    """All worker processes. What they say and how they end is given to `feed`."""
+
+    def __init__(
+        self,
+        config: Config,
+        listener: socket.socket,
+        output: Output,
+        feed: Callable[[Event], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.processes: dict[int, Process] = {}
+        self._config = config
+        self._listen_fd = listener.fileno()
+        self._output = output
+        self._feed = feed
+        self._loop = loop
+
+    # -- what the core asks for ---------------------------------------------------------------------------------------
+
+    def spawn(self, wanted: Spawn) -> None:
+        """Start a worker; say `Spawned`, `ReleaseGone` or `Failed`."""
+        if not os.path.isdir(wanted.release.path):  # noqa: PTH112 - it is a text
+            self._feed(ReleaseGone(wanted.worker))
+            return
+        try:
+            process = self._start(wanted)
+        except OSError as error:
+            self._feed(Failed(wanted.worker, "spawn", f"{wanted.release.python}: {error.strerror}"))
+            self._feed(Exited(wanted.worker, "no process"))
+            return
+        self.processes[wanted.worker] = process
+        self._loop.add_reader(process.control, self._read_control, process)
+        self._loop.add_reader(process.output_fd, self._read_output, process)
+        self._loop.add_reader(process.pidfd, self._reap, process)
+        self._feed(Spawned(wanted.worker, process.popen.pid))
+        self._send(wanted.worker, self._configuration(wanted))
+
+    def open_probe(self, number: int) -> socket.socket | None:
+        """Give the worker one end of a new connection and return the other; None when it can take none."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            if self._send(number, {"type": "probe"}, [theirs.fileno()]):
+                return ours
+        ours.close()
+        return None
+
+    def accept(self, number: int) -> None:
+        """Tell it to accept."""
+        self._send(number, {"type": "accept"})
+
+    def drain(self, number: int, seconds: float, *, last: bool) -> None:
+        """Tell it to finish."""
+        self._send(number, {"type": "drain", "seconds": seconds} | ({"last": True} if last else {}))
+
+    def abort(self, number: int) -> None:
+        """Send SIGABRT to it alone."""
+        if process := self.processes.get(number):
+            signal.pidfd_send_signal(process.pidfd, signal.SIGABRT)
+
+    def kill(self, number: int) -> None:
+        """Send SIGKILL to it and to all that it started."""
+        if process := self.processes.get(number):
+            _kill_group(process)
+
+    # -- processes ----------------------------------------------------------------------------------------------------
+
+    def _start(self, wanted: Spawn) -> Process:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        output, output_end = os.pipe()
+        try:
+            popen = self._popen(wanted, theirs.fileno(), output_end)
+        except OSError:
+            ours.close()
+            os.close(output)
+            raise
+        finally:
+            theirs.close()
+            os.close(output_end)
+        ours.setblocking(False)
+        os.set_blocking(output, False)
+        return Process(wanted.worker, popen, ours, output, os.pidfd_open(popen.pid))
+
+    def _popen(self, wanted: Spawn, control_fd: int, output_fd: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            worker_argv(wanted.release.python, control_fd),
+            cwd=wanted.release.path,
+            env=wanted.release.env,
+            stdin=subprocess.DEVNULL,
+            stdout=output_fd,
+            stderr=output_fd,
+            pass_fds=(control_fd, self._listen_fd),
+            start_new_session=True,
+        )
+
+    def _configuration(self, wanted: Spawn) -> Mapping[str, Any]:
+        return {
+            "type": "configure",
+            "app": self._config.app,
+            "listen_fd": self._listen_fd,
+            "uvicorn": self._config.uvicorn,
+            "idle_grace": self._config.reload.idle_grace_seconds,
+            "slot": wanted.slot,
+            "generation": wanted.generation,
+        }
+
+    def _send(self, number: int, message: Mapping[str, Any], fds: list[int] | None = None) -> bool:
+        process = self.processes.get(number)
+        if process is None:
+            return False
+        try:
+            socket.send_fds(process.control, [json.dumps(message).encode()], fds or [])
+        except BlockingIOError:
+            # It has not read for so long that the channel is full: it would never learn what to do.
+            _kill_group(process)
+            return False
+        except OSError:
+            # Its end is closed: it is about to be reaped.
+            return False
+        return True
+
+    def _reap(self, process: Process) -> None:
+        # The end of a process can be seen before the last that it said.
+        self._read_control(process)
+        self._read_output(process)
+        # Until it is reaped nobody else can have its pid, so that the group is certainly its own.
+        _kill_group(process)
+        status = process.popen.wait()
+        for fd in (process.control.fileno(), process.output_fd, process.pidfd):
+            self._loop.remove_reader(fd)
+        process.control.close()
+        os.close(process.output_fd)
+        os.close(process.pidfd)
+        del self.processes[process.number]
+        self._feed(Exited(process.number, describe_exit(status), process.tail.text()))
+
+    # -- what they say ------------------------------------------------------------------------------------------------
+
+    def _read_control(self, process: Process) -> None:
+        while True:
+            try:
+                data = process.control.recv(DATAGRAM_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._loop.remove_reader(process.control)
+                return
+            self._feed(to_event(process.number, data, process.rss_bytes))
+
+    def _read_output(self, process: Process) -> None:
+        while True:
+            try:
+                data = os.read(process.output_fd, READ_BYTES)
+            except BlockingIOError:
+                return
+            if not data:
+                self._loop.remove_reader(process.output_fd)
+                return
+            process.tail.add(data)
+            self._output.write(data)
+
+
+def _kill_group(process: Process) -> None:
+    try:
+        os.killpg(process.popen.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        # Nothing is left of it, or what is left runs as somebody else and is not ours to end.
+        return
+
+
+def describe_exit(status: int) -> str:
+    """Put a `Popen.returncode` into words."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"
+
+
+def to_event(number: int, data: bytes, rss_bytes: Callable[[], int]) -> WorkerEvent:
+    """Translate a datagram of worker `number`; one that means nothing is a failure of that worker."""
+    try:
+        message = json.loads(data)
+        return _READERS[message["type"]](number, message, rss_bytes)
+    except (ValueError, KeyError, TypeError) as error:
+        return Failed(number, "control", f"it said {data[:200]!r}: {type(error).__name__} {error}")
+
+
+def _tick(kind: type[Ticked]) -> Callable[[int, Mapping[str, Any], Callable[[], int]], WorkerEvent]:
+    def read(number: int, said: Mapping[str, Any], rss_bytes: Callable[[], int]) -> WorkerEvent:
+        return kind(number, int(said["requests"]), int(said["in_flight"]), int(said["connections"]), rss_bytes())
+
+    return read
+
+
+_READERS: Mapping[str, Callable[[int, Mapping[str, Any], Callable[[], int]], WorkerEvent]] = {
+    "loaded": lambda number, _said, _rss: Loaded(number),
+    "started": lambda number, _said, _rss: Started(number),
+    "accepting": lambda number, _said, _rss: Accepted(number),
+    "tick": _tick(Ticked),
+    "draining": _tick(Drains),
+    "drained": lambda number, said, _rss: Drained(number, int(said["cut"])),
+    "failed": lambda number, said, _rss: Failed(number, str(said["stage"]), str(said["error"])),
+}
