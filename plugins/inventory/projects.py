@@ -91,10 +91,11 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.hosts im
     host_name,
     host_variables,
 )
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.kind import is_text
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.placement import Placement, place
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem, ProjectsError
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Source, local_path
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_form import read_yaml
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_form import line_of, read_yaml
 
 OURS = re.compile(
     r"""\A\$ANSIBLE_VAULT;|^(["']?)plugin\1[ \t]*:[ \t]*(["']?)onetouch\.deploy\.projects\2[ \t]*(#.*)?$""",
@@ -126,17 +127,16 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible shi
         data = self.loader.load_from_file(path, cache="none", trusted_as_template=True)
         if not isinstance(data, dict) or data.get("plugin") != self.NAME:
             raise ProjectsError([Problem(path, 1, "", f"the first line must be 'plugin: {self.NAME}'")])
-        source = read_yaml(data, self.loader.get_text_file_contents(path), path)
-        if "deploy_conf" in data:
-            conf = self._read_deploy_conf(data["deploy_conf"], path)
-            source.projects.extend(conf.projects)
-            source.problems.extend(conf.problems)
+        text = self.loader.get_text_file_contents(path)
+        source = read_yaml(data, text, path)
+        if is_text(data.get("deploy_conf")):
+            conf = Path(str(local_path(data["deploy_conf"], path)))
+            return source.joined(self._read_deploy_conf(conf, path, line_of(text, "deploy_conf")))
         return source
 
-    def _read_deploy_conf(self, name: object, path: str) -> Source:
-        conf = Path(str(local_path(name, path)))
+    def _read_deploy_conf(self, conf: Path, path: str, line: int) -> Source:
         if not conf.is_file():
-            raise ProjectsError([Problem(path, 1, "deploy_conf", f"there is no file {conf}")])
+            return Source(problems=[Problem(path, line, "", f"there is no file {conf}")])
         return read_deploy_conf(self.loader.get_text_file_contents(str(conf)), str(conf))
 
     def _fill(self, placements: list[Placement]) -> None:

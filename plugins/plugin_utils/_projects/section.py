@@ -59,6 +59,10 @@ class Source:
     servers: list[Section] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
+    def joined(self, other: Source) -> Source:
+        """Put what two files say into one."""
+        return Source(self.projects + other.projects, self.servers + other.servers, self.problems + other.problems)
+
 
 def local_path(value: object, file: str) -> object:
     """Resolve a path of this machine that stands in `file`: `~` is home, a relative one starts beside the file."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import yaml
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.kind import shown
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.kind import is_text, shown
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem, nearest
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section, Source
 
@@ -50,6 +50,11 @@ def read_marks(text: str, file: str) -> tuple[Marks, list[Problem]]:
     return marks, problems
 
 
+def line_of(text: str, *path: str) -> int:
+    """Find the line of one key; the first when it is not there."""
+    return read_marks(text, "")[0].get(path, 1)
+
+
 def _walk(node: yaml.Node | None, path: Path) -> Iterator[tuple[Path, int]]:
     if not isinstance(node, yaml.MappingNode) or len(path) == DEPTH:
         return
@@ -69,6 +74,9 @@ def _top_problems(data: Mapping[str, object], marks: Marks, file: str) -> Iterat
         yield Problem(
             file, marks["deploy_conf",], "", "'deploy_conf' stands in place of 'projects': remove one of them"
         )
+    conf = data.get("deploy_conf", "a file")
+    if not is_text(conf):
+        yield Problem(file, marks["deploy_conf",], "", f"'deploy_conf' wants the path of a file, found {shown(conf)}")
     if "projects" not in data and "deploy_conf" not in data:
         yield Problem(file, 1, "", "'projects' is missing (or 'deploy_conf', the path of a file in the original form)")
 
