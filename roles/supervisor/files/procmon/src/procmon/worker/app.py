@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
+from typing import Any
 
 import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
@@ -26,11 +27,27 @@ def make_config(settings: Settings) -> uvicorn.Config:
 
 def load(config: uvicorn.Config, app: str) -> None:
     """Import the app and load what serves it. Raises WorkerError with the traceback's tail."""
+    config.app = import_app(app)  # uvicorn's own import would log the reason and exit, with nothing left to tell
     try:
-        # uvicorn's own load() would log an import error and exit, with its reason lost to the master.
-        config.app = import_from_string(app)
         config.load()
+    except ImportFromStringError as error:
+        raise WorkerError("import", f"[uvicorn] {error}") from error
+    except (Exception, SystemExit) as error:
+        raise WorkerError.of("import", error) from error
+
+
+def import_app(app: str) -> Any:  # noqa: ANN401 - whatever the name stands for; uvicorn will tell
+    """Import what `module:attribute` names. Raises WorkerError."""
+    try:
+        return import_from_string(app)
     except ImportFromStringError as error:
         raise WorkerError("import", f"app = {app}: {error} It was looked for in {sys.path[0]}") from error
     except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and names_package_of(app, error.name):
+            raise WorkerError("import", f"app = {app}: {error}. It was looked for in {sys.path[0]}") from error
         raise WorkerError.of("import", error) from error
+
+
+def names_package_of(app: str, missing: str | None) -> bool:
+    """Tell whether the module that is missing is the app's own package, not one that the app needs."""
+    return missing is not None and app.startswith(missing + ".")

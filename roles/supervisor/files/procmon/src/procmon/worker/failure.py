@@ -21,17 +21,22 @@ class WorkerError(Exception):
 
     @classmethod
     def of(cls, stage: str, error: BaseException) -> WorkerError:
-        """Make a failure of an exception: its traceback from the app's first frame on."""
+        """Make a failure of an exception: its traceback from the app's first frame on.
+
+        What could not be imported or parsed is named by the exception itself: without a frame of the app's none is
+        shown. Anything else that has none is shown whole, for then it is ours.
+        """
         frames = skip_machinery(error.__traceback__)
+        if frames is None and not isinstance(error, (ImportError, SyntaxError)):
+            frames = error.__traceback__
         return cls(stage, "".join(traceback.format_exception(type(error), error, frames)).rstrip())
 
 
 def skip_machinery(frames: TracebackType | None) -> TracebackType | None:
-    """Drop the frames above the app's first one; give all of them when the app has none."""
-    first = frames
-    while first is not None and is_machinery(first.tb_frame.f_code.co_filename):
-        first = first.tb_next
-    return first if first is not None else frames
+    """Drop the frames above the app's first one; give None when the app has none."""
+    while frames is not None and is_machinery(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    return frames
 
 
 def is_machinery(filename: str) -> bool:
