@@ -1,4 +1,4 @@
-"""An app whose paths behave in the ways that a drain must cope with. Query strings name barrier files, without waits."""
+"""An app whose paths behave in the ways that a drain must cope with. Query strings name barrier files."""
 
 from __future__ import annotations
 

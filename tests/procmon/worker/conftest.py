@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .fake_master import Client, Worker, listen
+from .fake_master import Address, Client, Worker, connect, listen
 
 SERVERS = [("h11", "asyncio"), ("h11", "uvloop"), ("httptools", "asyncio"), ("httptools", "uvloop")]
 
@@ -34,8 +34,8 @@ def start(ends: contextlib.ExitStack, listener: socket.socket, tmp_path: Path) -
     """Give a function that starts a worker, by default on the TCP listener, with its errors in a file."""
     numbers = count()
 
-    def start_worker(*args: Any, on: socket.socket = listener, **options: Any) -> Worker:
-        worker = Worker(on, *args, stderr=tmp_path / f"worker-{next(numbers)}.err", **options)
+    def start_worker(app: str = "behaviours:app", *, on: socket.socket = listener, **options: Any) -> Worker:  # noqa: ANN401 - a worker's
+        worker = Worker(on, app, stderr=tmp_path / f"worker-{next(numbers)}.err", **options)
         ends.callback(worker.close)
         return worker
 
@@ -53,9 +53,9 @@ def server(request: pytest.FixtureRequest) -> dict[str, str]:
 def client(ends: contextlib.ExitStack, listener: socket.socket) -> Callable[..., Client]:
     """Give a function that connects to the TCP listener, or to the address it is given."""
 
-    def connect(address: Any = None) -> Client:
-        made = Client(address or listener.getsockname())
+    def connect_client(address: Address | None = None) -> Client:
+        made = Client(connect(address or listener.getsockname()))
         ends.callback(made.close)
         return made
 
-    return connect
+    return connect_client

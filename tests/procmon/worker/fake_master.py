@@ -17,6 +17,7 @@ from typing import Any
 from procmon.launch import worker_argv
 
 APPS = Path(__file__).parent.parent / "apps"
+Address = str | tuple[str, int]
 DEADLINE = 30.0
 PERIODIC = ("tick", "draining")
 
@@ -29,7 +30,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
-def listen(address: str | tuple[str, int] = ("127.0.0.1", 0)) -> socket.socket:
+def listen(address: Address = ("127.0.0.1", 0)) -> socket.socket:
     """Listen as the master does, on TCP or, given a path, on a unix socket."""
     unix = isinstance(address, str)
     sock = socket.socket(socket.AF_UNIX if unix else socket.AF_INET, socket.SOCK_STREAM)
@@ -44,7 +45,7 @@ def listen(address: str | tuple[str, int] = ("127.0.0.1", 0)) -> socket.socket:
 class Worker:
     """One worker process and the master's end of its control channel."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a test may vary
         self,
         listener: socket.socket,
         app: str = "behaviours:app",
@@ -54,7 +55,7 @@ class Worker:
         env: Mapping[str, str] | None = None,
         idle_grace: float = 5.0,
         stderr: Path | None = None,
-        **uvicorn: Any,
+        **uvicorn: object,
     ) -> None:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.settimeout(DEADLINE)
@@ -79,7 +80,7 @@ class Worker:
             generation=1,
         )
 
-    def order(self, kind: str, fds: tuple[int, ...] = (), **body: Any) -> None:
+    def order(self, kind: str, fds: tuple[int, ...] = (), **body: object) -> None:
         """Send one order."""
         socket.send_fds(self.control, [json.dumps({"type": kind, **body}).encode()], list(fds))
 
@@ -119,9 +120,9 @@ class Worker:
         self.expect("accepting")
         return self
 
-    def drain(self, seconds: float = 20.0, **body: Any) -> None:
+    def drain(self, seconds: float = 20.0, **body: object) -> None:
         """Order the drain and wait for the first sign of it."""
-        self.order("drain", seconds=seconds, **body)
+        self.order("drain", (), seconds=seconds, **body)
         self.report("draining")
 
     def drained(self) -> int:
@@ -158,8 +159,8 @@ class Worker:
 class Client:
     """A strict HTTP client on one connection: it never tries twice, and tells whether the close was announced."""
 
-    def __init__(self, address: Any, sock: socket.socket | None = None) -> None:
-        self.sock = sock or connect(address)
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
         self.sock.settimeout(DEADLINE)
         self.buffer = b""
 
@@ -218,7 +219,7 @@ class Response:
         self.closes = headers.get("connection") == "close"
 
 
-def connect(address: Any) -> socket.socket:
+def connect(address: Address) -> socket.socket:
     """Connect to a TCP address or a unix path."""
     sock = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET, socket.SOCK_STREAM)
     sock.settimeout(DEADLINE)

@@ -246,7 +246,7 @@ def test_websocket_may_open_during_the_grace(start: Start, server: dict[str, str
 def test_probe_is_drained_like_any_connection(start: Start, server: dict[str, str]) -> None:
     worker = start(idle_grace=0.1, **server).started()
     with worker.probe() as sock:
-        connection = Client(None, sock)
+        connection = Client(sock)
         assert connection.get().status == 200
         worker.drain()
         assert connection.is_ended()

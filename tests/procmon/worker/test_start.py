@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 from collections.abc import Callable
@@ -39,7 +38,7 @@ def test_probes_are_served_before_the_order_to_accept(start: Start, server: dict
     worker = start(**server).started()
     for _ in range(3):
         with worker.probe() as sock:
-            probe = Client(None, sock)
+            probe = Client(sock)
             assert probe.get("/").body == str(worker.process.pid).encode()
             told = json.loads(probe.get("/scope").body)
             assert told["client"] is None
@@ -120,7 +119,7 @@ def test_release_comes_first_on_the_path(start: Start, tmp_path: Path) -> None:
     (release / "behaviours_of_shop.py").write_text((APPS / "behaviours.py").read_text())
     worker = start("shop:app", directory=release, env={"PYTHONPATH": ""}).started()
     with worker.probe() as sock:
-        told = json.loads(Client(None, sock).get().body)
+        told = json.loads(Client(sock).get().body)
     assert told == ["the release", str(release), str(release), [False, False, False]]
 
 
@@ -158,7 +157,7 @@ def test_interpreter_that_is_too_old_is_named(start: Start) -> None:
 
 
 def interpreter(version: str) -> str:
-    """Find an installed interpreter of a version: pyenv's own, whose commands on the PATH may be switched off, or any."""
+    """Find an interpreter of a version: pyenv's own, whose command on the PATH may be switched off, or any."""
     installed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
     found = str(installed[-1]) if installed else shutil.which(f"python{version}")
     assert found is not None, f"Python {version} must be installed for this test"

@@ -25,7 +25,7 @@ class Transport(asyncio.Transport):
         self.written = b""
         self.closed = False
 
-    def write(self, data: Any) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += bytes(data)
 
     def get_write_buffer_size(self) -> int:
