@@ -1,0 +1,35 @@
+"""The checks check everything, and no test can be left out of them in silence."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_every_check_runs_with_make_test(root: Path) -> None:
+    """A script in tools/checks/ that no stage names would never run."""
+    asked = subprocess.run(
+        [sys.executable, str(root / "tools" / "check"), "?"], capture_output=True, text=True, check=False
+    )
+    assert asked.returncode != 0
+    known = asked.stderr.strip().rpartition("there are: ")[2].split(", ")
+    assert sorted(known) == sorted(path.name for path in (root / "tools" / "checks").iterdir())
+
+
+def test_what_is_run_can_be_run(root: Path, files: list[Path]) -> None:
+    """Modules are not run but sent: Ansible wants them with a first line and without the permission."""
+    scripts = [path for path in files if path.parts[0] != "plugins"]
+    started = [path for path in scripts if (root / path).read_bytes().startswith(b"#!")]
+    assert started
+    assert [path for path in started if not os.access(root / path, os.X_OK)] == []
+
+
+def test_no_test_is_left_out(root: Path, files: list[Path]) -> None:
+    """A test that is skipped somewhere passes everywhere."""
+    leaving_out = re.compile(r"pytest\.(?:mark\.)?(?:skip|skipif|xfail|importorskip)\b|unittest\.skip")
+    tests = [path for path in files if path.suffix == ".py" and path.parts[0] in {"tests", "molecule"}]
+    tests.remove(Path(__file__).relative_to(root))
+    assert [path for path in tests if leaving_out.search((root / path).read_text())] == []

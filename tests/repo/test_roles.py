@@ -1,0 +1,25 @@
+"""Roles say what they take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROLES = sorted(path.parent.parent for path in Path(__file__).parents[2].glob("roles/*/defaults/main.yml"))
+
+
+def test_there_are_roles() -> None:
+    assert {role.name for role in ROLES} >= {"project", "supervisor"}
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_each_default_is_documented_and_optional(role: Path) -> None:
+    """A default that the specification does not know is never checked; a required option has no use for one."""
+    defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text())
+    specification = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())
+    options = specification["argument_specs"]["main"]["options"]
+    required = {name for name, option in options.items() if option.get("required")}
+    assert set(defaults) - set(options) == set()
+    assert required & set(defaults) == set()
