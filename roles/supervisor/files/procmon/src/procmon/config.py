@@ -182,8 +182,8 @@ class Config:
 
     name: str = _key("name", "letters, digits, and . _ -", _text(r"[A-Za-z0-9][A-Za-z0-9._-]*"))
     app: str = _key("app", '"module:attribute"', _text(r"[\w.]+:[\w.]+(\(\))?"))
-    directory: Path = _key("directory", "an absolute path", _path)
-    bind: Bind = _key("bind", '"host:port", "[v6]:port" or "unix:/path"', _bind)
+    directory: Path = _key("directory", "an absolute path", _path)  # noqa: RUF009 - a field, no shared value
+    bind: Bind = _key("bind", '"host:port", "[v6]:port" or "unix:/path"', _bind)  # noqa: RUF009 - a field, no shared value
     workers: int = _key("workers", "a number from 1 to 512", _count(1, 512), 2)
     restart_file: str = _key("restart_file", "a path", _text(r"[^\0]+"), "public/system/restart")
     state_directory: str = _key("state_dir", "an absolute path", ABSOLUTE, "")

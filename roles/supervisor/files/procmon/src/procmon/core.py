@@ -139,12 +139,11 @@ class Core:
             for worker in workers:
                 self.pool.kill(worker)
             return
-        self.stopping = self.pool.stopping = True
+        self.stopping = True
         self.rollout, self._pending, self._retry_at = None, "", None
         self.pool.log("info", f"stopping: {len(workers)} workers finish what they have")
         self.pool.actions.append(Unlisten())
-        for worker in workers:
-            self.pool.retire(worker)
+        self.pool.stop()
 
     def _ask_reload(self, reason: str) -> None:
         if self.stopping:
@@ -358,13 +357,17 @@ class Core:
         self._retry()
         self._advance_rollout()
         if self.active is not None and not self.stopping:
-            self.pool.find_hung()
-            if self.rollout is None:
-                self.pool.find_worn(self.active)
-            self.pool.advance(self.active)
+            self._keep_full(self.active)
         self._listen()
         self._beat()
         self._finish()
+
+    def _keep_full(self, active: Generation) -> None:
+        self.pool.bring_in()
+        self.pool.find_hung()
+        if self.rollout is None:
+            self.pool.find_worn(active)
+        self.pool.fill(active)
 
     def _end_overdue(self, worker: Worker) -> None:
         if worker.state in BOOTING and self._now >= worker.boot_by:

@@ -147,24 +147,33 @@ class Pool:
         slot.spawn_at = self.now + wait
         self.log("error", f"{worker} {why}; replacing it {f'in {wait:.1f} s' if wait else 'at once'}")
 
+    def stop(self) -> None:
+        """Have everybody leave for good."""
+        self.stopping = True
+        for slot in self.slots:
+            slot.holder = slot.incoming = None
+        for worker in list(self.workers.values()):
+            self.retire(worker)
+
     def serving(self) -> bool:
         """Say whether anybody accepts."""
         return any(worker.state is State.ACTIVE for worker in self.workers.values())
 
-    def advance(self, active: Generation) -> None:
-        """Bring incoming workers in, and start one for each slot that wants it."""
+    def bring_in(self) -> None:
+        """Take each incoming worker one step further."""
         for slot in self.slots:
-            self._advance_slot(slot)
-            if slot.wants() and self.now >= slot.spawn_at:
-                boot_by = self.now + self.config.reload.boot_timeout_seconds
-                slot.incoming = self.spawn(slot.number, active, boot_by)
+            worker = slot.incoming
+            if worker is not None and worker.state is State.READY:
+                self.accept(worker)
+            elif worker is not None and worker.state is State.ACTIVE:
+                self.take(worker)
 
-    def _advance_slot(self, slot: Slot) -> None:
-        worker = slot.incoming
-        if worker is not None and worker.state is State.READY:
-            self.accept(worker)
-        elif worker is not None and worker.state is State.ACTIVE:
-            self.take(worker)
+    def fill(self, active: Generation) -> None:
+        """Start a worker for each slot that wants one and may have it already."""
+        boot_by = self.now + self.config.reload.boot_timeout_seconds
+        for slot in self.slots:
+            if slot.wants() and self.now >= slot.spawn_at:
+                slot.incoming = self.spawn(slot.number, active, boot_by)
 
     # -- workers that serve, but should not ---------------------------------------------------------------------------
 

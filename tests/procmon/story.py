@@ -1,0 +1,216 @@
+"""A procmon without processes: the core, a clock that is set by hand, and a world that does as it is told."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from procmon.actions import Accept, Action, Beat, Drain, Log, Probe, Resolve, Spawn
+from procmon.config import Config, parse
+from procmon.core import Core
+from procmon.events import (
+    Accepted,
+    Answer,
+    Begin,
+    Event,
+    Exited,
+    Failed,
+    HeartbeatAnswered,
+    Loaded,
+    Mark,
+    Probed,
+    Release,
+    ReloadAsked,
+    Resolved,
+    Spawned,
+    Started,
+    StopAsked,
+    Ticked,
+    Touched,
+    Unresolved,
+    Woke,
+)
+from procmon.lifecycle import State, Worker
+
+A = TypeVar("A", bound=Action)
+WELL = Answer(200, 1.0)
+ILL = Answer(500, 1.0)
+MISSING = Unresolved("directory = '/app' does not exist", None, missing=True)
+
+
+def config(**settings: object) -> Config:
+    """Give a valid configuration; sections are dicts."""
+    base = {"name": "blog", "app": "blog:app", "directory": "/app", "bind": "127.0.0.1:3001", "workers": 2}
+    return parse({**base, **settings})
+
+
+class Story:
+    """Tells the core what happens. `acts` is what the last thing told has led to; logs are kept apart in `said`."""
+
+    def __init__(self, **settings: object) -> None:
+        self.core = Core(config(**settings), jitter=lambda: 0.0)
+        self.now = 1000.0
+        self.acts: list[Action] = []
+        self.said: list[str] = []
+        self.release = Release("/releases/a", "a" * 40)
+        self.mark: Mark | None = Mark(1, 1, 1, 0)
+        self.broken: Unresolved | None = None
+
+    # -- telling ------------------------------------------------------------------------------------------------------
+
+    def tell(self, event: Event) -> Story:
+        """Let `event` happen now. Resolving and spawning are answered as the world stands."""
+        self.acts = []
+        self._handle(event)
+        return self
+
+    def _handle(self, event: Event) -> None:
+        for action in self.core.handle(event, self.now):
+            if isinstance(action, Log):
+                self.said.append(action.text)
+                continue
+            self.acts.append(action)
+            if isinstance(action, Resolve):
+                self._handle(self.broken or Resolved(self.release, self.mark))
+            elif isinstance(action, Spawn):
+                self._handle(Spawned(action.worker, 100 + action.worker))
+
+    def after(self, seconds: float, *, ticking: bool = True) -> Story:
+        """Let time pass as the loop would: the core is woken when it asked for it, and healthy workers tick."""
+        until = self.now + seconds
+        collected: list[Action] = []
+        while True:
+            due = self.core.deadline()
+            step = min(until, due if due is not None else until, self.now + 1 if ticking else until)
+            self.now = step = max(self.now, step)
+            collected += self.tell(Woke()).acts
+            if ticking:
+                for worker in list(self.core.pool.workers):
+                    collected += self.tell(Ticked(worker)).acts
+            if step >= until:
+                self.acts = collected
+                return self
+
+    def begin(self) -> Story:
+        """Start procmon."""
+        return self.tell(Begin())
+
+    def touch(self) -> Story:
+        """Touch the restart file."""
+        self.mark = Mark(1, 1, (self.mark.mtime_ns if self.mark else 0) + 1, 0)
+        return self.tell(Touched(self.mark))
+
+    def deploy(self, path: str) -> Story:
+        """Point the directory to another release and touch."""
+        self.release = Release(path, path[-1] * 40)
+        return self.touch()
+
+    def ready(self, worker: Worker) -> Story:
+        """Let a worker boot and pass its probe."""
+        number = worker.number
+        acts: list[Action] = []
+        for event in (Loaded(number), Started(number), Probed(number, WELL)):
+            acts += self.tell(event).acts
+        self.acts = acts
+        return self
+
+    def accepted(self, worker: Worker) -> Story:
+        """Let a worker confirm that it accepts."""
+        return self.tell(Accepted(worker.number))
+
+    def exited(self, worker: Worker, how: str = "exit status 0") -> Story:
+        """Let a worker's process end."""
+        return self.tell(Exited(worker.number, how))
+
+    def failed(self, worker: Worker, error: str = "ImportError: no blog") -> Story:
+        """Let a worker say that it cannot go on."""
+        return self.tell(Failed(worker.number, "import", error))
+
+    def beat_answered(self, answer: Answer) -> Story:
+        """Answer the heartbeat that is under way."""
+        return self.tell(HeartbeatAnswered(self.core.active.number if self.core.active else 0, answer))
+
+    def stop(self) -> Story:
+        """Send SIGTERM."""
+        return self.tell(StopAsked())
+
+    def hup(self) -> Story:
+        """Send SIGHUP."""
+        return self.tell(ReloadAsked("SIGHUP"))
+
+    def proceed(self) -> Story:
+        """Let everything that is under way succeed until nothing changes any more; drains last until they are told."""
+        acts: list[Action] = []
+        while step := self._next_success():
+            acts += self.tell(step).acts
+        self.acts = acts
+        return self
+
+    def _next_success(self) -> Event | None:
+        for worker in self.workers():
+            match worker.state:
+                case State.STARTING:
+                    return Loaded(worker.number)
+                case State.LOADED:
+                    return Started(worker.number)
+                case State.PROBING:
+                    return Probed(worker.number, WELL)
+                case State.ACCEPTING:
+                    return Accepted(worker.number)
+                case State.DYING:
+                    return Exited(worker.number, "SIGKILL")
+        return None
+
+    def served(self) -> Story:
+        """Start and bring the first generation up."""
+        return self.begin().proceed()
+
+    def end_drains(self) -> Story:
+        """Let every draining worker finish."""
+        acts: list[Action] = []
+        for worker in self.workers(State.DRAINING):
+            acts += self.exited(worker).acts
+        self.acts = acts
+        return self
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    def workers(self, *states: State, generation: int | None = None) -> list[Worker]:
+        """Return the workers in one of `states`, of `generation` where it is given."""
+        return [
+            worker
+            for worker in self.core.pool.workers.values()
+            if (not states or worker.state in states) and (generation is None or worker.generation.number == generation)
+        ]
+
+    def done(self, kind: type[A]) -> list[A]:
+        """Return the actions of one kind that the last thing told has led to."""
+        return [action for action in self.acts if isinstance(action, kind)]
+
+    def spawned(self) -> list[tuple[int, int]]:
+        """Return (slot, generation) of what has just been spawned."""
+        return [(action.slot, action.generation) for action in self.done(Spawn)]
+
+    def accepts(self) -> list[int]:
+        """Return the workers that were just told to accept."""
+        return [action.worker for action in self.done(Accept)]
+
+    def drains(self) -> list[int]:
+        """Return the workers that were just told to drain."""
+        return [action.worker for action in self.done(Drain)]
+
+    def probes(self) -> list[int]:
+        """Return the workers whose app is just being asked."""
+        return [action.worker for action in self.done(Probe)]
+
+    def beats(self) -> int:
+        """Return how many heartbeats were just sent."""
+        return len(self.done(Beat))
+
+    @property
+    def state(self) -> str:
+        """The master's state."""
+        return self.core.state
+
+    def active(self, generation: int) -> int:
+        """Return how many workers of `generation` serve."""
+        return len(self.workers(State.ACTIVE, generation=generation))

@@ -1,0 +1,171 @@
+"""What holds whatever happens, in any order: tried with histories that nobody has thought of."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from procmon.actions import Abort, Drain, Kill, Spawn
+from procmon.events import Answer, Drains, Failed, Loaded, Mark, Probed, ReleaseGone, Started, Ticked, Touched
+from procmon.lifecycle import ACCEPTS, BOOTING, State, Worker
+
+from .story import ILL, MISSING, WELL, Story
+
+WORKERS = 3
+
+
+class Procmon(RuleBasedStateMachine):
+    """A core in a world that does as it likes."""
+
+    surge = "all"
+
+    def __init__(self) -> None:
+        super().__init__()
+        limits = {"max_requests": 50, "hang_timeout": 30}
+        self.s = Story(workers=WORKERS, reload={"surge": self.surge}, worker=limits).begin()
+        self.touches = 0
+
+    def some(self, number: int, *states: State) -> Worker:
+        """Pick one of the workers in `states`."""
+        found = self.s.workers(*states)
+        return found[number % len(found)]
+
+    def check_acts(self, before: dict[int, State], serving: int) -> None:
+        """Old workers leave in good order: none is told to as long as fewer new ones accept than there are slots."""
+        s = self.s
+        drained = [action.worker for action in s.done(Drain) if before.get(action.worker) is State.ACTIVE]
+        if drained and s.core.restart.result != "failed" and s.state != "stopping":
+            assert len(s.workers(State.ACTIVE)) >= min(serving, WORKERS)
+        assert all(action.worker in s.core.pool.workers for action in s.done(Spawn))
+
+    def tell(self, event: object) -> None:
+        """Tell an event and look at what it leads to."""
+        before = {worker.number: worker.state for worker in self.s.workers()}
+        serving = len(self.s.workers(State.ACTIVE)) - (1 if isinstance(event, Drains | Failed) else 0)
+        self.s.tell(event)  # type: ignore[arg-type] # rules below tell events only
+        self.check_acts(before, serving)
+
+    @rule()
+    def touch(self) -> None:
+        self.touches += 1
+        mark = Mark(1, 1, 1000 + self.touches, 0)
+        self.s.mark = mark
+        self.s.release = self.s.release.__class__(f"/releases/{self.touches}")
+        self.s.tell(Touched(mark))
+
+    @rule()
+    def hup(self) -> None:
+        self.s.hup()
+
+    @rule(missing=st.booleans())
+    def break_or_mend_the_directory(self, missing: bool) -> None:
+        self.s.broken = MISSING if missing else None
+
+    @precondition(lambda self: self.s.workers(*BOOTING))
+    @rule(number=st.integers(0, 99), well=st.booleans())
+    def boot_one_step(self, number: int, well: bool) -> None:
+        worker = self.some(number, *BOOTING)
+        steps = {
+            State.STARTING: Loaded(worker.number),
+            State.LOADED: Started(worker.number),
+            State.PROBING: Probed(worker.number, WELL if well else ILL),
+        }
+        self.tell(steps[worker.state])
+
+    @precondition(lambda self: self.s.workers(State.ACCEPTING))
+    @rule(number=st.integers(0, 99))
+    def confirm(self, number: int) -> None:
+        before = {worker.number: worker.state for worker in self.s.workers()}
+        serving = len(self.s.workers(State.ACTIVE))
+        self.s.accepted(self.some(number, State.ACCEPTING))
+        self.check_acts(before, serving)
+
+    @precondition(lambda self: self.s.workers())
+    @rule(number=st.integers(0, 99), how=st.sampled_from(["exit", "fail", "drain"]))
+    def lose_one(self, number: int, how: str) -> None:
+        worker = self.some(number, *State)
+        if how == "exit":
+            self.s.exited(worker, "SIGKILL")
+        elif how == "fail":
+            self.s.failed(worker)
+        else:
+            self.s.tell(Drains(worker.number))
+
+    @precondition(lambda self: self.s.workers(State.STARTING))
+    @rule(number=st.integers(0, 99))
+    def find_the_release_gone(self, number: int) -> None:
+        self.s.tell(ReleaseGone(self.some(number, State.STARTING).number))
+
+    @precondition(lambda self: self.s.workers(State.ACTIVE))
+    @rule(number=st.integers(0, 99), requests=st.integers(0, 100))
+    def tick(self, number: int, requests: int) -> None:
+        self.tell(Ticked(self.some(number, State.ACTIVE).number, requests=requests))
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 6.0, 31.0, 61.0]), ticking=st.booleans())
+    def wait(self, seconds: float, ticking: bool) -> None:
+        self.s.after(seconds, ticking=ticking)
+
+    @rule(status=st.sampled_from([200, 302, 500, None]))
+    def answer_the_heartbeat(self, status: int | None) -> None:
+        self.s.beat_answered(Answer(status, 1.0, "" if status else "refused"))
+
+    @invariant()
+    def never_told_to_do_the_same_twice(self) -> None:
+        told = [action.worker for action in self.s.acts if isinstance(action, Kill)]
+        assert len(told) == len(set(told))
+
+    @invariant()
+    def a_slot_has_one_holder_that_is_alive(self) -> None:
+        for slot in self.s.core.pool.slots:
+            for worker in (slot.holder, slot.incoming):
+                assert worker is None or worker.number in self.s.core.pool.workers
+                assert worker is None or worker.slot == slot.number
+            assert slot.holder is None or slot.holder.state is State.ACTIVE
+
+    @invariant()
+    def no_more_workers_than_slots_and_one_rollout_need(self) -> None:
+        wanted = [worker for worker in self.s.workers() if worker.state in BOOTING | ACCEPTS | {State.READY}]
+        assert len(wanted) <= 3 * WORKERS
+
+    @invariant()
+    def the_future_is_in_the_future(self) -> None:
+        due = self.s.core.deadline()
+        assert due is None or due > self.s.now
+
+    @invariant()
+    def only_the_accepting_are_called_serving(self) -> None:
+        assert (self.s.state != "serving") or self.s.workers(State.ACTIVE)
+
+    def teardown(self) -> None:
+        """Mend the world: the newest code serves with all workers, the newest touch is answered, nobody is left over."""
+        s = self.s
+        s.broken = None
+        s.hup()
+        for _ in range(12):
+            s.proceed().end_drains().after(35)
+        s.proceed().end_drains()
+        assert s.state == "serving"
+        assert [worker.state for worker in s.workers()] == [State.ACTIVE] * WORKERS
+        assert s.core.active
+        assert {worker.generation for worker in s.workers()} == {s.core.active}
+        assert s.core.active.release.path == s.release.path, "a request to reload was lost"
+        assert s.core.restart.result == "ok"
+        assert not s.done(Abort)
+
+
+class OneByOne(Procmon):
+    """The same with one extra worker at a time."""
+
+    surge = "one"
+
+
+@pytest.mark.parametrize("machine", [Procmon, OneByOne])
+def test_no_history_breaks_what_always_holds(machine: type[RuleBasedStateMachine]) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
