@@ -32,7 +32,8 @@ HINTS = (
         "see that the server reaches its package index; PIP_* and UV_* variables and pip.conf are honoured",
     ),
     (
-        r"No matching distribution|No solution found|was not found in the package registry|Invalid requirement|parse",
+        r"No matching distribution|No solution found|was not found in the package registry|Invalid requirement"
+        r"|[Ff]ailed to parse|Couldn't parse",
         "mend the requirements: the output says which",
     ),
     (

@@ -72,11 +72,13 @@ def _top_problems(data: Mapping[str, object], marks: Marks, file: str) -> Iterat
             yield Problem(file, line, "", f"unknown key {str(key)!r}; {nearest(str(key), TOP_KEYS)}")
     if "projects" in data and "deploy_conf" in data:
         yield Problem(
-            file, marks["deploy_conf",], "", "'deploy_conf' stands in place of 'projects': remove one of them"
+            file, marks.get(("deploy_conf",), 1), "", "'deploy_conf' stands in place of 'projects': remove one of them"
         )
     conf = data.get("deploy_conf", "a file")
     if not is_text(conf):
-        yield Problem(file, marks["deploy_conf",], "", f"'deploy_conf' wants the path of a file, found {shown(conf)}")
+        yield Problem(
+            file, marks.get(("deploy_conf",), 1), "", f"'deploy_conf' wants the path of a file, found {shown(conf)}"
+        )
     if "projects" not in data and "deploy_conf" not in data:
         yield Problem(file, 1, "", "'projects' is missing (or 'deploy_conf', the path of a file in the original form)")
 
@@ -85,13 +87,14 @@ def _sections(kind: str, data: Mapping[str, object], marks: Marks, file: str) ->
     top = f"{kind}s"
     table = data.get(top, {})
     if not isinstance(table, dict):
-        yield Problem(file, marks[top,], top, f"wanted a mapping of names, found {shown(table)}")
+        yield Problem(file, marks.get((top,), 1), top, f"wanted a mapping of names, found {shown(table)}")
         return
     for name, values in table.items():
         path = (top, str(name))
-        line = marks.get(path, marks[top,])
+        line = marks.get(path, marks.get((top,), 1))
         if isinstance(values, dict):
-            yield Section(kind, str(name), file, line, values, _lines_below(path, marks))
+            named = {str(key): value for key, value in values.items()}
+            yield Section(kind, str(name), file, line, named, _lines_below(path, marks))
         else:
             yield Problem(file, line, f"{kind} {name}", f"wanted a mapping of keys, found {shown(values)}")
 
