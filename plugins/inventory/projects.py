@@ -80,11 +80,10 @@ deploy_conf: deploy.conf
 import re
 from pathlib import Path
 
-# Ansible ships no types.
-from ansible.errors import AnsibleParserError  # type: ignore[import-untyped]
-from ansible.inventory.data import InventoryData  # type: ignore[import-untyped]
-from ansible.parsing.dataloader import DataLoader  # type: ignore[import-untyped]
-from ansible.plugins.inventory import BaseInventoryPlugin  # type: ignore[import-untyped]
+from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.deploy_conf import read_deploy_conf
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.hosts import (
     group_hosts,
@@ -103,14 +102,14 @@ OURS = re.compile(
 )
 
 
-class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible ships no types
+class InventoryModule(BaseInventoryPlugin):
     """Reads the projects."""
 
     NAME = "onetouch.deploy.projects"
 
     def verify_file(self, path: str) -> bool:
         """Accept a YAML file that names this plugin; of a vaulted one that cannot be known before it is read."""
-        if not super().verify_file(path) or not path.endswith((".yml", ".yaml")):
+        if not path.endswith((".yml", ".yaml")) or not super().verify_file(path):  # type: ignore[no-untyped-call]
             return False
         return OURS.search(Path(path).read_text(encoding="utf-8", errors="replace")) is not None
 
@@ -118,33 +117,32 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible shi
         """Fill `inventory`. Raises AnsibleParserError with all problems when the file cannot be used."""
         super().parse(inventory, loader, path, cache)
         try:
-            placements = place(self._read(path))
+            placements = place(self._read(loader, path))
         except ProjectsError as error:
             raise AnsibleParserError(str(error)) from error
-        self._fill(placements)
+        _fill(inventory, placements)
 
-    def _read(self, path: str) -> Source:
-        data = self.loader.load_from_file(path, cache="none", trusted_as_template=True)
+    def _read(self, loader: DataLoader, path: str) -> Source:
+        data = loader.load_from_file(path, cache="none", trusted_as_template=True)
         if not isinstance(data, dict) or data.get("plugin") != self.NAME:
             raise ProjectsError([Problem(path, 1, "", f"the first line must be 'plugin: {self.NAME}'")])
-        text = self.loader.get_text_file_contents(path)
+        text = loader.get_text_file_contents(path)
         source = read_yaml(data, text, path)
-        if is_text(data.get("deploy_conf")):
-            conf = Path(str(local_path(data["deploy_conf"], path)))
-            return source.joined(self._read_deploy_conf(conf, path, line_of(text, "deploy_conf")))
-        return source
-
-    def _read_deploy_conf(self, conf: Path, path: str, line: int) -> Source:
+        if not is_text(data.get("deploy_conf")):
+            return source
+        conf = Path(str(local_path(data["deploy_conf"], path)))
         if not conf.is_file():
-            return Source(problems=[Problem(path, line, "", f"there is no file {conf}")])
-        return read_deploy_conf(self.loader.get_text_file_contents(str(conf)), str(conf))
+            line = line_of(text, "deploy_conf")
+            return source.joined(Source(problems=[Problem(path, line, "", f"there is no file {conf}")]))
+        return source.joined(read_deploy_conf(loader.get_text_file_contents(str(conf)), str(conf)))
 
-    def _fill(self, placements: list[Placement]) -> None:
-        for placement in placements:
-            self.inventory.add_host(host_name(placement))
-            for name, value in host_variables(placement).items():
-                self.inventory.set_variable(host_name(placement), name, value)
-        for group, hosts in group_hosts(placements).items():
-            self.inventory.add_group(group)
-            for host in hosts:
-                self.inventory.add_child(group, host)
+
+def _fill(inventory: InventoryData, placements: list[Placement]) -> None:
+    for placement in placements:
+        inventory.add_host(host_name(placement))
+        for name, value in host_variables(placement).items():
+            inventory.set_variable(host_name(placement), name, value)
+    for group, hosts in group_hosts(placements).items():
+        inventory.add_group(group)
+        for host in hosts:
+            inventory.add_child(group, host)

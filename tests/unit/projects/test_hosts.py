@@ -25,8 +25,8 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section 
 ARCHITECTURE = Path(__file__).parents[3] / "docs" / "architecture.md"
 
 
-def placement(project: str = "blog", server: str = "web1", **settings: object) -> Placement:
-    return Placement(Section("project", project, "p.yml", 1, {}, {}), server, "192.0.2.1", settings)
+def placement(project: str = "blog", server: str = "web1", settings: dict[str, object] | None = None) -> Placement:
+    return Placement(Section("project", project, "p.yml", 1, {}, {}), server, "192.0.2.1", settings or {})
 
 
 BASE = {"project_name": "blog", "project_server": "web1", "ansible_host": "192.0.2.1"}
@@ -53,7 +53,7 @@ BASE = {"project_name": "blog", "project_server": "web1", "ansible_host": "192.0
     ],
 )
 def test_settings_become_variables(settings: dict[str, object], variables: dict[str, object]) -> None:
-    assert host_variables(placement(**settings)) == {**BASE, **variables}
+    assert host_variables(placement(settings=settings)) == {**BASE, **variables}
 
 
 def test_the_documented_variables_are_the_ones_that_are_set() -> None:
@@ -61,11 +61,11 @@ def test_the_documented_variables_are_the_ones_that_are_set() -> None:
     documented = {name for name in re.findall(r"\b(?:project|ansible)_\w+", section) if not name.endswith("_")}
     everything: dict[str, object] = {**dict.fromkeys(keys.known("project"), "x"), "connection": "ssh", "env": {}}
     del everything["host"], everything["hosts"]
-    assert set(host_variables(placement(**everything))) == documented
+    assert set(host_variables(placement(settings=everything))) == documented
 
 
 def path_of(**settings: object) -> object:
-    return host_variables(placement(**settings)).get("ansible_control_path")
+    return host_variables(placement(settings=settings)).get("ansible_control_path")
 
 
 def test_logins_that_agree_share_a_connection_and_others_do_not() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -86,7 +87,7 @@ class Ansible:
 
     def inventory(self, source: Path, *arguments: object) -> dict[str, Any]:
         """Load an inventory that must load without a word of complaint."""
-        done = self.run("ansible-inventory", "--list", "--export", "-i", source, *arguments)
+        done = self.run("ansible-inventory", "--list", "-i", source, *arguments)
         assert (done.returncode, done.stderr) == (0, "")
         loaded: dict[str, Any] = json.loads(done.stdout)
         return loaded
@@ -253,6 +254,29 @@ def test_the_examples_load(ansible: Ansible) -> None:
     ansible.write("deploy.conf", (examples / "deploy.conf.example").read_text())
     original = ansible.write("original.yml", "plugin: onetouch.deploy.projects\ndeploy_conf: deploy.conf\n")
     assert "blog" in ansible.inventory(original)
+
+
+def documented(language: str) -> list[str]:
+    """Return the whole files among the examples of the documentation."""
+    text = (CHECKOUT / "docs" / "configuration.md").read_text()
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [block for name, block in blocks if name == language and block.startswith(("plugin:", "["))]
+
+
+def test_the_examples_of_the_documentation_load(ansible: Ansible) -> None:
+    (conf,) = documented("")
+    ansible.write("deploy.conf", conf)
+    for text in documented("yaml"):
+        assert "blog" in ansible.inventory(ansible.write("projects.yml", text))
+
+
+def test_a_static_inventory_can_say_the_same(ansible: Ansible) -> None:
+    """But for its address and its ssh key, the documented one describes the project that the first example does."""
+    (static,) = documented("ini")
+    by_hand = ansible.inventory(ansible.write("hosts.ini", static))["_meta"]["hostvars"]["blog@web1"]
+    ours = ansible.inventory(ansible.write("projects.yml", documented("yaml")[0]))["_meta"]["hostvars"]
+    expected = plain(ours["blog@www.example.com"])
+    assert by_hand == expected | {"ansible_host": "192.0.2.10", "project_server": "web1"}
 
 
 def test_the_plugin_documents_itself(ansible: Ansible) -> None:
