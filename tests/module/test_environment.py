@@ -12,8 +12,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environm
     key,
     link,
     plan_environment,
+    remove,
     stale,
 )
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
@@ -381,6 +384,35 @@ def test_a_killed_build_does_not_count_and_is_made_again(
     assert version_in(left) == "1.0"
 
 
+def waiters(lock: Path) -> int:
+    """Count who waits for a lock on the file `lock`; the kernel marks them with an arrow."""
+    inode = str(lock.stat().st_ino)
+    lines = Path("/proc/locks").read_text().splitlines()
+    return sum("->" in line and line.split()[6].endswith(f":{inode}") for line in lines)
+
+
+def test_of_two_that_want_one_environment_the_second_waits(
+    make_release: MakeRelease, environments: Environments, gate: type[Gate]
+) -> None:
+    release = make_release({"requirements.txt": "tiny==1.0\n"})
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(build, environments, release)
+        assert gate.asked.wait(DEADLINE), "the first one builds"
+        second = pool.submit(build, environments, release)
+        poll(lambda: waiters(environments.path / ".lock") == 1)
+        gate.opened.set()
+        assert (first.result().built, second.result().built) == (True, False)
+    assert version_in(first.result().path) == "1.0"
+
+
+def poll(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds, for as long as a slow machine may need."""
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end, "the condition never held"
+        time.sleep(0.01)
+
+
 @pytest.mark.usefixtures("wheels")
 def test_an_environment_whose_python_was_removed_is_made_again(
     make_release: MakeRelease, environments: Environments
@@ -429,6 +461,14 @@ def test_a_repository_with_a_venv_of_its_own_is_refused(make_release: MakeReleas
     with pytest.raises(ReleaseError, match=r"\.venv"):
         link(release, tmp_path / "envs" / "0123456789ab")
     assert (release / ".venv" / "pyvenv.cfg").exists()
+
+
+@pytest.mark.usefixtures("wheels")
+def test_a_removed_environment_is_gone(make_release: MakeRelease, environments: Environments) -> None:
+    built = build(environments, make_release({"requirements.txt": "tiny\n"}))
+    remove(built.path)
+    assert not built.path.exists()
+    remove(built.path)
 
 
 def test_only_environments_without_a_release_are_stale() -> None:
