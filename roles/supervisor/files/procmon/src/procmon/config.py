@@ -260,7 +260,9 @@ def _read(rule: Rule, value: object, prefix: str) -> object:
     try:
         return rule.read(value)
     except ValueError:
-        raise ConfigError(f"{prefix}{rule.key} = {value!r}: must be {rule.allowed}") from None
+        # The values of an environment are often secrets: its names must do.
+        shown = list(value) if rule.read is _environment and isinstance(value, dict) else value
+        raise ConfigError(f"{prefix}{rule.key} = {shown!r}: must be {rule.allowed}") from None
 
 
 def _unknown(key: str, known: list[str], prefix: str) -> str:

@@ -24,7 +24,7 @@ class Release:
     path: str
     commit: str | None = None
     python: str = ""
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
