@@ -319,6 +319,29 @@ def test_uv_is_installed_beside_the_environments_where_a_lock_needs_it(
     assert is_complete(built.path)
 
 
+@pytest.mark.usefixtures("wheels")
+def test_uv_is_found_beside_the_environments(make_release: MakeRelease, by_pip: Environments) -> None:
+    """Setup puts it there."""
+    program = by_pip.path / ".uv" / "bin" / "uv"
+    program.parent.mkdir(parents=True)
+    program.symlink_to(UV)
+    assert built_by_uv(build(by_pip, make_release({"requirements.txt": "tiny\n"})))
+
+
+@pytest.mark.usefixtures("wheels")
+def test_a_half_installed_uv_is_not_used(make_release: MakeRelease, by_pip: Environments) -> None:
+    program = by_pip.path / ".uv" / "bin" / "uv"
+    program.parent.mkdir(parents=True)
+    program.write_bytes(Path(UV).read_bytes()[:4096])
+    program.chmod(0o755)
+    assert not built_by_uv(build(by_pip, make_release({"requirements.txt": "tiny\n"})))
+
+
+def built_by_uv(built: environment.Environment) -> bool:
+    """Ask the environment who made it: uv leaves its version."""
+    return "\nuv = " in (built.path / "pyvenv.cfg").read_text()
+
+
 class Gate(SimpleHTTPRequestHandler):
     """Serves a directory once the gate is open, and tells when somebody stands before it."""
 

@@ -107,11 +107,19 @@ class Environments:
     def _find_uv(self, release: Path, needed: bool) -> str | None:
         """Find uv. Nothing but uv reads uv.lock: where that makes it needed, it is installed below `path`."""
         own = self.path / ".uv"
-        found = shutil.which("uv") or (str(own / "bin" / "uv") if is_complete(own) else None)
+        program = str(own / "bin" / "uv")
+        found = shutil.which("uv") or (program if self._works(program) else None)
         if found or not needed:
             return found
         self._build(own, installer.uv_commands(own, self.interpreter), release)
-        return str(own / "bin" / "uv")
+        return program
+
+    def _works(self, program: str) -> bool:
+        """Tell whether `program` runs: one whose installation was killed may be there without being whole."""
+        try:
+            return self.run([program, "--version"]).rc == 0
+        except (OSError, ReleaseError):
+            return False
 
     def _build(self, path: Path, commands: Sequence[Sequence[str]], release: Path) -> None:
         """Run `commands` in the release. `path` is the final place: a virtual environment cannot be moved."""
