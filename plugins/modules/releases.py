@@ -279,7 +279,9 @@ def failure_text(name: str, error: ReleaseError) -> str:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=arguments.argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(  # type: ignore[no-untyped-call]  # Ansible has no types
+        argument_spec=arguments.argument_spec(), supports_check_mode=True
+    )
     report, failure = Report(), None
     try:
         run(module, report)

@@ -171,7 +171,7 @@ def ask(given: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Run the module."""
     spec = {**arguments.shared_argument_spec(), "fetch": {"type": "bool", "default": False}}
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)  # type: ignore[no-untyped-call]  # Ansible has no types
     try:
         module.exit_json(changed=False, **ask(module.params))
     except ReleaseError as error:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import log
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
@@ -54,17 +56,28 @@ def run_hook(hook: Hook, release: Path, told: Mapping[str, str], output: Path) -
     # A file and not a pipe: a daemon that the hook leaves behind would keep a pipe open for ever.
     with output.open("ab") as file:
         start = file.tell()
-        done = subprocess.run(
-            [_shell(), "-c", hook.command],
-            cwd=release,
-            env=environment(release, told),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode:
-        raise ReleaseError(_verdict(hook, done.returncode), detail=_written(output, start))
+        rc = _run(hook.command, release, environment(release, told), file)
+    if rc:
+        raise ReleaseError(_verdict(hook, rc), detail=_written(output, start))
+
+
+def _run(command: str, directory: Path, env: Mapping[str, str], output: IO[bytes]) -> int:
+    """Run a shell line to its end; when this process is stopped meanwhile, all that the line started is killed."""
+    process = subprocess.Popen(
+        [_shell(), "-c", command],
+        cwd=directory,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        return process.wait()
+    except ReleaseError:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
 
 
 def _shell() -> str:

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +86,21 @@ def _text(path: Path) -> str:
         return ""
 
 
+def _write_whole(file: RawIOBase, data: bytes) -> None:
+    if file.write(data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fsync(file.fileno())
+
+
 def _append(path: Path, line: str) -> None:
-    with path.open("a+b") as file:
+    with path.open("a+b", buffering=0) as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(end - 1, 0))
         # A crash or a full disk may have left a line without its end: ours must not be glued to it.
         start = b"\n" if end and file.read(1) != b"\n" else b""
-        file.write(start + line.encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            _write_whole(file, start + line.encode() + b"\n")
+        except OSError:
+            # Half a line may look like a whole one: half a sha is one too.
+            os.truncate(path, end)
+            raise

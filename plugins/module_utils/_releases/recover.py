@@ -24,7 +24,7 @@ def recover(project: Project) -> bool:
         return False
     link = str(tree.current.readlink()) if tree.current.is_symlink() else None
     remedy = attempt.remedy(found, link, disk.link_text(tree, Path(found.release)), log.read_deploys(tree.deploys))
-    error = _apply(project, found, remedy, moved=link != found.link)
+    error = _apply(project, found, remedy, moved=project.live().commit != found.previous)
     project.report.warnings.append(f"the run of {found.by} at {found.started} was interrupted: {error}")
     transaction.journal(project, found, "interrupted", error)
     project.report.outcome = "unchanged"

@@ -158,9 +158,9 @@ def _log_commit(transaction: Transaction) -> None:
 def _finish(transaction: Transaction) -> None:
     """Tidy up after success: from here on nothing can fail the deploy."""
     project, target, before = transaction.project, transaction.target, transaction.before
-    journal(project, transaction.attempt, "live")
     with _as_warning(project, "the HEAD of source was not moved"):
         mark_live(project, target.commit)
+    journal(project, transaction.attempt, "live")
     with project.report.phase("prune"), _as_warning(project, "old releases were not all removed"):
         prepare.prune(project, {path.name for path in (target.release, before.release) if path})
 
@@ -171,7 +171,8 @@ def _put_back(transaction: Transaction, failure: ReleaseError) -> ReleaseError:
     try:
         with project.report.phase("put back"):
             switch_back(project, before)
-            _revive(transaction)
+            with signals.stoppable():
+                _revive(transaction)
     except (ReleaseError, OSError) as worse:
         outcome, now = "broken", f"putting back {_name(before.commit)} failed too: {_as_failure(worse)}"
     else:

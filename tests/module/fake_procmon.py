@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Something that answers like procmon: it writes status.json when the restart file is touched.
+
+A release with a file BROKEN does not come up, one with a file HANGS never answers, one with DEADLY kills it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import answer
+
+SLEEP = shutil.which("sleep") or "sleep"
+TRACEBACK = "Traceback (most recent call last):\nModuleNotFoundError: No module named 'flask'"
+
+
+class FakeProcmon:
+    """Serves `current`; its pid is that of a real process, so that it can die."""
+
+    def __init__(self, current: Path, status_file: Path) -> None:
+        self.current = current
+        self.status_file = status_file
+        self.restart_file = current / "public/system/restart"
+        self.reloads: list[str] = []
+        self.said: dict[str, Any] = {"state": "waiting", "release": None, "commit": None, "restart": None}
+        self._process = subprocess.Popen([SLEEP, "600"])
+        self._stopped = threading.Event()
+        self._seen = answer.stamp_of(self.restart_file)
+        self._thread = threading.Thread(target=self._loop)
+
+    def start(self) -> None:
+        self._write()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+        self.die()
+
+    def die(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    @property
+    def serves(self) -> str | None:
+        release: str | None = self.said["release"]
+        return release
+
+    def _loop(self) -> None:
+        while not self._stopped.wait(0.005):
+            stamp = answer.stamp_of(self.restart_file)
+            if stamp is not None and stamp != self._seen:
+                self._seen = stamp
+                self._reload(stamp)
+
+    def _reload(self, stamp: int) -> None:
+        release = self.current.resolve()
+        self.reloads.append(release.name)
+        if (release / "DEADLY").exists():
+            self.die()
+        elif (release / "BROKEN").exists():
+            self._answer(stamp, "failed", TRACEBACK)
+        elif not (release / "HANGS").exists():
+            self.said.update(state="serving", release=str(release))
+            self._answer(stamp, "ok", "")
+
+    def _answer(self, stamp: int, result: str, error: str) -> None:
+        self.said["restart"] = {"stamp": stamp, "result": result, "error": error, "seconds": 0.1}
+        self._write()
+
+    def _write(self) -> None:
+        fresh = self.status_file.with_suffix(".new")
+        fresh.write_text(json.dumps({"pid": self._process.pid, "workers": [], **self.said}), encoding="utf-8")
+        fresh.replace(self.status_file)

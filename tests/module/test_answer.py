@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Deploying a project that procmon serves: the deploy ends when procmon has answered, or takes everything back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import answer, log
+
+from tests.module.fake_procmon import FakeProcmon
+from tests.module.site import Site
+from tests.module.upstream import Upstream
+
+
+@pytest.fixture
+def served(site: Site, upstream: Upstream, procmon: FakeProcmon) -> Site:
+    """Return a site whose first release is live and served."""
+    upstream.commit("one")
+    site.deploy(status_file=procmon.status_file)
+    return site
+
+
+def test_a_deploy_ends_when_the_new_release_serves(served: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
+    sha = upstream.commit("two")
+    report = served.deploy(status_file=procmon.status_file)
+    assert procmon.serves == str(served.tree.release(sha))
+    assert "reload" in {phase["name"] for phase in report.phases}
+
+
+def test_a_touch_by_the_hook_is_the_one_that_is_answered(
+    served: Site, upstream: Upstream, procmon: FakeProcmon
+) -> None:
+    sha = upstream.commit("two")
+    procmon.reloads.clear()
+    served.deploy(status_file=procmon.status_file, post_deploy="touch public/system/restart")
+    assert procmon.reloads == [sha[:12]]
+
+
+def test_a_release_that_does_not_come_up_is_taken_back(served: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
+    upstream.commit("bad", BROKEN="")
+    failure = served.fail(ref="master", status_file=procmon.status_file)
+    assert "No module named 'flask'" in failure.error.detail
+    assert failure.report.outcome == "put_back"
+    assert failure.text.splitlines()[0].endswith("was put back and is live")
+    assert served.version == "one"
+    assert procmon.serves == str(served.tree.current.resolve())
+    assert served.consistent()
+    assert served.outcomes == ["live", "put_back"]
+    assert len(served.logged) == 1
+
+
+@pytest.mark.parametrize("hook", ["post_deploy", "test"])
+def test_a_hook_that_fails_after_the_switch_takes_it_back(
+    served: Site, upstream: Upstream, procmon: FakeProcmon, hook: str
+) -> None:
+    upstream.commit("two")
+    failure = served.fail(ref="master", status_file=procmon.status_file, **{hook: "echo because; exit 3"})
+    assert f"{hook} failed (exit 3)" in failure.text
+    assert failure.error.detail == "because"
+    assert served.version == "one"
+    assert procmon.serves == str(served.tree.current.resolve())
+    assert served.consistent()
+
+
+def test_a_hook_that_fails_before_the_switch_changes_nothing(
+    served: Site, upstream: Upstream, procmon: FakeProcmon
+) -> None:
+    upstream.commit("two")
+    procmon.reloads.clear()
+    failure = served.fail(ref="master", status_file=procmon.status_file, pre_deploy="exit 1")
+    assert "Nothing was changed" in failure.text
+    assert procmon.reloads == []
+    assert served.consistent()
+    assert served.outcomes[-1] == "failed"
+
+
+def test_no_answer_in_time_takes_it_back(served: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
+    upstream.commit("slow", HANGS="")
+    failure = served.fail(ref="master", status_file=procmon.status_file, reload_timeout=0.3)
+    assert "did not answer within 0.3 s" in failure.text
+    assert served.version == "one"
+    assert served.consistent()
+
+
+def test_procmon_dying_while_asked_is_told_and_the_previous_release_is_where_it_was(
+    served: Site, upstream: Upstream, procmon: FakeProcmon
+) -> None:
+    """The files are put back for the procmon that is started next; that nothing serves now must not be hidden."""
+    upstream.commit("deadly", DEADLY="")
+    failure = served.fail(ref="master", status_file=procmon.status_file, reload_timeout=0.5)
+    assert "procmon died" in failure.text
+    assert "failed too" in failure.text
+    assert failure.report.outcome == "broken"
+    assert served.version == "one"
+
+
+def test_without_a_running_procmon_nothing_is_changed(served: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
+    upstream.commit("two")
+    procmon.die()
+    failure = served.fail(ref="master", status_file=procmon.status_file)
+    assert "procmon does not run for blog" in failure.text
+    assert "systemctl start procmon@blog" in failure.text
+    assert served.version == "one"
+    assert served.outcomes[-1] == "failed"
+    assert served.consistent()
+
+
+def test_a_first_deploy_that_fails_leaves_nothing_live(site: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
+    upstream.commit("bad", BROKEN="")
+    failure = site.fail(ref="master", status_file=procmon.status_file)
+    assert "Nothing was live before" in failure.text
+    assert not os.path.lexists(site.tree.current)
+    (upstream.work / "BROKEN").unlink()
+    upstream.commit("good")
+    site.deploy(status_file=procmon.status_file)
+    assert site.version == "good"
+
+
+def test_the_live_commit_is_deployed_again_when_procmon_serves_another(served: Site, procmon: FakeProcmon) -> None:
+    assert not served.deploy(status_file=procmon.status_file).changed
+    procmon.said["release"] = "/elsewhere"
+    procmon._write()
+    assert served.deploy(status_file=procmon.status_file).changed
+
+
+def test_without_a_status_file_nothing_is_touched(site: Site, upstream: Upstream) -> None:
+    upstream.commit("one")
+    site.deploy()
+    assert not (site.tree.current / "public/system/restart").exists()
+
+
+def test_without_procmon_the_post_hook_starts_the_previous_release_again(
+    site: Site, upstream: Upstream, tmp_path: Path
+) -> None:
+    upstream.commit("one")
+    site.deploy()
+    upstream.commit("two")
+    site.fail(ref="master", post_deploy=f"cat VERSION >> {tmp_path}/started", test="false")
+    assert (tmp_path / "started").read_text().split() == ["two", "one"]
+
+
+def test_a_touch_always_has_a_new_stamp(site: Site) -> None:
+    """The clock may step back between two deploys."""
+    restart_file = site.path / "restart"
+    future = answer.touch(restart_file) + 10**15
+    os.utime(restart_file, ns=(future, future))
+    assert answer.touch(restart_file) > future
+
+
+def test_what_a_hook_writes_is_kept_on_the_server(served: Site, upstream: Upstream) -> None:
+    upstream.commit("two")
+    served.deploy(post_deploy="echo out; echo err >&2")
+    assert served.tree.hook_log.read_text().splitlines()[-2:] == ["out", "err"]
+    assert log.read_journal(served.tree.journal)[-1]["outcome"] == "live"

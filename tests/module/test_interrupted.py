@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs that are killed: the next one finds one whole release live, says what it found, and puts it right."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.module.fake_procmon import FakeProcmon
+from tests.module.site import Site, until
+from tests.module.upstream import Upstream
+
+# What changes the disk, or starts a program that does: between two of these nothing can differ for the next run.
+ACTIONS = frozenset({"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink"})
+CHANGING = frozenset({"worktree", "update-ref", "reset", "fetch", "compileall", "true"})
+KILL = "kill -9 $PPID"
+
+
+def run_and_die(action: Callable[[], object], at: int) -> bool:
+    """Run `action` in a process of its own that is killed before its action number `at`; say whether it was."""
+    pid = os.fork()
+    if pid == 0:
+        _die_at(at)
+        action()
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    return os.WIFSIGNALED(status)
+
+
+def _die_at(at: int) -> None:
+    left = at
+
+    def count(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal left
+        if event in ACTIONS or _is_write(event, arguments) or _is_changing(event, arguments):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+
+
+def _is_write(event: str, arguments: tuple[object, ...]) -> bool:
+    if event != "open":
+        return False
+    opened, _mode, flags = arguments
+    return opened != os.devnull and isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR))
+
+
+def _is_changing(event: str, arguments: tuple[object, ...]) -> bool:
+    return event == "subprocess.Popen" and isinstance(arguments[1], list) and not CHANGING.isdisjoint(arguments[1])
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
+def test_killed_before_any_action_one_release_is_whole_and_the_next_run_ends_well(
+    site: Site, upstream: Upstream
+) -> None:
+    """Each action in turn: after the kill `current` is whole, and the same deploy then succeeds."""
+    upstream.commit("v0", app_py="x = 0")
+    site.deploy()
+    at = 0
+    died = True
+    while died:
+        at += 1
+        upstream.commit(f"v{at}")
+        died = run_and_die(lambda: site.deploy(post_deploy="true", keep=2), at)
+        assert site.version in {f"v{at - 1}", f"v{at}"}
+        assert (site.tree.current / "public/system").is_dir()
+        site.deploy(post_deploy="true", keep=2)
+        assert site.version == f"v{at}"
+        assert site.consistent()
+        assert not site.tree.unfinished.exists()
+    assert not site.tree.discarded.exists()
+    assert at > 20
+
+
+def test_killed_after_the_switch_the_next_deploy_proves_the_release_anew(
+    site: Site, upstream: Upstream, tmp_path: Path
+) -> None:
+    upstream.commit("one")
+    site.deploy()
+    upstream.commit("two")
+    assert site.exit_code(ref="master", post_deploy=KILL) == -signal.SIGKILL
+    assert (site.version, len(site.logged)) == ("two", 1)
+    report = site.deploy(post_deploy=f"touch {tmp_path}/ran")
+    assert (tmp_path / "ran").exists()
+    assert "was interrupted" in report.warnings[0]
+    assert site.outcomes == ["live", "interrupted", "live"]
+    assert site.consistent()
+
+
+def test_killed_after_the_switch_another_deploy_that_fails_puts_back_the_proven_release(
+    site: Site, upstream: Upstream, procmon: FakeProcmon
+) -> None:
+    """What the killed run left live was never proven: it is not what one goes back to."""
+    upstream.commit("one")
+    site.deploy(status_file=procmon.status_file)
+    upstream.commit("two")
+    site.exit_code(ref="master", status_file=str(procmon.status_file), test=KILL)
+    assert procmon.serves == str(site.tree.current.resolve())
+    upstream.commit("three", BROKEN="")
+    site.fail(ref="master", status_file=procmon.status_file)
+    assert site.version == "one"
+    assert procmon.serves == str(site.tree.current.resolve())
+    assert site.consistent()
+
+
+def test_killed_before_the_switch_nothing_has_happened(site: Site, upstream: Upstream) -> None:
+    upstream.commit("one")
+    site.deploy()
+    upstream.commit("two")
+    site.exit_code(ref="master", pre_deploy=KILL)
+    assert site.version == "one"
+    report = site.revert(to=site.logged[0])
+    assert "is still live" in report.warnings[0]
+    assert site.consistent()
+
+
+def test_after_a_kill_whoever_deployed_by_hand_since_is_left_alone(site: Site, upstream: Upstream) -> None:
+    upstream.commit("one")
+    site.deploy()
+    upstream.commit("two")
+    site.exit_code(ref="master", post_deploy=KILL)
+    site.tree.current.unlink()
+    site.tree.current.symlink_to(site.tree.source)
+    report = site.deploy()
+    assert "somebody else has deployed since" in report.warnings[0]
+    assert site.consistent()
+
+
+def test_in_place_a_kill_after_the_reset_is_undone(site: Site, upstream: Upstream) -> None:
+    upstream.commit("one")
+    site.deploy(strategy="in_place")
+    upstream.commit("two")
+    site.exit_code(ref="master", strategy="in_place", post_deploy=KILL)
+    assert site.version == "two"
+    failure = site.fail(ref="nowhere", strategy="in_place")
+    assert site.version == "one"
+    assert "was put back" in failure.report.warnings[0]
+    assert site.consistent()
+
+
+def test_a_terminated_run_takes_its_release_back(site: Site, upstream: Upstream, tmp_path: Path) -> None:
+    upstream.commit("one")
+    site.deploy()
+    upstream.commit("two")
+    hook = f"test $DEPLOY_RELEASE -ef . || exit 0; echo > {tmp_path}/up; exec sleep 300"
+    process = site.start(ref="master", post_deploy=hook)
+    until((tmp_path / "up").exists, "the hook")
+    process.send_signal(signal.SIGTERM)
+    until(lambda: site.version == "one", "the release before")
+    out, _ = process.communicate()
+    assert "stopped by SIGTERM" in out
+    assert site.consistent()
+
+
+def test_a_lost_connection_does_not_stop_a_deploy(site: Site, upstream: Upstream, tmp_path: Path) -> None:
+    upstream.commit("one")
+    gate = f"mkfifo {tmp_path}/gate; echo > {tmp_path}/up; read line < {tmp_path}/gate"
+    process = site.start(ref="master", post_deploy=gate)
+    until((tmp_path / "up").exists, "the hook")
+    process.send_signal(signal.SIGHUP)
+    (tmp_path / "gate").write_text("go\n")
+    process.communicate()
+    assert process.returncode == 0
+    assert site.consistent()

@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One run at a time for each project, by a lock that cannot be left behind."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.module.site import Site, until
+from tests.module.upstream import Upstream
+
+
+@pytest.fixture
+def busy(site: Site, upstream: Upstream, tmp_path: Path) -> Iterator[Path]:
+    """Have a deploy under way in another process, until something is written to the gate."""
+    upstream.commit("one")
+    gate = f"mkfifo {tmp_path}/gate; echo > {tmp_path}/up; read line < {tmp_path}/gate"
+    process = site.start(ref="master", pre_deploy=gate, by="anna")
+    until((tmp_path / "up").exists, "the hook")
+    yield tmp_path / "gate"
+    process.kill()
+    process.communicate()
+
+
+def test_a_second_run_fails_at_once_and_says_who_holds_the_lock(site: Site, busy: Path) -> None:
+    failure = site.fail(ref="master")
+    assert "another run holds the lock: anna (deployed master) since 20" in failure.text
+    busy.write_text("go\n")
+
+
+def test_a_second_run_can_wait(site: Site, busy: Path) -> None:
+    process = site.start(ref="master", lock_wait=20)
+    busy.write_text("go\n")
+    out, _ = process.communicate()
+    assert "is already live" in out
+
+
+def test_a_killed_run_holds_nothing(site: Site, upstream: Upstream) -> None:
+    upstream.commit("one")
+    assert site.exit_code(ref="master", post_deploy="kill -9 $PPID") == -signal.SIGKILL
+    site.deploy()
+    assert site.consistent()
+
+
+def test_who_only_asks_sees_the_holder_and_is_not_held_up(site: Site, busy: Path) -> None:
+    told = site.module("releases_info")
+    assert told["locked_by"]["by"] == "anna"
+    assert told["interrupted"] is None
+    assert any(note.startswith("locked by anna") for note in told["notes"])
+    busy.write_text("go\n")
+    until(lambda: site.module("releases_info")["locked_by"] is None, "the lock")

@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether procmon's status answers the touch."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import answer
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+
+NEW, OLD = Path("/srv/releases/new"), Path("/srv/releases/old")
+BEFORE = answer.Status(pid=1, state="serving", release=str(OLD), commit=None, stamp=100, result="ok", error="")
+QUESTION = answer.Question(stamp=200, release=NEW, before=BEFORE)
+
+
+def said(**changed: object) -> answer.Status:
+    return dataclasses.replace(BEFORE, **changed)  # type: ignore[arg-type]  # the names decide the types
+
+
+@pytest.mark.parametrize(
+    ("status", "answered"),
+    [
+        (BEFORE, False),
+        (said(release=str(NEW)), False),
+        (said(stamp=200, result=None, release=str(NEW)), False),
+        (said(stamp=200, release=str(NEW)), True),
+        (said(stamp=201, release=str(NEW)), True),
+        (said(pid=2, release=str(NEW), stamp=None, result=None), True),
+        (said(pid=2, release=str(NEW), state="booting"), False),
+        (said(pid=2), False),
+    ],
+)
+def test_only_an_answer_to_this_touch_or_a_procmon_started_since_counts(
+    status: answer.Status, answered: object
+) -> None:
+    assert answer.verdict(QUESTION, status) is answered
+
+
+def test_an_old_stamp_from_the_future_is_no_answer() -> None:
+    """The clock may have stepped back since the last reload."""
+    before = said(stamp=900, release=str(NEW))
+    assert answer.verdict(answer.Question(200, NEW, before), before) is False
+
+
+def test_a_failed_reload_brings_the_traceback() -> None:
+    with pytest.raises(ReleaseError, match="did not come up") as caught:
+        answer.verdict(QUESTION, said(stamp=200, result="failed", error="Traceback: boom"))
+    assert caught.value.detail == "Traceback: boom"
+
+
+def test_a_reload_of_another_release_is_no_success() -> None:
+    with pytest.raises(ReleaseError, match="procmon reloaded /srv/releases/old, not /srv/releases/new"):
+        answer.verdict(QUESTION, said(stamp=200))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "{}", '{"pid": "x", "state": "serving"}'])
+def test_what_is_no_status_is_none(text: str) -> None:
+    assert answer.parse_status(text) is None
+
+
+def test_a_status_without_a_restart_yet() -> None:
+    status = answer.parse_status(json.dumps({"pid": 7, "state": "waiting", "restart": None}))
+    assert status == answer.Status(7, "waiting", None, None, None, None, "")
+
+
+@pytest.mark.parametrize(
+    ("state", "release", "served"),
+    [("serving", NEW, True), ("reloading", NEW, True), ("failed", NEW, False), ("serving", OLD, False)],
+)
+def test_serving_means_this_release_by_a_live_process(state: str, release: Path, served: object) -> None:
+    assert answer.serves(said(pid=os.getpid(), state=state, release=str(release)), NEW) is served
+    assert answer.serves(None, NEW) is False
+
+
+def test_a_procmon_that_stops_is_not_asked(tmp_path: Path) -> None:
+    status_file = tmp_path / "status.json"
+    status_file.write_text(json.dumps({"pid": os.getpid(), "state": "stopping"}))
+    with pytest.raises(ReleaseError, match="is stopping"):
+        answer.running(status_file, "blog")

@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What to do about a run that was interrupted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import attempt
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+
+NEW = "b" * 40
+TRIED = attempt.Attempt(
+    started="2026-11-23T15:28:49Z",
+    by="tj",
+    action="deploy",
+    strategy="releases",
+    ref="master",
+    commit=NEW,
+    release="/srv/releases/new",
+    link="releases/old",
+    previous="a" * 40,
+    source_head="a" * 40,
+    lines=1,
+)
+
+
+@pytest.mark.parametrize(
+    ("link", "lines", "remedy"),
+    [
+        ("releases/old", "a", attempt.UNDO),
+        ("releases/new", "a", attempt.UNDO),
+        ("releases/new", "a b", attempt.FINISH),
+        ("/srv/source", "a", attempt.LEAVE),
+        ("/srv/source", "a c", attempt.LEAVE),
+        ("releases/old", "a c", attempt.LEAVE),
+        (None, "a", attempt.LEAVE),
+    ],
+)
+def test_the_line_in_the_log_decides(link: str | None, lines: str, remedy: str) -> None:
+    """It is written when everything has been proven. A line or a link of somebody else's means hands off."""
+    logged = [letter * 7 for letter in lines.split()]
+    assert attempt.remedy(TRIED, link, "releases/new", logged) == remedy
+
+
+def test_an_attempt_survives_the_disk(tmp_path: Path) -> None:
+    attempt.write(tmp_path / "state", TRIED)
+    assert attempt.read(tmp_path / "state") == TRIED
+    assert attempt.read(tmp_path / "absent") is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"started": 1}', "[]"])
+def test_a_state_that_says_nothing_is_an_error_with_a_remedy(tmp_path: Path, text: str) -> None:
+    (tmp_path / "state").write_text(text)
+    with pytest.raises(ReleaseError, match="interrupted run, but not which"):
+        attempt.read(tmp_path / "state")

@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The two logs: `.deploys`, which others write too, and the journal."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import log
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize(
+    ("text", "commits"),
+    [
+        ("", []),
+        ("abc1234\n", ["abc1234"]),
+        ("abc1234", ["abc1234"]),
+        ("abc1234\r\ndef5678\r\n", ["abc1234", "def5678"]),
+        ("abc1234 tj 2016-08-28\n\n  def5678\n", ["abc1234", "def5678"]),
+        ("ABC1234\n", ["abc1234"]),
+        ("nothing\nabc\n" + "a" * 41 + "\nabc1234\n", ["abc1234"]),
+    ],
+)
+def test_the_first_field_of_a_line_is_a_commit(text: str, commits: list[str]) -> None:
+    assert log.parse_deploys(text) == commits
+
+
+@given(st.text())
+def test_any_text_can_be_read(text: str) -> None:
+    log.parse_deploys(text)
+    log.parse_journal(text)
+
+
+def test_entries_cut_short_are_left_out() -> None:
+    assert log.parse_journal('{"a": 1}\n{"b":\n[1]\n{"c": 3}\n') == [{"a": 1}, {"c": 3}]
+
+
+def test_neighbours_of_different_length_are_one() -> None:
+    assert log.without_repeats(["abc1234", "abc12345f", "def5678", "abc1234"]) == ["abc1234", "def5678", "abc1234"]
+
+
+def test_a_line_is_not_glued_to_one_without_an_end(tmp_path: Path) -> None:
+    deploys = tmp_path / "deploys"
+    deploys.write_text("abc1234")
+    log.append_commit(deploys, "def5678")
+    log.append_commit(deploys, "aaa5678")
+    assert deploys.read_text() == "abc1234\ndef5678\naaa5678\n"
+
+
+def test_an_absent_file_is_empty_and_made(tmp_path: Path) -> None:
+    assert log.read_deploys(tmp_path / "deploys") == []
+    log.append_entry(tmp_path / "journal", {"outcome": "live"})
+    assert log.read_journal(tmp_path / "journal") == [{"outcome": "live"}]
+
+
+def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a sha would be read as a commit."""
+    deploys = tmp_path / "deploys"
+    deploys.write_text("abc1234\n")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        log.append_commit(deploys, "def5678")
+    assert deploys.read_text() == "abc1234\n"

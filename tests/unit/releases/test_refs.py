@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a ref means, given the branches and tags there are."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import refs
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+
+A, B, C, D = (letter * 40 for letter in "abcd")
+KNOWN = refs.Refs({"master": A, "HEAD": A, "both": B, "feature/x": C}, {"v2": D, "v1": C, "both": A})
+
+
+@pytest.mark.parametrize(
+    ("ref", "revision"),
+    [
+        ("master", A),
+        ("origin/master", A),
+        ("refs/heads/master", A),
+        ("refs/remotes/origin/master", A),
+        ("feature/x", C),
+        ("origin/feature/x", C),
+        ("origin/HEAD", A),
+        ("v1", C),
+        ("refs/tags/both", A),
+        ("refs/heads/both", B),
+        ("master~2", f"{A}~2"),
+        ("v1^", f"{C}^"),
+        ("0123abc", "0123abc"),
+        ("0123ABC", "0123abc"),
+        (B, B),
+    ],
+)
+def test_a_name_means_one_commit(ref: str, revision: str) -> None:
+    assert refs.choose(ref, KNOWN) == refs.Chosen(revision, ref)
+
+
+@pytest.mark.parametrize("ref", [None, ""])
+def test_no_name_means_the_newest_tag(ref: str | None) -> None:
+    assert refs.choose(ref, KNOWN) == refs.Chosen(D, "v2")
+
+
+@pytest.mark.parametrize(
+    ("ref", "said"),
+    [
+        ("both", "ambiguous: a branch and a tag"),
+        ("origin/nope", "unknown"),
+        ("nope", "unknown"),
+        ("refs/tags/master", "unknown"),
+        ("HEAD@{1}", "unknown"),
+        ("-f", "cannot be the name"),
+        ("a b", "cannot be the name"),
+        ("a\nb", "cannot be the name"),
+    ],
+)
+def test_a_name_that_means_none_or_several_is_an_error(ref: str, said: str) -> None:
+    with pytest.raises(ReleaseError, match=said):
+        refs.choose(ref, KNOWN)
+
+
+def test_an_unknown_name_lists_some_of_what_there_is() -> None:
+    many = refs.Refs({f"b{number}": A for number in range(20)}, {})
+    with pytest.raises(ReleaseError) as caught:
+        refs.choose("nope", many)
+    assert "b0, b1" in caught.value.hint
+    assert "and 8 more" in caught.value.hint
+    assert "newest tags: none" in caught.value.hint
+
+
+@pytest.mark.parametrize("repo", ["-oProxyCommand=evil", "ext::sh", "fd::3"])
+def test_an_address_that_would_run_something_is_refused(repo: str) -> None:
+    with pytest.raises(ReleaseError, match="not an address"):
+        refs.check_repo(repo)
+
+
+@pytest.mark.parametrize("repo", ["git@host:a/b.git", "https://host/a.git", "/srv/a.git", "ssh://[::1]:22/a.git"])
+def test_usual_addresses_pass(repo: str) -> None:
+    refs.check_repo(repo)
