@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -290,6 +291,30 @@ def test_a_broken_requirement_leaves_nothing_and_says_what_to_do(
     assert "tiny==3.0" in failure.value.detail
     assert "mend the requirements" in failure.value.hint
     assert [path for path in environments.path.iterdir() if not path.name.startswith(".")] == []
+
+
+@pytest.fixture
+def dead_index(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An index behind a port that refuses: it is bound, and nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}/simple"
+        for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_INDEX"):
+            monkeypatch.delenv(name, raising=False)
+        settings = {"PIP_INDEX_URL": url, "UV_DEFAULT_INDEX": url, "PIP_RETRIES": "1", "UV_HTTP_RETRIES": "0"}
+        for name, value in {**settings, "NO_PROXY": "127.0.0.1", "PIP_CONFIG_FILE": os.devnull}.items():
+            monkeypatch.setenv(name, value)
+        yield
+
+
+@pytest.mark.parametrize("tool", ["environments", "by_pip"])
+@pytest.mark.usefixtures("dead_index")
+def test_an_index_out_of_reach_is_told_from_a_missing_package(
+    request: pytest.FixtureRequest, make_release: MakeRelease, tool: str
+) -> None:
+    with pytest.raises(ReleaseError) as failure:
+        build(request.getfixturevalue(tool), make_release({"requirements.txt": "tiny\n"}))
+    assert "reaches its package index" in failure.value.hint, failure.value.detail
 
 
 @pytest.mark.usefixtures("no_uv", "wheels")

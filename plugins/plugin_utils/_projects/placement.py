@@ -76,10 +76,12 @@ def _twins(source: Source) -> Iterator[Problem]:
 
 
 def _collisions(placements: Iterable[Placement]) -> Iterator[Problem]:
-    taken: dict[tuple[str, str, str], str] = {}
+    taken: dict[tuple[object, ...], str] = {}
     for placement in placements:
+        # One server may go by two names; behind one address, another port is another machine.
+        machine = (placement.address, placement.settings.get("port"))
         for key, value in _exclusive(placement):
-            owner = taken.setdefault((placement.server, key, value), placement.project.name)
+            owner = taken.setdefault((*machine, key, value), placement.project.name)
             if owner != placement.project.name:
                 message = f"{value!r} on server {placement.server} belongs to project {owner} already"
                 yield placement.project.problem(key, message)

@@ -72,6 +72,11 @@ def test_a_local_project_needs_no_host() -> None:
             "/etc/p.yml:3: project b, bind: 'h:1' on server h belongs to project a already",
         ),
         (
+            "  a: {host: h, repo: r, path: /x}\n  b: {host: 192.0.2.1, repo: r, path: /x}\n"
+            "servers: {h: {host: 192.0.2.1}}",
+            "/etc/p.yml:3: project b, path: '/x' on server 192.0.2.1 belongs to project a already",
+        ),
+        (
             "  a: {hosts: [h, g, h], repo: r, path: /a}",
             "/etc/p.yml:2: project a, hosts: 'h' stands twice",
         ),
