@@ -55,7 +55,10 @@ def _handed(listener: socket.socket) -> bool:
 def _handed_over(count: int) -> socket.socket:
     if count != 1:
         raise ListenError(f"systemd handed over {count} sockets: procmon serves one, give the unit one ListenStream=")
-    listener = socket.socket(fileno=FIRST_HANDED_FD)
+    try:
+        listener = socket.socket(fileno=FIRST_HANDED_FD)
+    except OSError as error:
+        raise ListenError(f"what systemd handed over is no socket: {error.strerror}") from error
     if listener.type != socket.SOCK_STREAM:
         raise ListenError("systemd handed over a socket that is not a stream: use ListenStream=")
     return _prepare(listener)

@@ -1,0 +1,178 @@
+"""A real procmon with real workers on a real port, in a directory of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import procmon
+
+from .waiting import until
+
+APP = Path(__file__).parent / "apps" / "site.py"
+SOURCE = Path(procmon.__file__).parents[1]
+
+
+def toml(value: object) -> str:
+    """Write a value; JSON's texts, numbers and lists are TOML as well."""
+    return json.dumps(value)
+
+
+class Service:
+    """One procmon; `settings` are its configuration, sections as dicts."""
+
+    def __init__(self, root: Path, **settings: Any) -> None:
+        self.root = root
+        self.port = free_port()
+        self.config = root / "blog.toml"
+        self.restart_file = root / "restart"
+        self.restart_file.touch()
+        self.current = root / "current"
+        base = {"name": "blog", "app": "site_app:app", "directory": str(self.current), "workers": 2}
+        base |= {"restart_file": str(self.restart_file), "state_dir": str(root / "state")}
+        self.write_config({**base, "bind": f"127.0.0.1:{self.port}", **settings})
+        self.process: subprocess.Popen[bytes] | None = None
+        self.environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+
+    def write_config(self, settings: dict[str, Any]) -> None:
+        """Write the file that procmon reads."""
+        lines = [f"{key} = {toml(value)}" for key, value in settings.items() if not isinstance(value, dict)]
+        for name, section in settings.items():
+            if isinstance(section, dict):
+                lines += [f"[{name}]", *(f"{key} = {toml(value)}" for key, value in section.items())]
+        self.config.write_text("\n".join(lines))
+
+    # -- releases -----------------------------------------------------------------------------------------------------
+
+    def release(self, version: str, *, code: str | None = None) -> Path:
+        """Make a release; `code` stands in for the whole app."""
+        path = self.root / "releases" / version
+        path.mkdir(parents=True)
+        shutil.copy(APP, path / "site_app.py")
+        (path / "VERSION").write_text(version)
+        if code is not None:
+            (path / "site_app.py").write_text(code)
+        return path
+
+    def switch(self, version: str) -> None:
+        """Let `current` lead to a release, by one rename."""
+        new = self.root / "current.new"
+        new.symlink_to(self.root / "releases" / version)
+        new.rename(self.current)
+
+    def deploy(self, version: str, *, code: str | None = None) -> dict[str, Any]:
+        """Make a release, switch, touch; return the answer."""
+        self.release(version, code=code)
+        self.switch(version)
+        return self.touch()
+
+    def touch(self) -> dict[str, Any]:
+        """Touch the restart file and wait for the answer to that touch."""
+        self.restart_file.touch()
+        stamp = self.restart_file.stat().st_mtime_ns
+        until(lambda: self.status()["restart"]["stamp"] == stamp, "the touch is answered")
+        restart: dict[str, Any] = self.status()["restart"]
+        return restart
+
+    # -- procmon ------------------------------------------------------------------------------------------------------
+
+    def start(self, state: str = "serving") -> Service:
+        """Start procmon and wait for a state."""
+        with (self.root / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "procmon", "run", str(self.config)], stderr=log, env=self.environment
+            )
+        self.wait_state(state)
+        return self
+
+    def wait_state(self, state: str) -> None:
+        """Wait until procmon says that it is in `state`."""
+        with contextlib.suppress(AssertionError):
+            until(lambda: self.status().get("state") == state, state)
+        assert self.status().get("state") == state, self.log()
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of procmon on this configuration."""
+        argv = [sys.executable, "-m", "procmon", arguments[0], str(self.config), *arguments[1:]]
+        return subprocess.run(argv, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to procmon."""
+        assert self.process
+        self.process.send_signal(number)
+
+    def wait_exit(self) -> int:
+        """Wait for procmon's end and return its exit status."""
+        assert self.process
+        return self.process.wait(timeout=60)
+
+    def close(self) -> None:
+        """End procmon and whatever it has started, whatever state it is in."""
+        if self.process and self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+            self.signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=20)
+            self.process.kill()
+            self.process.wait()
+
+    def log(self) -> str:
+        """Return what procmon has written."""
+        return (self.root / "log").read_text()
+
+    def status(self) -> dict[str, Any]:
+        """Read status.json; empty before there is one."""
+        try:
+            found: dict[str, Any] = json.loads((self.root / "state" / "status.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return found
+
+    def pids(self, state: str = "active") -> list[int]:
+        """Return the workers in one state."""
+        return [worker["pid"] for worker in self.status()["workers"] if worker["state"] == state]
+
+    # -- users --------------------------------------------------------------------------------------------------------
+
+    def open(self, path: str) -> http.client.HTTPConnection:
+        """Send a request and leave its answer for later."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", path)
+        return connection
+
+    def get(self, path: str = "/") -> list[str]:
+        """Return the answer's words: version, pid, colour, directory, first of sys.path."""
+        connection = self.open(path)
+        with contextlib.closing(connection):
+            return connection.getresponse().read().decode().split(" ")
+
+    def version(self) -> str:
+        """Ask which version answers."""
+        return self.get("/version")[0]
+
+
+def alive(pid: int) -> bool:
+    """Say whether a process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def free_port() -> int:
+    """Return a port that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+Start = Callable[..., Service]

@@ -1,0 +1,338 @@
+"""procmon as its users meet it: real processes, a real port, real signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .service import Service, Start, alive
+from .waiting import until
+
+BROKEN = "import nothing_of_this_name\n"
+HANGING = "import time\ntime.sleep(3600)\n"
+WELL_HIDDEN = "async def app(scope, receive, send):\n    raise RuntimeError('only when asked')\n"
+
+
+def test_it_serves_the_release_in_its_directory_with_its_environment(service: Start) -> None:
+    s = service(env={"COLOUR": "green"}).start()
+    version, pid, colour, cwd, first = s.get()
+    assert (version, colour) == ("a", "green")
+    assert cwd == first == str(s.root / "releases" / "a")
+    assert int(pid) in s.pids()
+    assert s.status()["release"] == cwd
+
+
+def test_a_touch_after_the_switch_brings_the_new_code(service: Start) -> None:
+    s = service().start()
+    old = s.pids()
+    answer = s.deploy("b")
+    assert answer["result"] == "ok"
+    assert s.version() == "b"
+    assert s.status()["release"] == str(s.root / "releases" / "b")
+    until(lambda: not any(alive(pid) for pid in old), "the old workers have gone")
+
+
+def test_sighup_reloads_as_well(service: Start) -> None:
+    s = service().start()
+    s.release("b")
+    s.switch("b")
+    s.signal(signal.SIGHUP)
+    until(lambda: s.status()["generation"] == 2, "the second generation serves")
+    assert s.version() == "b"
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (BROKEN, "No module named 'nothing_of_this_name'"),
+        ("def app(:\n", "SyntaxError"),
+        ("other = 1\n", "app"),
+        (WELL_HIDDEN, "the app answered 500"),
+        ("import os\nos._exit(0)\n", "exit status 0"),
+    ],
+    ids=["import", "syntax", "attribute", "probe", "exit"],
+)
+def test_a_release_that_cannot_work_changes_nothing_and_says_why(service: Start, code: str, error: str) -> None:
+    s = service().start()
+    old = s.pids()
+    answer = s.deploy("b", code=code)
+    assert answer["result"] == "failed"
+    assert error in answer["error"]
+    assert s.pids() == old
+    assert s.version() == "a"
+    assert s.status()["release"] == str(s.root / "releases" / "a")
+
+
+def test_an_import_that_hangs_ends_at_its_timeout(service: Start) -> None:
+    s = service(reload={"boot_timeout": 3}).start()
+    answer = s.deploy("b", code=HANGING)
+    assert "boot_timeout" in answer["error"]
+    assert s.version() == "a"
+    until(lambda: len(s.status()["workers"]) == 2, "nothing is left of the new ones")
+    assert "site_app.py" in s.log(), "SIGABRT has shown where it hangs"
+
+
+def test_a_killed_worker_is_replaced_from_its_own_release(service: Start) -> None:
+    s = service().start()
+    s.release("b")
+    s.switch("b")
+    victim = s.pids()[0]
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: victim not in s.pids() and len(s.pids()) == 2, "two workers serve again")
+    assert s.version() == "a"
+
+
+def test_a_worker_whose_loop_hangs_is_replaced_and_the_other_one_is_not(service: Start) -> None:
+    s = service(workers=2, worker={"hang_timeout": 2}, heartbeat={"interval": 0}).start()
+    before = set(s.pids())
+    s.open("/block")
+    until(lambda: len(set(s.pids()) & before) == 1 and len(s.pids()) == 2, "one of them is replaced")
+    assert "is stuck" in s.log()
+    assert s.version() == "a"
+
+
+def test_a_bad_heartbeat_reloads_once_and_then_the_guard_holds(service: Start) -> None:
+    s = service(heartbeat={"interval": 0.2, "guard": 3600}).start()
+    health = s.root / "releases" / "health"
+    until(lambda: s.status()["heartbeat"]["status"] == 200, "the heartbeat is well")
+    # The guard counts from the end of a rollout, the first boot included: a short one lets the first reload pass.
+    s.close()
+    (s.root / "state" / "status.json").unlink()
+    s = service(heartbeat={"interval": 0.2, "guard": 1}).start()
+    health = s.root / "releases" / "health"
+    health.write_text("500")
+    until(lambda: s.status()["heartbeat"]["failures"] >= 1, "the heartbeat fails")
+    until(lambda: s.status()["heartbeat"]["reloads"] == 1, "it reloads")
+    health.write_text("200")
+    until(lambda: s.status()["state"] == "serving" and s.status()["heartbeat"]["status"] == 200, "all is well")
+    assert s.status()["heartbeat"]["failures"] == 0
+
+
+def test_sigterm_finishes_the_request_in_flight(service: Start, tmp_path: Path) -> None:
+    s = service().start()
+    barrier = tmp_path / "barrier"
+    request = s.open(f"/hold?{barrier}")
+    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
+    s.signal(signal.SIGTERM)
+    s.wait_state("stopping")
+    Path(f"{barrier}.go").touch()
+    answer = request.getresponse()
+    assert (answer.status, answer.read()[:1]) == (200, b"a")
+    request.close()
+    assert s.wait_exit() == 0
+
+
+def test_a_request_in_flight_survives_a_reload(service: Start, tmp_path: Path) -> None:
+    s = service().start()
+    barrier = tmp_path / "barrier"
+    request = s.open(f"/hold?{barrier}")
+    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
+    assert s.deploy("b")["result"] == "ok"
+    Path(f"{barrier}.go").touch()
+    assert request.getresponse().read()[:1] == b"a", "by the code that it has met"
+    request.close()
+
+
+def test_a_second_sigterm_does_not_wait(service: Start, tmp_path: Path) -> None:
+    s = service(reload={"drain_timeout": 3600}).start()
+    barrier = tmp_path / "barrier"
+    request = s.open(f"/hold?{barrier}")
+    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
+    s.signal(signal.SIGTERM)
+    s.wait_state("stopping")
+    s.signal(signal.SIGTERM)
+    assert s.wait_exit() == 0
+    request.close()
+
+
+def test_when_the_master_is_killed_its_workers_go_and_the_port_is_free(service: Start) -> None:
+    s = service().start()
+    workers = s.pids()
+    s.signal(signal.SIGKILL)
+    s.wait_exit()
+    until(lambda: not any(alive(pid) for pid in workers), "the workers have gone")
+    assert s.start().version() == "a"
+
+
+def test_what_a_worker_has_started_goes_with_it(service: Start) -> None:
+    s = service(workers=1)
+    (s.root / "releases" / "a" / "site_app.py").write_text(
+        "import subprocess, sys, pathlib\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'])\n"
+        f"pathlib.Path({str(s.root / 'child')!r}).write_text(str(child.pid))\n"
+        + Path(__file__)
+        .with_name("apps")
+        .joinpath("site.py")
+        .read_text()
+        .replace("from __future__ import annotations", "")
+    )
+    s.start()
+    child = int((s.root / "child").read_text())
+    assert alive(child)
+    os.kill(s.pids()[0], signal.SIGKILL)
+    until(lambda: not alive(child), "the child is gone")
+
+
+def test_a_port_in_use_ends_the_start_with_a_reason(service: Start) -> None:
+    s = service()
+    with socket.create_server(("127.0.0.1", s.port)):
+        done = s.run("run")
+    assert done.returncode == 1
+    assert f'bind = "127.0.0.1:{s.port}": another program has it' in done.stderr
+    assert not s.status(), "nothing was started"
+
+
+def test_two_of_one_state_directory_refuse_each_other(service: Start) -> None:
+    s = service().start()
+    done = s.run("run")
+    assert done.returncode == 1
+    assert s.process
+    assert f"runs as pid {s.process.pid}" in done.stderr
+    assert s.version() == "a"
+
+
+def test_it_waits_for_the_first_release_without_listening(service: Start) -> None:
+    s = service()
+    s.current.unlink()
+    s.start("waiting")
+    with pytest.raises(ConnectionRefusedError):
+        s.get()
+    s.switch("a")
+    s.wait_state("serving")
+    assert s.version() == "a"
+
+
+def test_a_first_release_that_fails_can_be_mended_by_a_deploy(service: Start) -> None:
+    """The deploy user has no root to start a unit that gave up."""
+    s = service()
+    s.release("bad", code=BROKEN)
+    s.switch("bad")
+    s.start("failed")
+    assert "nothing_of_this_name" in s.status()["restart"]["error"]
+    s.switch("a")
+    assert s.touch()["result"] == "ok"
+    assert s.version() == "a"
+
+
+def test_a_unix_socket_serves_too(service: Start) -> None:
+    s = service()
+    path = s.root / "blog.sock"
+    s.config.write_text(s.config.read_text().replace(f"127.0.0.1:{s.port}", f"unix:{path}"))
+    s.start()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        client.sendall(b"GET / HTTP/1.0\r\nHost: x\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+    s.signal(signal.SIGTERM)
+    assert s.wait_exit() == 0
+    assert not path.exists()
+
+
+def test_a_socket_of_systemd_is_used_as_it_is(service: Start) -> None:
+    s = service()
+    code = (
+        "import os, socket, sys\n"
+        f"server = socket.create_server(('127.0.0.1', {s.port}))\n"
+        "os.dup2(server.fileno(), 3)\n"
+        "os.set_inheritable(3, True)\n"
+        "os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))\n"
+        f"os.execv(sys.executable, [sys.executable, '-m', 'procmon', 'run', {str(s.config)!r}])\n"
+    )
+    s.process = subprocess.Popen([sys.executable, "-c", code], env=s.environment)
+    s.wait_state("serving")
+    assert s.version() == "a"
+
+
+def test_systemd_hears_of_readiness_and_reloads(service: Start) -> None:
+    s = service()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(s.root / "notify"))
+        systemd.settimeout(30)
+        s.environment |= {"NOTIFY_SOCKET": str(s.root / "notify"), "WATCHDOG_USEC": "1000000"}
+        s.start()
+        heard = hear(systemd, "READY=1")
+        assert "WATCHDOG=1" in heard
+        s.deploy("b")
+        assert "MONOTONIC_USEC=" in hear(systemd, "RELOADING=1")
+        hear(systemd, "READY=1")
+        s.signal(signal.SIGTERM)
+        hear(systemd, "STOPPING=1")
+        assert s.wait_exit() == 0
+
+
+def hear(systemd: socket.socket, word: str) -> str:
+    """Read messages until one has `word`; return all."""
+    heard = ""
+    while word not in heard:
+        heard += systemd.recv(65536).decode() + "\n"
+    return heard
+
+
+# -- the commands -----------------------------------------------------------------------------------------------------
+
+
+def test_status_is_a_table_for_people_and_json_for_programs(service: Start) -> None:
+    s = service().start()
+    table = s.run("status")
+    assert table.returncode == 0
+    assert "blog" in table.stdout
+    assert all(str(pid) in table.stdout for pid in s.pids())
+    assert '"state": "serving"' in s.run("status", "--json").stdout
+    s.close()
+    stopped = s.run("status")
+    assert (stopped.returncode, stopped.stdout.split()) == (1, ["blog", "stopped"])
+
+
+def test_reload_waits_for_the_answer(service: Start) -> None:
+    s = service().start()
+    s.release("b")
+    s.switch("b")
+    done = s.run("reload", "--wait")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert s.version() == "b"
+    s.release("c", code=BROKEN)
+    s.switch("c")
+    done = s.run("reload", "--wait")
+    assert done.returncode == 1
+    assert "nothing_of_this_name" in done.stderr
+    assert s.version() == "b"
+
+
+def test_reload_without_a_procmon_says_how_to_start_it(service: Start) -> None:
+    done = service().run("reload", "--wait")
+    assert done.returncode == 1
+    assert "blog is not running; start it: systemctl start procmon@blog" in done.stderr
+
+
+def test_check_tells_what_is_wrong_and_what_is_there(service: Start) -> None:
+    s = service()
+    done = s.run("check")
+    assert done.returncode == 0
+    assert str(s.root / "releases" / "a") in done.stdout
+    s.config.write_text(s.config.read_text() + "\n[reload]\ntimeout = 3\n")
+    done = s.run("check")
+    assert done.returncode == 1
+    assert "reload.timeout is not a key of procmon." in done.stderr
+
+
+def test_many_reloads_leave_nothing_behind(service: Start) -> None:
+    s = service(workers=1).start()
+    s.touch()
+    assert s.process
+    fds = Path(f"/proc/{s.process.pid}/fd")
+
+    def settled(s: Service = s) -> bool:
+        return len(s.status()["workers"]) == 1
+
+    until(settled, "the old workers have gone")
+    before = len(list(fds.iterdir()))
+    for _ in range(8):
+        s.touch()
+    until(settled, "the old workers have gone")
+    assert len(list(fds.iterdir())) == before
