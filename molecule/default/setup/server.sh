@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Run as root inside a fresh server, once: the users, their keys, and what sshd writes down about logins.
 # $1 is the address of the server that also plays the git server, $2 is True on that one.
 set -eu
