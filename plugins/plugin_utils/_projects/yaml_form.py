@@ -66,21 +66,21 @@ def _walk(node: yaml.Node | None, path: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _top_problems(data: Mapping[str, object], marks: Marks, file: str) -> Iterator[Problem]:
-    for key in data:
+    for key in map(str, data):
         if key not in TOP_KEYS:
-            line = marks.get((str(key),), 1)
-            yield Problem(file, line, "", f"unknown key {str(key)!r}; {nearest(str(key), TOP_KEYS)}")
-    if "projects" in data and "deploy_conf" in data:
-        yield Problem(
-            file, marks.get(("deploy_conf",), 1), "", "'deploy_conf' stands in place of 'projects': remove one of them"
-        )
-    conf = data.get("deploy_conf", "a file")
-    if not is_text(conf):
-        yield Problem(
-            file, marks.get(("deploy_conf",), 1), "", f"'deploy_conf' wants the path of a file, found {shown(conf)}"
-        )
-    if "projects" not in data and "deploy_conf" not in data:
+            yield Problem(file, marks.get((key,), 1), "", f"unknown key {key!r}; {nearest(key, TOP_KEYS)}")
+    if "deploy_conf" in data:
+        yield from _conf_problems(data, marks.get(("deploy_conf",), 1), file)
+    elif "projects" not in data:
         yield Problem(file, 1, "", "'projects' is missing (or 'deploy_conf', the path of a file in the original form)")
+
+
+def _conf_problems(data: Mapping[str, object], line: int, file: str) -> Iterator[Problem]:
+    if "projects" in data:
+        yield Problem(file, line, "", "'deploy_conf' stands in place of 'projects': remove one of them")
+    if not is_text(data["deploy_conf"]):
+        found = shown(data["deploy_conf"])
+        yield Problem(file, line, "", f"'deploy_conf' wants the path of a file, found {found}")
 
 
 def _sections(kind: str, data: Mapping[str, object], marks: Marks, file: str) -> Iterator[Section | Problem]:
