@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,7 @@ def service(tmp_path: Path) -> Iterator[Start]:
     """Give a function that prepares a procmon with release "a" as its current one; it is ended with the test."""
     with contextlib.ExitStack() as ends:
 
-        def prepare(**settings: Any) -> Service:
+        def prepare(**settings: object) -> Service:
             root = tmp_path / f"service-{len(list(tmp_path.iterdir()))}"
             root.mkdir()
             made = Service(root, **settings)

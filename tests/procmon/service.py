@@ -31,20 +31,20 @@ def toml(value: object) -> str:
 class Service:
     """One procmon; `settings` are its configuration, sections as dicts."""
 
-    def __init__(self, root: Path, **settings: Any) -> None:
+    def __init__(self, root: Path, **settings: object) -> None:
         self.root = root
         self.port = free_port()
         self.config = root / "blog.toml"
         self.restart_file = root / "restart"
         self.restart_file.touch()
         self.current = root / "current"
-        base = {"name": "blog", "app": "site_app:app", "directory": str(self.current), "workers": 2}
+        base: dict[str, object] = {"name": "blog", "app": "site_app:app", "directory": str(self.current), "workers": 2}
         base |= {"restart_file": str(self.restart_file), "state_dir": str(root / "state")}
         self.write_config({**base, "bind": f"127.0.0.1:{self.port}", **settings})
         self.process: subprocess.Popen[bytes] | None = None
         self.environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
 
-    def write_config(self, settings: dict[str, Any]) -> None:
+    def write_config(self, settings: dict[str, object]) -> None:
         """Write the file that procmon reads."""
         lines = [f"{key} = {toml(value)}" for key, value in settings.items() if not isinstance(value, dict)]
         for name, section in settings.items():
@@ -97,9 +97,15 @@ class Service:
 
     def wait_state(self, state: str) -> None:
         """Wait until procmon says that it is in `state`."""
+
+        def there() -> bool:
+            found = self.status()
+            # A procmon that was killed has left its last status behind.
+            return found.get("state") == state and self.process is not None and found["pid"] == self.process.pid
+
         with contextlib.suppress(AssertionError):
-            until(lambda: self.status().get("state") == state, state)
-        assert self.status().get("state") == state, self.log()
+            until(there, state)
+        assert there(), self.log()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of procmon on this configuration."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from procmon.config import Bind, ConfigError, load, parse
 
 BASE = {"name": "blog", "app": "blog.main:app", "directory": "/srv/current", "bind": "127.0.0.1:3001"}

@@ -11,7 +11,6 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-
 from procmon import lock
 from procmon.config import Bind
 from procmon.events import Answer, Failed, Ticked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from procmon.events import Answer, HeartbeatAnswered
 
 from .story import ILL, WELL, Story
@@ -59,7 +61,7 @@ def test_reloads_that_do_not_help_become_rare() -> None:
         if s.after(1).beats() and s.beat_answered(ILL).state == "reloading":
             reloads.append(s.now)
             s.proceed().end_drains()
-    gaps = [later - earlier for earlier, later in zip(reloads, reloads[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(reloads)]
     assert gaps[:6] == [10, 20, 40, 80, 160, 300]
     assert set(gaps[6:]) == {300}
 

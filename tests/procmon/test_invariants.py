@@ -6,7 +6,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-
 from procmon.actions import Abort, Kill
 from procmon.events import Accepted, Answer, Drains, Event, Loaded, Mark, Probed, ReleaseGone, Started, Ticked, Touched
 from procmon.lifecycle import ACCEPTS, BOOTING, State, Worker
@@ -134,7 +133,7 @@ class Procmon(RuleBasedStateMachine):
         assert (self.s.state != "serving") or self.s.workers(State.ACTIVE)
 
     def teardown(self) -> None:
-        """Mend the world: the newest code serves with all workers, the newest touch is answered, nobody is left over."""
+        """Mend the world: the newest code serves with all workers, and nobody is left over."""
         s = self.s
         s.broken = None
         s.hup()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from procmon.actions import Kill
 from procmon.events import (
     WORKER_EVENTS,

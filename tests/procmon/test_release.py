@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from procmon.release import ReleaseError, ReleaseMissingError, parse_env_file, read_commit, read_mark, resolve
 
 from .story import config
@@ -81,7 +80,7 @@ def test_a_broken_environment_is_an_error_and_not_another_interpreter(tmp_path: 
     own = tmp_path / ".venv" / "bin" / "python"
     own.parent.mkdir(parents=True)
     own.symlink_to("/nowhere/python")
-    with pytest.raises(ReleaseError, match="/.venv/bin/python does not exist"):
+    with pytest.raises(ReleaseError, match=r"/\.venv/bin/python does not exist"):
         resolve(config(directory=str(tmp_path)))
 
 

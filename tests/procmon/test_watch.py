@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from procmon import watch
 from procmon.events import Mark
 from procmon.release import read_mark

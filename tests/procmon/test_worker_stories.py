@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from procmon.actions import Abort, Drain, Exit, Kill, Spawn, Unlisten
 from procmon.events import Accepted, Drained, Drains, Ticked
 from procmon.lifecycle import State
