@@ -67,9 +67,15 @@ class Site:
         defaults = {name: option.get("default") for name, option in arguments.argument_spec().items()}
         return Project(arguments.read({**defaults, **self.options(**changed)}))
 
-    def run(self, *, check: bool = False, **changed: object) -> Report:
+    def run(self, **changed: object) -> Report:
         project = self.project(**changed)
-        operations.execute(project, check=check)
+        operations.execute(project, check=False)
+        return project.report
+
+    def check(self, **changed: object) -> Report:
+        """Run in check mode."""
+        project = self.project(**changed)
+        operations.execute(project, check=True)
         return project.report
 
     def deploy(self, ref: str = "master", **changed: object) -> Report:
@@ -87,31 +93,17 @@ class Site:
             return Failure(error, project.report)
         raise AssertionError(f"did not fail: {project.report.msg}")
 
-    def module(self, module: str = "releases", **changed: object) -> dict[str, Any]:
+    def module(self, **changed: object) -> dict[str, Any]:
         """Run the real module in a process of its own, as Ansible does, and return its answer."""
-        done = self.start(module, **changed)
-        out, err = done.communicate(timeout=DEADLINE)
-        assert out, err
-        answered: dict[str, Any] = json.loads(out)
-        return answered
+        return _answer(self.start(**changed))
 
-    def start(self, _module: str = "releases", **changed: object) -> subprocess.Popen[str]:
-        given = {
-            name: value for name, value in self.options(**changed).items() if _module == "releases" or name != "by"
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-c", CALL.format(module=_module)],
-            env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdin
-        process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": given}))
-        process.stdin.close()
-        process.stdin = None
-        return process
+    def info(self, **changed: object) -> dict[str, Any]:
+        """Ask the real `releases_info`."""
+        common: dict[str, object] = {"name": "blog", "path": str(self.path)}
+        return _answer(_start("releases_info", {**common, **changed}))
+
+    def start(self, **changed: object) -> subprocess.Popen[str]:
+        return _start("releases", self.options(**changed))
 
     def exit_code(self, **changed: object) -> int:
         """Run the real module to its end, which may be a violent one."""
@@ -147,6 +139,29 @@ class Site:
 
     def _is_seen(self, path: Path) -> bool:
         return self.tree.source / ".git" not in path.parents and path not in {self.tree.lock, self.tree.source / ".git"}
+
+
+def _start(module: str, given: dict[str, object]) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", CALL.format(module=module)],
+        env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": given}))
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:
+    out, err = process.communicate(timeout=DEADLINE)
+    assert out, err
+    answered: dict[str, Any] = json.loads(out)
+    return answered
 
 
 def _mark(path: Path) -> tuple[int, int, str]:

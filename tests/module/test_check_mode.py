@@ -17,10 +17,10 @@ def whole(site: Site) -> dict[str, bytes]:
 
 def test_nothing_is_made_where_there_is_nothing(site: Site, upstream: Upstream) -> None:
     sha = upstream.commit("one")
-    report = site.run(check=True, ref="master")
+    report = site.check(ref="master")
     assert (report.changed, report.commit) == (True, sha)
     assert not site.path.exists()
-    assert site.run(check=True, state="present").changed
+    assert site.check(state="present").changed
     assert not site.path.exists()
 
 
@@ -30,7 +30,7 @@ def test_commits_that_were_not_fetched_yet_are_told(site: Site, upstream: Upstre
     upstream.commit("two")
     upstream.commit("three")
     before = whole(site)
-    report = site.run(check=True, ref="origin/master")
+    report = site.check(ref="origin/master")
     assert [commit.subject for commit in report.commits] == ["three", "two"]
     assert report.diff()["prepared"].splitlines() == [
         f"+ {commit.sha[:12]} {commit.subject}" for commit in report.commits
@@ -42,7 +42,7 @@ def test_commits_that_were_not_fetched_yet_are_told(site: Site, upstream: Upstre
 def test_what_is_live_would_not_change(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.deploy()
-    report = site.run(check=True, ref="master")
+    report = site.check(ref="master")
     assert (report.changed, report.commits) == (False, [])
 
 
@@ -51,7 +51,7 @@ def test_a_revert_tells_the_commits_that_go(site: Site, upstream: Upstream) -> N
         upstream.commit(version)
         site.deploy()
     before = whole(site)
-    report = site.run(check=True, state="reverted")
+    report = site.check(state="reverted")
     going, coming = report.diff()["prepared"].splitlines()
     assert going.startswith("- ")
     assert going.endswith(" b")
@@ -62,9 +62,9 @@ def test_a_revert_tells_the_commits_that_go(site: Site, upstream: Upstream) -> N
 
 def test_prepare_would_change_only_what_is_not_prepared(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
-    assert site.run(check=True, state="prepared", ref="master").changed
+    assert site.check(state="prepared", ref="master").changed
     site.run(state="prepared", ref="master")
-    assert not site.run(check=True, state="prepared", ref="master").changed
+    assert not site.check(state="prepared", ref="master").changed
 
 
 def test_an_unknown_ref_is_told_as_well(site: Site, upstream: Upstream) -> None:

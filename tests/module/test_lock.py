@@ -49,9 +49,9 @@ def test_a_killed_run_holds_nothing(site: Site, upstream: Upstream) -> None:
 
 
 def test_who_only_asks_sees_the_holder_and_is_not_held_up(site: Site, busy: Path) -> None:
-    told = site.module("releases_info")
+    told = site.info()
     assert told["locked_by"]["by"] == "anna"
     assert told["interrupted"] is None
     assert any(note.startswith("locked by anna") for note in told["notes"])
     busy.write_text("go\n")
-    until(lambda: site.module("releases_info")["locked_by"] is None, "the lock")
+    until(lambda: site.info()["locked_by"] is None, "the lock")

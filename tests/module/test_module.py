@@ -55,7 +55,7 @@ def test_info_tells_what_is_live(site: Site, upstream: Upstream, procmon: FakePr
     site.deploy(status_file=status_file)
     second = upstream.commit("two")
     site.run(state="prepared", ref="master")
-    told = site.module("releases_info", ref="origin/master", status_file=status_file)
+    told = site.info(ref="origin/master", status_file=status_file)
     assert not told["changed"]
     assert (told["commit"], told["subject"], told["behind"]) == (first, "one", 1)
     assert 0 <= told["age"] < 3600
@@ -72,17 +72,17 @@ def test_info_fetches_only_when_asked(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.deploy()
     upstream.commit("two")
-    assert site.module("releases_info", ref="master")["behind"] == 0
-    assert site.module("releases_info", ref="master", fetch=True)["behind"] == 1
+    assert site.info(ref="master")["behind"] == 0
+    assert site.info(ref="master", fetch=True)["behind"] == 1
 
 
 def test_info_of_nothing(site: Site, upstream: Upstream) -> None:
-    told = site.module("releases_info")
+    told = site.info()
     assert (told["commit"], told["history"], told["notes"]) == (None, [], ["not set up"])
     assert not site.path.exists()
     upstream.commit("one")
     site.run(state="present")
-    assert site.module("releases_info")["notes"] == ["never deployed"]
+    assert site.info()["notes"] == ["never deployed"]
 
 
 def test_info_tells_drift_and_trouble(site: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
@@ -92,7 +92,7 @@ def test_info_tells_drift_and_trouble(site: Site, upstream: Upstream, procmon: F
     site.exit_code(ref="master", post_deploy="kill -9 $PPID")
     git(site.tree.source, "reset", "--quiet", "--soft", "origin/master")
     procmon.die()
-    told = site.module("releases_info", status_file=str(procmon.status_file))
+    told = site.info(status_file=str(procmon.status_file))
     assert told["interrupted"]["by"] == "tj"
     assert told["procmon"]["state"] == "not running"
     assert "the log ends with" in told["notes"][0]

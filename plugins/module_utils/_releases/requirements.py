@@ -85,7 +85,7 @@ def digest(spec: Spec) -> list[tuple[str, str]]:
 
 def _spec(release: Path, lead: str, files: tuple[tuple[str, bytes], ...]) -> Spec:
     judged = files[:1] if lead == LOCK else files
-    local = any(is_local(lead, content.decode("utf-8", "replace")) for _, content in judged)
+    local = any(is_local(lead, content.decode("utf-8-sig", "replace")) for _, content in judged)
     return Spec(lead, files, release.name if local else "")
 
 
@@ -94,7 +94,7 @@ def _contents(release: Path, names: list[str]) -> tuple[tuple[str, bytes], ...]:
 
 
 def _text(path: Path) -> str:
-    return path.read_bytes().decode("utf-8", "replace")
+    return path.read_bytes().decode("utf-8-sig", "replace")
 
 
 def _included(release: Path, first: str) -> list[str]:

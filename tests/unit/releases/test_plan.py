@@ -52,7 +52,12 @@ def test_uploads_move_only_when_shared_has_none() -> None:
 
 
 def test_every_step_says_what_it_does() -> None:
-    steps = [plan.MakeDirectory(Path("/x")), plan.Clone("url"), plan.SetUrl("url"), plan.MoveToShared("data")]
+    steps: list[plan.Step] = [
+        plan.MakeDirectory(Path("/x")),
+        plan.Clone("url"),
+        plan.SetUrl("url"),
+        plan.MoveToShared("data"),
+    ]
     assert len({plan.describe(step) for step in steps}) == len(steps)
 
 
