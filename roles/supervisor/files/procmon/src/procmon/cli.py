@@ -151,7 +151,7 @@ def show(arguments: argparse.Namespace) -> int:
     paths = [arguments.config] if arguments.config else sorted(CONFIGS.glob("*.toml"))
     if not paths:
         raise ConfigError(f"no configuration in {CONFIGS}: name one")
-    found = [_status(load(path)) for path in paths]
+    found = [_status(path) for path in paths]
     if arguments.json:
         print(json.dumps(found[0] if arguments.config else found, indent=2))
     else:
@@ -159,18 +159,19 @@ def show(arguments: argparse.Namespace) -> int:
     return 0 if all(one["state"] in ("serving", "reloading") for one in found) else 1
 
 
-def _status(config: Config) -> dict[str, Any]:
-    if not lock.running(config.state_path):
-        return {"name": config.name, "state": "stopped", "workers": []}
+def _status(path: Path) -> dict[str, Any]:
+    """Ask one procmon; whatever is wrong with it must not hide the others."""
     try:
-        return status.read(config.state_path)
-    except (OSError, ValueError) as error:
-        raise NotRunningError(f"{config.name} runs, but its status cannot be read: {error}") from error
+        config = load(path)
+        running = lock.running(config.state_path)
+        return status.read(config.state_path) if running else {"name": config.name, "state": "stopped"}
+    except (ConfigError, OSError, ValueError) as error:
+        return {"name": path.stem, "state": "unknown", "error": str(error)}
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
-    if found["state"] == "stopped":
-        return [f"{found['name']:<16} stopped"]
+    if "workers" not in found:
+        return [f"{found['name']:<16} {found['state']:<10} {found.get('error', '')}".rstrip()]
     commit = (found["commit"] or "")[:12] or "-"
     lines = [f"{found['name']:<16} {found['state']:<10} generation {found['generation']}  {commit}  {_beat(found)}"]
     lines += [_worker_line(worker) for worker in found["workers"]]

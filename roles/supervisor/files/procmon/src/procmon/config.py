@@ -53,7 +53,7 @@ class Rule:
     read: Callable[[object], object]
 
 
-def _key(key: str, allowed: str, read: Callable[[object], object], default: object = MISSING) -> Any:
+def _key(key: str, allowed: str, read: Callable[[object], object], default: object = MISSING) -> Any:  # noqa: ANN401 - like dataclasses.field, it stands where a value of the field's type is expected
     """Declare a field that is read from `key`; without a default the key is required."""
     metadata = {"rule": Rule(key, allowed, read)}
     if isinstance(default, dict):

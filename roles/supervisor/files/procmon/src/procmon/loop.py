@@ -47,7 +47,7 @@ from .events import (
 from .listener import ListenError, close_listener, listen
 from .notify import Notifier, state_message
 from .output import Output
-from .probe import Request, ask_bind, ask_socket
+from .probe import Request, ask_bind, ask_socket, default_host
 from .release import ReleaseError, ReleaseMissingError, read_mark, resolve
 from .status import StatusFile, headline, snapshot
 from .watch import Watcher
@@ -68,7 +68,7 @@ class Master:
         self._watcher = Watcher(config.restart_path, lambda mark: self.feed(Touched(mark)))
         self._notifier = Notifier(os.environ)
         self._status = StatusFile(config.state_path)
-        self._request = Request(config.heartbeat.path, config.heartbeat.host_header or str(config.bind))
+        self._request = Request(config.heartbeat.path, config.heartbeat.host_header or default_host(config.bind))
         self._events: deque[Event] = deque()
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None

@@ -32,6 +32,11 @@ class Request:
         return (connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b"")
 
 
+def default_host(bind: Bind) -> str:
+    """Return the Host header of somebody who asks from this machine."""
+    return "localhost" if bind.path else f"localhost:{bind.port}"
+
+
 async def ask_socket(open_socket: socket.socket, request: Request, seconds: float) -> Answer:
     """Ask over a connected socket, which is closed in the end; all of it within `seconds`."""
     return await _timed(_exchange_over(open_socket, request), seconds)
