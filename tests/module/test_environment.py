@@ -137,6 +137,11 @@ def forbidden(argv: Sequence[str], cwd: str | None = None, env: Mapping[str, str
             "requirements.txt",
             ["requirements.txt", "deps/a.txt", "deps/b.txt"],
         ),
+        (
+            {"requirements.txt": "\ufeff-r other.txt # note\n", "other.txt": "tiny \\\n  --hash=sha256:0"},
+            "requirements.txt",
+            ["requirements.txt", "other.txt"],
+        ),
         ({"requirements.txt": "# -r gone.txt\n-r https://example.com/r.txt"}, "requirements.txt", ["requirements.txt"]),
     ],
 )
