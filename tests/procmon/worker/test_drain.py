@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -300,12 +301,19 @@ def test_last_acceptor_serves_what_waits_in_the_queue(
     waiting = [client() for _ in range(20)]
     for connection in waiting:
         connection.request()
+    reset(waiting.pop(7).sock)
     worker.order("drain", seconds=20, last=True)
     listener.close()
     worker.process.send_signal(signal.SIGCONT)
     for connection in waiting:
         assert connection.response().status == 200
     assert worker.drained() == 0
+
+
+def reset(sock: socket.socket) -> None:
+    """Break a connection off."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 
 
 def test_worker_that_is_not_last_leaves_the_queue_alone(

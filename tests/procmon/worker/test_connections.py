@@ -1,0 +1,75 @@
+"""The last moment of an idle connection."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from procmon.worker.connections import close_idle, close_websocket, unread_bytes
+
+
+class OnSocket:
+    """As much of a transport as a close needs, closing later than it says, as asyncio's do."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.closing = False
+
+    def get_extra_info(self, name: str) -> socket.socket | None:
+        """Give the socket; there is no TLS."""
+        return self.sock if name == "socket" else None
+
+    def close(self) -> None:
+        """Remember it."""
+        self.closing = True
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Give a connected pair: the server's end and the client's."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def test_idle_connection_is_told_before_its_socket_is_closed(pair: tuple[socket.socket, socket.socket]) -> None:
+    server, client = pair
+    transport = OnSocket(server)
+    assert close_idle(SimpleNamespace(transport=transport))
+    assert transport.closing
+    assert client.recv(1) == b""
+
+
+def test_connection_with_bytes_to_read_is_not_closed(pair: tuple[socket.socket, socket.socket]) -> None:
+    """A request has come between two looks of the event loop."""
+    server, client = pair
+    client.sendall(b"GET")
+    assert unread_bytes(server.fileno()) == 3
+    transport = OnSocket(server)
+    assert not close_idle(SimpleNamespace(transport=transport))
+    assert not transport.closing
+    client.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        client.recv(1)
+
+
+def test_peer_that_has_gone_is_closed_all_the_same(pair: tuple[socket.socket, socket.socket]) -> None:
+    server, client = pair
+    client.close()
+    transport = OnSocket(server)
+    assert close_idle(SimpleNamespace(transport=transport))
+    assert transport.closing
+
+
+def test_websocket_without_a_handshake_is_refused() -> None:
+    """There is nobody to send a close frame to yet: uvicorn answers the request with an error."""
+    calls: list[str] = []
+    connection: Any = SimpleNamespace(
+        close_timeout=10, handshake_complete=False, shutdown=lambda: calls.append("shutdown")
+    )
+    asyncio.run(close_websocket(connection))
+    assert calls == ["shutdown"]
