@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import log
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import run_command
 
 from tests.module.site import Site
 from tests.module.upstream import Upstream, git
@@ -133,6 +135,23 @@ def test_byte_code_is_there_before_anything_is_live(site: Site, upstream: Upstre
     sha = upstream.commit("one", app_py="x = 1", template_py="{{ not python }}")
     site.run(state="prepared", ref="master")
     assert list((site.tree.release(sha) / "__pycache__").glob("app.*.pyc"))
+
+
+def test_byte_code_of_what_did_not_change_is_inherited(site: Site, upstream: Upstream) -> None:
+    """So that preparing costs what has changed; what a hook edited in the live release is not taken for unchanged."""
+    upstream.commit("one", same_py="x = 1", edited_py="x = 1", changed_py="x = 1")
+    site.deploy(post_deploy="sed -i 's/1/7/' edited.py && python3 -m compileall -q . ")
+    twins = {path.name: path.stat().st_mtime_ns for path in site.tree.current.glob("*.py")}
+    upstream.commit("two", changed_py="x = 2")
+    site.deploy()
+    times = {path.name: path.stat().st_mtime_ns for path in site.tree.current.glob("*.py")}
+    assert times["same.py"] == twins["same.py"]
+    assert times["edited.py"] != twins["edited.py"]
+    values = "import same, edited, changed; print(same.x, edited.x, changed.x)"
+    done = run_command([sys.executable, "-v", "-c", values], cwd=str(site.tree.current), env={"PYTHONPATH": "."})
+    assert done.out.split() == ["1", "1", "2"]
+    assert "code object from './same.py'" not in done.err
+    assert "# wrote" not in done.err
 
 
 def test_old_releases_go_and_the_previous_one_stays(site: Site, upstream: Upstream) -> None:

@@ -190,6 +190,10 @@ class Git:
     def tracks(self, path: str) -> bool:
         return bool(self._git("list the tracked files", "ls-files", "--", path))
 
+    def different_from(self, sha: str) -> set[str]:
+        """Return the tracked paths whose files here, as they are, differ from those of a commit."""
+        return set(self._git("compare the files", "diff", "--name-only", "--no-renames", "-z", sha, "--").split("\0"))
+
     def pin(self, commits: Iterable[str]) -> None:
         """Keep these full shas alive whatever happens to the branches and tags."""
         missing = set(commits) - self.pins()

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import disk, environment, log, plan
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
+    bytecode,
+    disk,
+    environment,
+    log,
+    plan,
+)
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Target
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 
@@ -96,6 +102,7 @@ def _make_release(project: Project, target: Target) -> None:
         tree.unfinished.mkdir(parents=True)
         project.git.add_worktree(making, target.commit)
         disk.link_shared(tree, making, final, project.wanted.shared_paths)
+        bytecode.inherit(project.git, project.live(), making, target.commit)
     if environment.plan_environment(making) is None:
         _compile(project, making, project.wanted.python)
     # From here on it looks whole, and is: git alone has yet to learn where it went.
@@ -105,7 +112,6 @@ def _make_release(project: Project, target: Target) -> None:
 
 
 def _compile(project: Project, release: Path, python: str) -> None:
-    """Compile what compiles: a file that does not may be a template, or code for another Python."""
-    if next(release.rglob("*.py"), None) is not None:
+    if bytecode.has_modules(release):
         with project.report.phase("compile"):
-            project.run([python, "-m", "compileall", "-q", str(release)])
+            bytecode.compile_all(release, python, project.run)

@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import Git
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Live
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import Run
+
+CACHE = "__pycache__"
+
+
+def compile_all(release: Path, python: str, run: Run) -> None:
+    """Compile what has no valid byte code yet; a file that cannot be compiled may be a template, or for another Python.
+
+    Without byte code the first worker would compile everything while users wait.
+    """
+    run([python, "-m", "compileall", "-q", str(release)])
+
+
+def has_modules(release: Path) -> bool:
+    """Say whether there is anything to compile."""
+    return next(release.rglob("*.py"), None) is not None
+
+
+def inherit(git: Git, before: Live, release: Path, commit: str) -> None:
+    """Give a new release the byte code of the modules that are the same in the live one.
+
+    Byte code is valid for a source of one size and time, so the source gets the time of its twin. What differs is
+    asked of the live files themselves: a hook may have edited them since they were checked out.
+    """
+    if before.release is None or not before.release.is_dir():
+        return
+    different = git.at(before.release).different_from(commit)
+    for parent, _children, files in os.walk(before.release):
+        if Path(parent).name == CACHE:
+            home = Path(parent).parent.relative_to(before.release)
+            same = [name for name in files if str(home / source_of(name)) not in different]
+            _inherit(before.release / home, release / home, same)
+
+
+def source_of(compiled: str) -> str:
+    """Return the name of the module that a file of byte code was made from."""
+    return compiled.split(".", 1)[0] + ".py"
+
+
+def _inherit(twin: Path, home: Path, compiled: list[str]) -> None:
+    """Copy byte code to the directory `home`, and the times of the modules from their twins."""
+    for name in compiled:
+        module = home / source_of(name)
+        if module.is_file() and (twin / module.name).is_file():
+            times = (twin / module.name).stat()
+            os.utime(module, ns=(times.st_atime_ns, times.st_mtime_ns))
+            (home / CACHE).mkdir(exist_ok=True)
+            shutil.copyfile(twin / CACHE / name, home / CACHE / name)
