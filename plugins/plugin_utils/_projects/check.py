@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section
 
+# What a group, a systemd unit and a file can all be called: the original's sections are named so.
+NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 # Groups that exist already, or that a play's `hosts: localhost` would find by mistake.
 RESERVED = ("all", "ungrouped", "projects", "localhost")
 
@@ -37,9 +39,9 @@ def check_server(section: Section) -> Iterator[Problem]:
 def _check_name(section: Section) -> Iterator[Problem]:
     if section.name in RESERVED:
         yield section.problem("", f"a project cannot be named {section.name!r}: Ansible uses that name itself")
-    elif re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", section.name) is None:
-        better = re.sub(r"^(?=\d)|\W", "_", section.name, flags=re.ASCII)
-        yield section.problem("", f"a project's name takes letters, digits and '_' only; {better!r} would do")
+    elif re.fullmatch(NAME, section.name) is None:
+        better = re.sub(r"^[-.]+|[^\w.-]", "_", section.name, flags=re.ASCII)
+        yield section.problem("", f"a project's name takes letters, digits, '_', '-' and '.' only; {better!r} would do")
 
 
 def _check_company(section: Section) -> Iterator[Problem]:

@@ -148,13 +148,18 @@ def test_a_long_value_is_cut_and_a_secret_is_not_shown() -> None:
         ("all", "a project cannot be named 'all': Ansible uses that name itself"),
         ("ungrouped", "a project cannot be named 'ungrouped': Ansible uses that name itself"),
         ("localhost", "a project cannot be named 'localhost': Ansible uses that name itself"),
-        ("my-blog", "a project's name takes letters, digits and '_' only; 'my_blog' would do"),
-        ("2048", "a project's name takes letters, digits and '_' only; '_2048' would do"),
-        ("a.b", "a project's name takes letters, digits and '_' only; 'a_b' would do"),
+        ("-blog", "a project's name takes letters, digits, '_', '-' and '.' only; '_blog' would do"),
+        ("a:b", "a project's name takes letters, digits, '_', '-' and '.' only; 'a_b' would do"),
+        ("a/../b", "a project's name takes letters, digits, '_', '-' and '.' only; 'a_.._b' would do"),
     ],
 )
 def test_a_name_that_is_no_group_is_refused(name: str, expected: str) -> None:
     assert complaints(SOUND, name) == [expected]
+
+
+@pytest.mark.parametrize("name", ["my-blog", "2048", "a.b", "_x"])
+def test_a_name_that_the_original_takes_is_taken(name: str) -> None:
+    assert complaints(SOUND, name) == []
 
 
 @pytest.mark.parametrize(
