@@ -33,7 +33,9 @@ def hold(client: Client, barrier: Path) -> None:
 
 def settle(connect: Connect) -> None:
     """Make sure that the worker has accepted whatever was connected before: the queue is first come, first served."""
-    assert connect().get().status == 200
+    connection = connect()
+    assert connection.get().status == 200
+    connection.close()
 
 
 def test_idle_connection_is_told_on_its_next_request(start: Start, server: dict[str, str], client: Connect) -> None:

@@ -32,7 +32,9 @@ def end_within(seconds: float, code: int) -> None:
 
 def _end_after(seconds: float, code: int) -> None:
     time.sleep(seconds)
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and not stream.closed:
-            stream.flush()
-    os._exit(code)
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and not stream.closed:
+                stream.flush()
+    finally:  # whoever read the output may have gone
+        os._exit(code)
