@@ -52,11 +52,20 @@ def source_of(compiled: str) -> str:
 
 
 def _inherit(twin: Path, home: Path, compiled: list[str]) -> None:
-    """Copy byte code to the directory `home`, and the times of the modules from their twins."""
+    """Share byte code with the directory `home`, and the times of the modules from their twins."""
     for name in compiled:
         module = home / source_of(name)
         if module.is_file() and (twin / module.name).is_file():
             times = (twin / module.name).stat()
             os.utime(module, ns=(times.st_atime_ns, times.st_mtime_ns))
             (home / CACHE).mkdir(exist_ok=True)
-            shutil.copyfile(twin / CACHE / name, home / CACHE / name)
+            _share(twin / CACHE / name, home / CACHE / name)
+
+
+def _share(old: Path, new: Path) -> None:
+    """Give a file of byte code a second name: Python replaces such files and never writes into them."""
+    try:
+        os.link(old, new)
+    except OSError:
+        # Another user's file, or a file system without hard links.
+        shutil.copyfile(old, new)
