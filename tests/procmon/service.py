@@ -162,6 +162,10 @@ class Service:
         with contextlib.closing(connection):
             return connection.getresponse().read().decode().split(" ")
 
+    def wait_version(self, version: str) -> None:
+        """Wait until `version` answers: an old worker accepts until it has read that it shall not."""
+        until(lambda: self.version() == version, f"{version} answers")
+
     def version(self) -> str:
         """Ask which version answers."""
         return self.get("/version")[0]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -33,7 +36,7 @@ def test_a_touch_after_the_switch_brings_the_new_code(service: Start) -> None:
     old = s.pids()
     answer = s.deploy("b")
     assert answer["result"] == "ok"
-    assert s.version() == "b"
+    s.wait_version("b")
     assert s.status()["release"] == str(s.root / "releases" / "b")
     until(lambda: not any(alive(pid) for pid in old), "the old workers have gone")
 
@@ -44,7 +47,7 @@ def test_sighup_reloads_as_well(service: Start) -> None:
     s.switch("b")
     s.signal(signal.SIGHUP)
     until(lambda: s.status()["generation"] == 2, "the second generation serves")
-    assert s.version() == "b"
+    s.wait_version("b")
 
 
 @pytest.mark.parametrize(
@@ -290,13 +293,13 @@ def test_reload_waits_for_the_answer(service: Start) -> None:
     s.switch("b")
     done = s.run("reload", "--wait")
     assert (done.returncode, done.stderr) == (0, "")
-    assert s.version() == "b"
+    s.wait_version("b")
     s.release("c", code=BROKEN)
     s.switch("c")
     done = s.run("reload", "--wait")
     assert done.returncode == 1
     assert "nothing_of_this_name" in done.stderr
-    assert s.version() == "b"
+    s.wait_version("b")
 
 
 def test_reload_without_a_procmon_says_how_to_start_it(service: Start) -> None:
@@ -331,3 +334,61 @@ def test_many_reloads_leave_nothing_behind(service: Start) -> None:
         s.touch()
     until(settled, "the old workers have gone")
     assert len(list(fds.iterdir())) == before
+
+
+# -- under load -------------------------------------------------------------------------------------------------------
+
+
+class Users(threading.Thread):
+    """Asks without a pause and without a second try; `keep` reuses its connection as long as the server lets it."""
+
+    def __init__(self, service: Service, *, keep: bool) -> None:
+        super().__init__()
+        self._service = service
+        self._keep = keep
+        self._enough = threading.Event()
+        self.versions: list[str] = []
+        self.failures: list[str] = []
+
+    def run(self) -> None:
+        """Ask until it is enough."""
+        while not self._enough.is_set():
+            connection = http.client.HTTPConnection("127.0.0.1", self._service.port, timeout=30)
+            with contextlib.closing(connection):
+                self._ask(connection)
+
+    def _ask(self, connection: http.client.HTTPConnection) -> None:
+        try:
+            while not self._enough.is_set():
+                connection.request("GET", "/version")
+                answer = connection.getresponse()
+                self.versions.append(answer.read().decode().split(" ")[0])
+                if not self._keep or answer.will_close:
+                    return
+        except (OSError, http.client.HTTPException) as error:
+            self.failures.append(repr(error))
+
+    def wait_for(self, version: str) -> None:
+        """Wait until only `version` answers: while new workers begin, old ones may still accept."""
+        until(lambda: set(self.versions[-20:]) == {version}, f"{version} answers")
+
+    def stop(self) -> None:
+        """End it."""
+        self._enough.set()
+        self.join()
+
+
+def test_nobody_notices_a_reload_but_by_the_new_code(service: Start) -> None:
+    s = service().start()
+    users = [Users(s, keep=False), Users(s, keep=True), Users(s, keep=True)]
+    for user in users:
+        user.start()
+    for number in range(6):
+        assert s.deploy(f"v{number}")["result"] == "ok"
+        for user in users:
+            user.wait_for(f"v{number}")
+    assert s.deploy("bad", code=BROKEN)["result"] == "failed"
+    for user in users:
+        user.stop()
+    assert [failure for user in users for failure in user.failures] == []
+    assert {user.versions[-1] for user in users} == {"v5"}
