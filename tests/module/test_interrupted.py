@@ -172,3 +172,17 @@ def test_a_lost_connection_does_not_stop_a_deploy(site: Site, upstream: Upstream
     process.communicate()
     assert process.returncode == 0
     assert site.consistent()
+
+
+def test_a_lock_file_of_a_git_that_died_does_not_stop_a_deploy(site: Site, upstream: Upstream) -> None:
+    upstream.commit("one")
+    site.deploy(strategy="in_place")
+    upstream.commit("two")
+    left = site.tree.source / ".git/index.lock"
+    left.touch()
+    assert "another git process works in" in site.fail(ref="master", strategy="in_place").text
+    hour_ago = left.stat().st_mtime - 3600
+    os.utime(left, (hour_ago, hour_ago))
+    assert "removed index.lock" in site.deploy(strategy="in_place").warnings[0]
+    assert site.version == "two"
+    assert site.consistent()

@@ -14,6 +14,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
     answer,
     attempt,
     disk,
+    git_locks,
     lock,
     log,
     plan,
@@ -133,7 +134,7 @@ def _find_logged(project: Project) -> tuple[Live, Target]:
     project.report.previous_commit = live.commit
     lines = log.read_deploys(project.tree.deploys)
     line = plan.logged(lines, wanted.to) if wanted.to else plan.steps_back(lines, live.commit, wanted.steps)
-    commit = git.full(line) if project.tree.source.is_dir() else None
+    commit = git.full(line) if project.tree.source.is_dir() and git.is_repository() else None
     if commit is None:
         raise ReleaseError(f"{line} is in the log, but the clone has it no more", "deploy another commit by its ref")
     return live, project.target(commit, wanted.to or line)
@@ -200,6 +201,8 @@ def _locked(project: Project) -> Iterator[None]:
     wanted.path.mkdir(parents=True, exist_ok=True)
     holder = lock.Holder(wanted.by, f"{wanted.state} {wanted.ref or ''}".strip(), attempt.now(), os.getpid())
     with lock.held(project.tree.lock, holder, wanted.lock_wait):
+        for name in git_locks.remove_stale(project.tree.source / ".git"):
+            project.report.warnings.append(f"removed {name}, which a git that died had left in {project.tree.source}")
         yield
 
 

@@ -174,6 +174,7 @@ def _put_back(transaction: Transaction, failure: ReleaseError) -> ReleaseError:
             with signals.stoppable():
                 _revive(transaction)
     except (ReleaseError, OSError) as worse:
+        project.report.changed = True
         outcome, now = "broken", f"putting back {_name(before.commit)} failed too: {_as_failure(worse)}"
     else:
         outcome, now = "put_back", _live_again(project, before)
