@@ -132,14 +132,21 @@ class Procmon(RuleBasedStateMachine):
     def only_the_accepting_are_called_serving(self) -> None:
         assert (self.s.state != "serving") or self.s.workers(State.ACTIVE)
 
+    def calm_down(self) -> None:
+        """Let everything succeed until nothing is under way."""
+        for _ in range(12):
+            self.s.proceed().end_drains().after(35)
+        self.s.proceed().end_drains()
+
     def teardown(self) -> None:
         """Mend the world: the newest code serves with all workers, and nobody is left over."""
         s = self.s
         s.broken = None
+        self.calm_down()
+        assert s.mark
+        assert s.core.restart.stamp == s.mark.mtime_ns, "a touch was never answered"
         s.hup()
-        for _ in range(12):
-            s.proceed().end_drains().after(35)
-        s.proceed().end_drains()
+        self.calm_down()
         assert s.state == "serving"
         assert [worker.state for worker in s.workers()] == [State.ACTIVE] * WORKERS
         assert s.core.active

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from procmon import cli
 
 from .service import Service, Start, alive
 from .waiting import until
@@ -285,6 +286,19 @@ def test_status_is_a_table_for_people_and_json_for_programs(service: Start) -> N
     s.close()
     stopped = s.run("status")
     assert (stopped.returncode, stopped.stdout.split()) == (1, ["blog", "stopped"])
+
+
+def test_status_of_all_shows_the_sick_beside_the_well(
+    service: Start, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    s = service().start()
+    (s.root / "other.toml").write_text("name = 3")
+    monkeypatch.setattr(cli, "CONFIGS", s.root)
+    assert cli.main(["status"]) == 1
+    shown = capsys.readouterr().out
+    assert "blog             serving" in shown
+    assert "other            unknown" in shown
+    assert "name = 3: must be" in shown
 
 
 def test_reload_waits_for_the_answer(service: Start) -> None:
