@@ -298,7 +298,7 @@ def test_status_of_all_shows_the_sick_beside_the_well(
     shown = capsys.readouterr().out
     assert "blog             serving" in shown
     assert "other            unknown" in shown
-    assert "name = 3: must be" in shown
+    assert "app is missing" in shown
 
 
 def test_reload_waits_for_the_answer(service: Start) -> None:
