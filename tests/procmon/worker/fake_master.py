@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,9 @@ class Worker:
         )
 
     def order(self, kind: str, fds: tuple[int, ...] = (), **body: object) -> None:
-        """Send one order."""
-        socket.send_fds(self.control, [json.dumps({"type": kind, **body}).encode()], list(fds))
+        """Send one order. A worker that has ended already does not take it; what it said last can still be read."""
+        with suppress(ConnectionResetError, BrokenPipeError):
+            socket.send_fds(self.control, [json.dumps({"type": kind, **body}).encode()], list(fds))
 
     def read(self) -> dict[str, Any]:
         """Read one message; `{"type": "end"}` at the end of the channel."""

@@ -20,7 +20,7 @@ VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 
 
 def interpreters() -> list[str]:
-    """Find an interpreter of each version that this machine has: pyenv's own, or on the PATH; at least the tests' own."""
+    """Find an interpreter of each version that this machine has: pyenv's own, or on the PATH; at least our own."""
     pyenv = [str(path) for version in VERSIONS for path in Path.home().glob(f".pyenv/versions/{version}.*/bin/python")]
     named = filter(None, (shutil.which(f"python{version}") for version in VERSIONS))
     return pyenv or [*{sys.executable, *named}]

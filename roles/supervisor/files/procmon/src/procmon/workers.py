@@ -204,6 +204,9 @@ class Workers:
                 data = process.control.recv(DATAGRAM_BYTES)
             except BlockingIOError:
                 return
+            except ConnectionResetError:
+                # It ended before it had read our last order. Linux says so once, ahead of the last that it said.
+                continue
             except OSError:
                 data = b""
             if not data:
