@@ -88,7 +88,11 @@ class Worker:
 
     def read(self) -> dict[str, Any]:
         """Read one message; `{"type": "end"}` at the end of the channel."""
-        data = self.control.recv(65536)
+        try:
+            data = self.control.recv(65536)
+        except ConnectionResetError:
+            # It ended before it had read an order. Linux says so once, ahead of the last that it said.
+            data = self.control.recv(65536)
         return json.loads(data) if data else {"type": "end"}
 
     def next(self) -> dict[str, Any]:
