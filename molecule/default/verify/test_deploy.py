@@ -83,7 +83,7 @@ def test_a_version_that_does_not_start_fails_and_the_old_one_serves_on(
     assert web1.run("readlink", "-f", "/srv/blog/current") == f"/srv/blog/releases/{good[:12]}"
     assert web1.run("wc", "-l", "/srv/blog/.deploys") == lines
     assert journal(web1)[-1]["commit"] == bad
-    assert journal(web1)[-1]["outcome"] == "failed"
+    assert journal(web1)[-1]["outcome"] == "put_back"
 
 
 def test_a_hook_that_fails_puts_the_old_version_back(laptop: Laptop, web1: Server, upstream: Of) -> None:
