@@ -41,7 +41,8 @@ def supervisor(procmon: Mapping[str, Any] | None) -> str:
 def status_row(host: str, result: Mapping[str, Any]) -> list[str]:
     """Make the row of `host` (`project@server`) from its result of `releases_info`."""
     project, _, server = host.partition("@")
-    if result.get("unreachable") or result.get("failed"):
+    # `failed` is no help: status goes on after a failure, and Ansible then says that there was none.
+    if result.get("unreachable") or "commit" not in result:
         return [project, server, "?", "-", "", "?", first_line(result.get("msg"))]
     subject = str(result.get("subject") or "")
     return [
