@@ -146,3 +146,5 @@ def _fill(inventory: InventoryData, placements: list[Placement]) -> None:
         inventory.add_group(group)
         for host in hosts:
             inventory.add_child(group, host)
+    # Looking for an interpreter costs another remote execution. A group's variable: `python` and group_vars go first.
+    inventory.set_variable("projects", "ansible_python_interpreter", "/usr/bin/python3")
