@@ -122,6 +122,7 @@ def test_the_yaml_form_gives_a_host_for_each_project_on_each_server(ansible: Ans
     variables = plain(found["_meta"]["hostvars"]["blog@web1"])
     assert variables.pop("ansible_control_path").startswith("%(directory)s/")
     assert variables == {
+        "ansible_python_interpreter": "/usr/bin/python3",
         "ansible_host": "192.0.2.10",
         "ansible_ssh_private_key_file": str(ansible.home / "keys" / "cactus"),
         "ansible_user": "www-data",
