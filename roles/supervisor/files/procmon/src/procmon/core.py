@@ -45,7 +45,7 @@ from .pool import Pool
 from .rollout import Rollout
 
 WAIT_SECONDS = 1.0
-LATE_SECONDS = 2.0
+LATE_SECONDS = 0.5
 SPOKEN = (Failed, Drained, Exited)
 """Events that may end a worker in any state without being a breach of the table."""
 
@@ -87,8 +87,8 @@ class Core:
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Take one event at `now`; return what to do, in this order."""
+        self._forgive(now)
         self._now = self.pool.now = now
-        self._forgive()
         if isinstance(event, WorkerEvent):
             self._on_worker(event)
         else:
@@ -410,9 +410,15 @@ class Core:
             self._exited = True
             self.pool.actions.append(Exit(0))
 
-    def _forgive(self) -> None:
-        if self._due is not None and self._now - self._due > LATE_SECONDS:
-            self.pool.forgive(self._now - self._due)
+    def _forgive(self, now: float) -> None:
+        """Put off what became due while the master stood still: what the workers said meanwhile is still unread."""
+        if self._due is None or now - self._due <= LATE_SECONDS:
+            return
+        # When it stopped is unknown: at the earliest after the event before this one.
+        stood_still = now - self._now
+        self.pool.forgive(stood_still)
+        if self.rollout is not None:
+            self.rollout.boot_by += stood_still
 
     _HANDLERS: ClassVar[dict[type[Event], Callable[..., None]]] = {
         Begin: _on_begin,

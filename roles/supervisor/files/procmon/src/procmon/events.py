@@ -34,6 +34,8 @@ class Answer:
     status: int | None
     milliseconds: float
     error: str = ""
+    late: bool = False
+    """The asker itself stood still: that it heard nothing in time tells nothing about the app."""
 
 
 @dataclass(frozen=True)

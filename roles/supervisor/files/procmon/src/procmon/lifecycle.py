@@ -129,6 +129,14 @@ class Worker:
         if state is State.ACTIVE:
             self.active_at = self.last_tick = now
 
+    def put_off(self, seconds: float) -> None:
+        """Give it `seconds` more for whatever it is expected to do."""
+        self.boot_by += seconds
+        self.last_tick += seconds
+        self.accept_by, self.abort_at, self.kill_at = (
+            None if time is None else time + seconds for time in (self.accept_by, self.abort_at, self.kill_at)
+        )
+
     def times(self) -> list[float | None]:
         """When something has to be done about this worker, whatever else happens."""
         boot_by = self.boot_by if self.state in BOOTING else None

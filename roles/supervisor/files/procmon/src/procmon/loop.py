@@ -47,7 +47,7 @@ from .events import (
 from .listener import ListenError, close_listener, listen
 from .notify import Notifier, state_message
 from .output import Output
-from .probe import Request, ask_bind, ask_socket, default_host
+from .probe import Request, ask_bind, ask_socket, ask_timely, default_host
 from .release import ReleaseError, ReleaseMissingError, read_mark, resolve
 from .status import StatusFile, headline, snapshot
 from .watch import Watcher
@@ -148,18 +148,23 @@ class Master:
         self._start(self._ask_worker(action))
 
     async def _ask_worker(self, action: Probe) -> None:
-        connection = self._workers.open_probe(action.worker)
+        self.feed(Probed(action.worker, await ask_timely(lambda: self._probe_once(action))))
+
+    async def _probe_once(self, action: Probe) -> Answer:
+        try:
+            connection = self._workers.open_probe(action.worker)
+        except OSError as error:
+            return Answer(None, 0.0, f"the worker could not be asked: {error.strerror}")
         if connection is None:
-            answer = Answer(None, 0.0, "the worker could not be asked")
-        else:
-            answer = await ask_socket(connection, self._request, action.seconds)
-        self.feed(Probed(action.worker, answer))
+            return Answer(None, 0.0, "the worker could not be asked")
+        return await ask_socket(connection, self._request, action.seconds)
 
     def _beat(self, action: Beat) -> None:
         self._start(self._ask_app(action))
 
     async def _ask_app(self, action: Beat) -> None:
-        answer = await ask_bind(self._config.bind, self._request, self._config.heartbeat.timeout_seconds)
+        seconds = self._config.heartbeat.timeout_seconds
+        answer = await ask_timely(lambda: ask_bind(self._config.bind, self._request, seconds))
         self.feed(HeartbeatAnswered(action.generation, answer))
 
     def _listen(self, _action: Listen) -> None:

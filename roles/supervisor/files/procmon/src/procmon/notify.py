@@ -40,8 +40,8 @@ class Notifier:
         """Deliver `message` without waiting."""
         if not self._path:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as channel:
-            try:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as channel:
                 channel.sendto(message.encode(), self._path)
-            except OSError:
-                self.lost += 1
+        except OSError:
+            self.lost += 1

@@ -232,4 +232,4 @@ class Pool:
     def forgive(self, seconds: float) -> None:
         """The master itself stood still for so long: its workers are not to blame for what it did not hear."""
         for worker in self.workers.values():
-            worker.last_tick += seconds
+            worker.put_off(seconds)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -128,20 +129,21 @@ class Workers:
     # -- processes ----------------------------------------------------------------------------------------------------
 
     def _start(self, wanted: Spawn) -> Process:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        output, output_end = os.pipe()
-        try:
+        # Without a file descriptor left any of these may fail: then nothing may be left of the others.
+        with contextlib.ExitStack() as ends, contextlib.ExitStack() as ours:
+            control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ends.callback(theirs.close)
+            ours.callback(control.close)
+            output, output_end = os.pipe()
+            ends.callback(os.close, output_end)
+            ours.callback(os.close, output)
             popen = self._popen(wanted, theirs.fileno(), output_end)
-        except OSError:
-            ours.close()
-            os.close(output)
-            raise
-        finally:
-            theirs.close()
-            os.close(output_end)
-        ours.setblocking(False)
+            ours.callback(_end_at_once, popen)
+            process = Process(wanted.worker, popen, control, output, os.pidfd_open(popen.pid))
+            ours.pop_all()
+        control.setblocking(False)
         os.set_blocking(output, False)
-        return Process(wanted.worker, popen, ours, output, os.pidfd_open(popen.pid))
+        return process
 
     def _popen(self, wanted: Spawn, control_fd: int, output_fd: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -225,6 +227,11 @@ class Workers:
                 return
             process.tail.add(data)
             self._output.write(data)
+
+
+def _end_at_once(popen: subprocess.Popen[bytes]) -> None:
+    popen.kill()
+    popen.wait()
 
 
 def _kill_group(process: Process) -> None:
