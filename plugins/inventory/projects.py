@@ -11,7 +11,7 @@ name: projects
 short_description: Reads the projects to deploy, one inventory host for each project on each server
 version_added: 0.1.0
 author:
-  - The onetouch.deploy contributors
+  - The onetouch.deploy contributors (@onetouch)
 description:
   - Reads a YAML file with one section for each project, or the C(deploy.conf) of the original bash script.
   - Each project on each of its servers becomes a host such as C(blog@web1).

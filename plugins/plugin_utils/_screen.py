@@ -40,7 +40,7 @@ def supervisor(procmon: Mapping[str, Any] | None) -> str:
 
 def status_row(host: str, result: Mapping[str, Any]) -> list[str]:
     """Make the row of `host` (`project@server`) from its result of `releases_info`."""
-    project, _, server = host.partition("@")
+    project, _at, server = host.partition("@")
     # `failed` is no help: status goes on after a failure, and Ansible then says that there was none.
     if result.get("unreachable") or "commit" not in result:
         return [project, server, "?", "-", "", "?", first_line(result.get("msg"))]

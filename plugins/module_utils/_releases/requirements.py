@@ -85,7 +85,7 @@ def digest(spec: Spec) -> list[tuple[str, str]]:
 
 def _spec(release: Path, lead: str, files: tuple[tuple[str, bytes], ...]) -> Spec:
     judged = files[:1] if lead == LOCK else files
-    local = any(is_local(lead, content.decode("utf-8-sig", "replace")) for _, content in judged)
+    local = any(is_local(lead, content.decode("utf-8-sig", "replace")) for _lead, content in judged)
     return Spec(lead, files, release.name if local else "")
 
 

@@ -79,7 +79,7 @@ def _read_line(reader: _Reader, line: int, text: str) -> None:
             line, f"{text.strip()!r} is indented, and the original skips it: unindent it, or put # before it"
         )
     else:
-        key, _, value = re.sub(r"\s+", " ", text, count=1).partition(" ")
+        key, _blank, value = re.sub(r"\s+", " ", text, count=1).partition(" ")
         reader.pair(line, key, value)
 
 

@@ -55,25 +55,37 @@ BOOTING = frozenset({S.STARTING, S.LOADED, S.PROBING})
 ACCEPTS = frozenset({S.ACCEPTING, S.ACTIVE})
 LEAVING = frozenset({S.DRAINING, S.DYING})
 
-_COLUMNS = (S.STARTING, S.LOADED, S.PROBING, S.READY, S.ACCEPTING, S.ACTIVE, S.DRAINING, S.DYING)
-# fmt: off
-_ROWS: dict[type[WorkerEvent], tuple[State, ...]] = {
-    #         STARTING    LOADED     PROBING    READY    ACCEPTING    ACTIVE      DRAINING    DYING
-    Spawned: (S.STARTING, S.DYING,   S.DYING,   S.DYING, S.DYING,     S.DYING,    S.DYING,    S.DYING),
-    Loaded:  (S.LOADED,   S.DYING,   S.DYING,   S.DYING, S.DYING,     S.DYING,    S.DYING,    S.DYING),
-    Started: (S.DYING,    S.PROBING, S.DYING,   S.DYING, S.DYING,     S.DYING,    S.DYING,    S.DYING),
-    Probed:  (S.DYING,    S.DYING,   S.READY,   S.DYING, S.DYING,     S.DYING,    S.DYING,    S.DYING),
-    Accepted:(S.DYING,    S.DYING,   S.DYING,   S.DYING, S.ACTIVE,    S.DYING,    S.DRAINING, S.DYING),
-    Ticked:  (S.STARTING, S.LOADED,  S.PROBING, S.READY, S.ACCEPTING, S.ACTIVE,   S.DRAINING, S.DYING),
-    Drains:  (S.DYING,    S.DYING,   S.DYING,   S.DYING, S.DRAINING,  S.DRAINING, S.DRAINING, S.DYING),
-    Drained: (S.DYING,    S.DYING,   S.DYING,   S.DYING, S.DYING,     S.DYING,    S.DYING,    S.DYING),
-    Failed:  (S.DYING,    S.DYING,   S.DYING,   S.DYING, S.DYING,     S.DYING,    S.DYING,    S.DYING),
-    Exited:  (S.GONE,     S.GONE,    S.GONE,    S.GONE,  S.GONE,      S.GONE,     S.GONE,     S.GONE),
-}
-# fmt: on
-NEXT: dict[tuple[State, type[WorkerEvent]], State] = {
-    (state, event): following for event, row in _ROWS.items() for state, following in zip(_COLUMNS, row, strict=True)
-}
+_EVENTS: tuple[type[WorkerEvent], ...] = (
+    *(Spawned, Loaded, Started, Probed, Accepted),
+    *(Ticked, Drains, Drained, Failed, Exited),
+)
+_TABLE = """
+              STARTING  LOADED   PROBING  READY  ACCEPTING  ACTIVE    DRAINING  DYING
+    Spawned   STARTING  DYING    DYING    DYING  DYING      DYING     DYING     DYING
+    Loaded    LOADED    DYING    DYING    DYING  DYING      DYING     DYING     DYING
+    Started   DYING     PROBING  DYING    DYING  DYING      DYING     DYING     DYING
+    Probed    DYING     DYING    READY    DYING  DYING      DYING     DYING     DYING
+    Accepted  DYING     DYING    DYING    DYING  ACTIVE     DYING     DRAINING  DYING
+    Ticked    STARTING  LOADED   PROBING  READY  ACCEPTING  ACTIVE    DRAINING  DYING
+    Drains    DYING     DYING    DYING    DYING  DRAINING   DRAINING  DRAINING  DYING
+    Drained   DYING     DYING    DYING    DYING  DYING      DYING     DYING     DYING
+    Failed    DYING     DYING    DYING    DYING  DYING      DYING     DYING     DYING
+    Exited    GONE      GONE     GONE     GONE   GONE       GONE      GONE      GONE
+"""
+
+
+def _read(table: str) -> dict[tuple[State, type[WorkerEvent]], State]:
+    """Read a table of states: one column a state, one row an event."""
+    head, *rows = [line.split() for line in table.strip().splitlines()]
+    events = {event.__name__: event for event in _EVENTS}
+    return {
+        (State[column], events[name]): State[following]
+        for name, *row in rows
+        for column, following in zip(head, row, strict=True)
+    }
+
+
+NEXT = _read(_TABLE)
 
 
 def step(state: State, event: type[WorkerEvent]) -> State:

@@ -65,7 +65,7 @@ def _handed_over(count: int) -> socket.socket:
 
 
 def _bind_tcp(bind: Bind) -> socket.socket:
-    family, kind, _, _, address = socket.getaddrinfo(
+    family, kind, _protocol, _name, address = socket.getaddrinfo(
         bind.host, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     # asyncio sets TCP_NODELAY on accepted connections only when the listener says that it is TCP.

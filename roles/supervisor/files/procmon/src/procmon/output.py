@@ -41,7 +41,7 @@ class Output:
             data = data[written:]
 
     def _room(self) -> bool:
-        return any(event & select.POLLOUT for _, event in self._poll.poll(0))
+        return any(event & select.POLLOUT for _fd, event in self._poll.poll(0))
 
 
 class OutputHandler(logging.Handler):

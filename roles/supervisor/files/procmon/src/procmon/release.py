@@ -125,7 +125,7 @@ def _common_directory(git: Path) -> Path:
 
 def _follow(git: Path, common: Path) -> str | None:
     found = (git / "HEAD").read_text().strip()
-    for _ in range(LONGEST_LINK_CHAIN):
+    for _link in range(LONGEST_LINK_CHAIN):
         if not found.startswith("ref: "):
             break
         found = _read_ref(common, found.removeprefix("ref: "))
@@ -136,7 +136,7 @@ def _read_ref(common: Path, name: str) -> str:
     if (common / name).is_file():
         return (common / name).read_text().strip()
     for line in (common / "packed-refs").read_text().splitlines():
-        commit, _, packed = line.partition(" ")
+        commit, _blank, packed = line.partition(" ")
         if packed == name:
             return commit
     return ""

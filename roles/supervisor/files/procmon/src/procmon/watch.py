@@ -79,7 +79,7 @@ class Watcher:
         try:
             directory = self._path.parent.resolve(strict=True)
             changes = awatch(directory, step=STEP_MILLISECONDS, rust_timeout=RUST_TIMEOUT_MILLISECONDS, recursive=False)
-            async for _ in changes:
+            async for _change in changes:
                 self._wake.set()
         except Exception as error:
             # Whatever the watch trips over, the looks go on without it.

@@ -78,7 +78,7 @@ class Lifespan:
         answer = self._expect("shutdown")
         self._events.put_nowait({"type": "lifespan.shutdown"})
         ends: set[asyncio.Future[Any]] = {answer, self._task}
-        done, _ = await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        done, _pending = await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if not done:
             log.error("The app's lifespan shutdown has not ended after %g s: left behind.", seconds)
         elif answer.done() and answer.result():

@@ -67,7 +67,7 @@ class Listener:
 
 async def turns(count: int) -> None:
     """Let the event loop turn `count` times."""
-    for _ in range(count):
+    for _turn in range(count):
         await asyncio.sleep(0)
 
 
