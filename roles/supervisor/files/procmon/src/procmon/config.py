@@ -53,12 +53,9 @@ class Rule:
     read: Callable[[object], object]
 
 
-def _key(key: str, allowed: str, read: Callable[[object], object], default: object = MISSING) -> Any:  # noqa: ANN401 - like dataclasses.field, it stands where a value of the field's type is expected
-    """Declare a field that is read from `key`; without a default the key is required."""
-    metadata = {"rule": Rule(key, allowed, read)}
-    if isinstance(default, dict):
-        return field(default_factory=default.copy, metadata=metadata)
-    return field(default=default, metadata=metadata)
+def _rule(key: str, allowed: str, read: Callable[[object], object]) -> Mapping[str, Rule]:
+    """Give the metadata of a field that is read from `key`. Without a default the key is required."""
+    return {"rule": Rule(key, allowed, read)}
 
 
 def _text(pattern: str) -> Callable[[object], str]:
@@ -148,49 +145,71 @@ NO_LIMIT = 1e9
 class HeartbeatConfig:
     """How the app's health is asked for; an interval of 0 means never."""
 
-    path: str = _key("path", 'a path that begins with "/"', _text(r"/[!-~]*"), "/")
-    host_header: str = _key("host_header", "a host name", _text(r"[!-~]+"), "")
-    interval_seconds: float = _key("interval", "seconds, 0 (off) to 86400", _number(0, 86400), 10.0)
-    timeout_seconds: float = _key("timeout", "seconds, 0.1 to 3600", _number(0.1, 3600), 10.0)
-    accept: tuple[int, ...] = _key("accept", "a list of HTTP statuses, 100 to 599", _statuses, (200, 302))
-    guard_seconds: float = _key("guard", "seconds, 0 to 86400", _number(0, 86400), 10.0)
+    path: str = field(default="/", metadata=_rule("path", 'a path that begins with "/"', _text(r"/[!-~]*")))
+    host_header: str = field(default="", metadata=_rule("host_header", "a host name", _text(r"[!-~]+")))
+    interval_seconds: float = field(
+        default=10.0, metadata=_rule("interval", "seconds, 0 (off) to 86400", _number(0, 86400))
+    )
+    timeout_seconds: float = field(default=10.0, metadata=_rule("timeout", "seconds, 0.1 to 3600", _number(0.1, 3600)))
+    accept: tuple[int, ...] = field(
+        default=(200, 302), metadata=_rule("accept", "a list of HTTP statuses, 100 to 599", _statuses)
+    )
+    guard_seconds: float = field(default=10.0, metadata=_rule("guard", "seconds, 0 to 86400", _number(0, 86400)))
 
 
 @dataclass(frozen=True)
 class ReloadConfig:
     """How one generation follows the other."""
 
-    boot_timeout_seconds: float = _key("boot_timeout", "seconds, 0.1 to 86400", _number(0.1, 86400), 60.0)
-    drain_timeout_seconds: float = _key("drain_timeout", "seconds, 0 to 86400", _number(0, 86400), 30.0)
-    idle_grace_seconds: float = _key("idle_grace", "seconds, 0 to 3600", _number(0, 3600), 5.0)
-    surge: str = _key("surge", '"all" or "one"', _one_of("all", "one"), "all")
+    boot_timeout_seconds: float = field(
+        default=60.0, metadata=_rule("boot_timeout", "seconds, 0.1 to 86400", _number(0.1, 86400))
+    )
+    drain_timeout_seconds: float = field(
+        default=30.0, metadata=_rule("drain_timeout", "seconds, 0 to 86400", _number(0, 86400))
+    )
+    idle_grace_seconds: float = field(default=5.0, metadata=_rule("idle_grace", "seconds, 0 to 3600", _number(0, 3600)))
+    surge: str = field(default="all", metadata=_rule("surge", '"all" or "one"', _one_of("all", "one")))
 
 
 @dataclass(frozen=True)
 class WorkerConfig:
     """When a worker is replaced although nobody deployed. None means never."""
 
-    hang_timeout_seconds: float = _key("hang_timeout", "seconds, 2 to 86400", _number(2, 86400), 30.0)
-    max_requests: int | None = _key("max_requests", "a number from 1", _count(1, 1 << 62), None)
-    max_age_seconds: float | None = _key("max_age", "seconds from 1", _number(1, NO_LIMIT), None)
-    max_rss_bytes: int | None = _key("max_rss", 'bytes from 1048576, or "300M", "2G"', _size, None)
+    hang_timeout_seconds: float = field(
+        default=30.0, metadata=_rule("hang_timeout", "seconds, 2 to 86400", _number(2, 86400))
+    )
+    max_requests: int | None = field(
+        default=None, metadata=_rule("max_requests", "a number from 1", _count(1, 1 << 62))
+    )
+    max_age_seconds: float | None = field(
+        default=None, metadata=_rule("max_age", "seconds from 1", _number(1, NO_LIMIT))
+    )
+    max_rss_bytes: int | None = field(
+        default=None, metadata=_rule("max_rss", 'bytes from 1048576, or "300M", "2G"', _size)
+    )
 
 
 @dataclass(frozen=True)
 class Config:
     """All of one project's settings."""
 
-    name: str = _key("name", "letters, digits, and . _ -", _text(r"[A-Za-z0-9][A-Za-z0-9._-]*"))
-    app: str = _key("app", '"module:attribute"', _text(r"[\w.]+:[\w.]+(\(\))?"))
-    directory: Path = _key("directory", "an absolute path", _path)  # noqa: RUF009 - a field, no shared value
-    bind: Bind = _key("bind", '"host:port", "[v6]:port" or "unix:/path"', _bind)  # noqa: RUF009 - a field, no shared value
-    workers: int = _key("workers", "a number from 1 to 512", _count(1, 512), 2)
-    restart_file: str = _key("restart_file", "a path", _text(r"[^\0]+"), "public/system/restart")
-    state_directory: str = _key("state_dir", "an absolute path", ABSOLUTE, "")
-    python: str = _key("python", "an absolute path", ABSOLUTE, "")
-    env: Mapping[str, str] = _key("env", 'names with texts, {KEY = "value"}', _environment, {})
-    env_file: str = _key("env_file", "an absolute path", ABSOLUTE, "")
-    uvicorn: Mapping[str, Any] = _key("uvicorn", "a table of options of uvicorn.Config", _uvicorn_options, {})
+    name: str = field(metadata=_rule("name", "letters, digits, and . _ -", _text(r"[A-Za-z0-9][A-Za-z0-9._-]*")))
+    app: str = field(metadata=_rule("app", '"module:attribute"', _text(r"[\w.]+:[\w.]+(\(\))?")))
+    directory: Path = field(metadata=_rule("directory", "an absolute path", _path))
+    bind: Bind = field(metadata=_rule("bind", '"host:port", "[v6]:port" or "unix:/path"', _bind))
+    workers: int = field(default=2, metadata=_rule("workers", "a number from 1 to 512", _count(1, 512)))
+    restart_file: str = field(
+        default="public/system/restart", metadata=_rule("restart_file", "a path", _text(r"[^\0]+"))
+    )
+    state_directory: str = field(default="", metadata=_rule("state_dir", "an absolute path", ABSOLUTE))
+    python: str = field(default="", metadata=_rule("python", "an absolute path", ABSOLUTE))
+    env: Mapping[str, str] = field(
+        default_factory=dict, metadata=_rule("env", 'names with texts, {KEY = "value"}', _environment)
+    )
+    env_file: str = field(default="", metadata=_rule("env_file", "an absolute path", ABSOLUTE))
+    uvicorn: Mapping[str, Any] = field(
+        default_factory=dict, metadata=_rule("uvicorn", "a table of options of uvicorn.Config", _uvicorn_options)
+    )
     heartbeat: HeartbeatConfig = HeartbeatConfig()
     reload: ReloadConfig = ReloadConfig()
     worker: WorkerConfig = WorkerConfig()
