@@ -180,7 +180,7 @@ def test_a_boot_is_started_over_only_once_in_a_row() -> None:
     """Else somebody who touches each second would keep new code from ever serving."""
     s = Story().served().deploy("/releases/b").deploy("/releases/c")
     assert s.deploy("/releases/d").acts == []
-    s.proceed()
+    s.proceed().after(0.2).proceed()
     assert s.core.active
     assert s.core.active.release.path == "/releases/d"
 
@@ -190,7 +190,8 @@ def test_fifty_touches_end_in_two_reloads_and_the_last_one_wins() -> None:
     resolved = 0
     for number in range(50):
         resolved += len(s.deploy(f"/releases/{number}").done(Resolve))
-    resolved += len(s.proceed().done(Resolve))
+    resolved += len(s.proceed().after(0.2).done(Resolve))
+    s.proceed()
     assert resolved == 3, "one, the same started over, and one for all others"
     assert s.mark
     assert s.core.restart.stamp == s.mark.mtime_ns
@@ -203,13 +204,26 @@ def test_a_touch_while_new_workers_accept_runs_another_reload_at_the_end() -> No
     s.ready(s.workers(generation=2)[0])
     assert s.deploy("/releases/c").acts == []
     worker = s.workers(State.ACCEPTING)[0]
-    assert s.accepted(worker).spawned() == [(0, 3)]
+    s.accepted(worker)
+    assert s.after(0.2).spawned() == [(0, 3)]
     assert s.proceed().active(3) == 1
+
+
+def test_what_is_remembered_waits_until_the_touching_ends_but_not_for_ever() -> None:
+    """A release that boots within a moment would else be reloaded at each of many touches."""
+    s = Story(workers=1).served().deploy("/releases/b").deploy("/releases/c").deploy("/releases/d").proceed()
+    for _ in range(9):
+        assert not s.after(0.1).done(Resolve)
+        assert not s.touch().done(Resolve)
+    assert s.after(0.1).spawned() == [(0, 4)]
+    assert s.proceed().core.restart.result == "ok"
+    assert s.mark
+    assert s.core.restart.stamp == s.mark.mtime_ns
 
 
 def test_a_remembered_touch_is_served_after_a_failed_reload_as_well() -> None:
     s = Story(workers=1).served().deploy("/releases/b").deploy("/releases/c")
-    s.deploy("/releases/d").failed(s.workers(State.STARTING)[0])
+    s.deploy("/releases/d").failed(s.workers(State.STARTING)[0]).after(0.2)
     assert s.state == "reloading"
     assert s.proceed().core.restart.result == "ok"
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 from procmon import cli
 
 from .service import Service, Start, alive
+from .users import Users
 from .waiting import until
 
 BROKEN = "import nothing_of_this_name\n"
@@ -351,45 +349,6 @@ def test_many_reloads_leave_nothing_behind(service: Start) -> None:
 
 
 # -- under load -------------------------------------------------------------------------------------------------------
-
-
-class Users(threading.Thread):
-    """Asks without a pause and without a second try; `keep` reuses its connection as long as the server lets it."""
-
-    def __init__(self, service: Service, *, keep: bool) -> None:
-        super().__init__()
-        self._service = service
-        self._keep = keep
-        self._enough = threading.Event()
-        self.versions: list[str] = []
-        self.failures: list[str] = []
-
-    def run(self) -> None:
-        """Ask until it is enough."""
-        while not self._enough.is_set():
-            connection = http.client.HTTPConnection("127.0.0.1", self._service.port, timeout=30)
-            with contextlib.closing(connection):
-                self._ask(connection)
-
-    def _ask(self, connection: http.client.HTTPConnection) -> None:
-        try:
-            while not self._enough.is_set():
-                connection.request("GET", "/version")
-                answer = connection.getresponse()
-                self.versions.append(answer.read().decode().split(" ")[0])
-                if not self._keep or answer.will_close:
-                    return
-        except (OSError, http.client.HTTPException) as error:
-            self.failures.append(repr(error))
-
-    def wait_for(self, version: str) -> None:
-        """Wait until only `version` answers: while new workers begin, old ones may still accept."""
-        until(lambda: set(self.versions[-20:]) == {version}, f"{version} answers")
-
-    def stop(self) -> None:
-        """End it."""
-        self._enough.set()
-        self.join()
 
 
 def test_nobody_notices_a_reload_but_by_the_new_code(service: Start) -> None:

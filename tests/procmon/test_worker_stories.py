@@ -62,6 +62,17 @@ def test_with_every_worker_lost_the_state_says_that_nothing_serves() -> None:
     assert s.proceed().state == "serving"
 
 
+def test_a_crash_loop_is_told_until_a_worker_holds_out() -> None:
+    s = Story(workers=1).served()
+    for _ in range(3):
+        assert s.core.pool.trouble() == ""
+        s.exited(s.workers(State.ACTIVE)[0], "SIGSEGV").after(5).proceed()
+    assert s.core.pool.trouble().startswith("3 workers were lost in a row, the last: worker 3 (pid 103, ")
+    assert "SIGSEGV" in s.core.pool.trouble()
+    assert s.after(59).core.pool.trouble()
+    assert s.after(1).core.pool.trouble() == ""
+
+
 def test_a_stuck_worker_is_replaced_first_and_then_made_to_tell_where() -> None:
     s = Story(worker={"hang_timeout": 30}).served()
     stuck, well = s.workers()
@@ -101,6 +112,23 @@ def test_a_master_that_stood_still_does_not_blame_its_workers() -> None:
     s.now += 500
     assert not s.after(0, ticking=False).done(Abort)
     assert s.after(5).active(1) == 2
+
+
+def test_a_master_that_stood_still_for_just_the_hang_timeout_hears_its_workers_first() -> None:
+    s = Story(heartbeat={"interval": 0}, worker={"hang_timeout": 30}).served()
+    s.now += 31
+    assert not s.tell(Ticked(s.workers()[0].number)).done(Abort)
+    assert not s.spawned()
+
+
+def test_a_master_that_stood_still_gives_back_the_time_to_boot_and_to_drain() -> None:
+    s = Story(workers=1, reload={"boot_timeout": 20, "drain_timeout": 10}).served().deploy("/releases/b").proceed()
+    s.deploy("/releases/c")
+    s.now += 500
+    assert not s.after(0).done(Kill)
+    assert not s.done(Abort)
+    assert s.state == "reloading"
+    assert s.proceed().active(3) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -173,7 +175,25 @@ def test_master_that_dies_ends_even_an_import_that_hangs(start: Start, release: 
     worker = start("shop:app", directory=directory)
     until((directory / "hanging").exists, "the import")
     worker.control.close()
-    assert worker.exit_code() == 1
+    assert worker.exit_code() == -signal.SIGKILL
+
+
+def test_forked_child_of_a_worker_without_a_master_does_not_keep_the_port(
+    start: Start, release: Callable[[str], Path], listener: socket.socket
+) -> None:
+    """A pool of processes made by fork inherits the listening socket, whatever its flags say."""
+    source = f"import os, time\nif os.fork() == 0:\n    time.sleep(3600)\n{APP.format('return')}"
+    worker = start("shop:app", directory=release(source)).accepting()
+    address = listener.getsockname()
+    listener.close()
+    worker.control.close()
+    assert worker.exit_code() == -signal.SIGKILL
+
+    def refused() -> bool:
+        with socket.socket() as user:
+            return user.connect_ex(address) == errno.ECONNREFUSED
+
+    until(refused, "nobody listens any more")
 
 
 def test_control_and_listening_sockets_are_not_passed_on(start: Start, release: Callable[[str], Path]) -> None:

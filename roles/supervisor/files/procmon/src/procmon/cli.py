@@ -19,7 +19,7 @@ from .config import Config, ConfigError, load
 from .listener import ListenError, open_listener
 from .loop import Master
 from .output import Output, OutputHandler
-from .release import ReleaseError, ReleaseMissingError, read_mark, resolve
+from .release import ReleaseError, ReleaseMissingError, resolve
 
 CONFIGS = Path("/etc/procmon")
 LOOK_SECONDS = 0.1
@@ -113,14 +113,15 @@ def reload(arguments: argparse.Namespace) -> int:
 
 def _touch(config: Config) -> int:
     path = config.restart_path
+    answered = status.read(config.state_path)["restart"]["stamp"] or 0
     try:
         path.touch()
+        if path.stat().st_mtime_ns <= answered:
+            # The clock was set back: an answer is known by its stamp, so this touch must be younger than the last.
+            os.utime(path, ns=(answered + 1, answered + 1))
+        return path.stat().st_mtime_ns
     except OSError as error:
         raise ConfigError(f"restart_file: {path} cannot be touched: {error.strerror}") from error
-    mark = read_mark(path)
-    if mark is None:
-        raise ConfigError(f"restart_file: {path} was removed by somebody else")
-    return mark.mtime_ns
 
 
 def _await_answer(config: Config, stamp: int) -> dict[str, Any]:
@@ -175,6 +176,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     commit = (found["commit"] or "")[:12] or "-"
     lines = [f"{found['name']:<16} {found['state']:<10} generation {found['generation']}  {commit}  {_beat(found)}"]
     lines += [_worker_line(worker) for worker in found["workers"]]
+    lines += [f"  {line}" for line in found["trouble"].splitlines()]
     if found["restart"]["result"] == "failed":
         lines += ["  last reload failed:", *(f"    {line}" for line in found["restart"]["error"].splitlines())]
     return lines

@@ -46,6 +46,8 @@ from .rollout import Rollout
 
 WAIT_SECONDS = 1.0
 LATE_SECONDS = 0.5
+QUIET_SECONDS = 0.2
+MOST_QUIET_SECONDS = 1.0
 SPOKEN = (Failed, Drained, Exited)
 """Events that may end a worker in any state without being a breach of the table."""
 
@@ -76,6 +78,7 @@ class Core:
         self._due: float | None = None
         self._mark: Mark | None = None
         self._pending = ""
+        self._asked_at = self._free_at = 0.0
         self._waiting = False
         self._listening = False
         self._exited = False
@@ -102,7 +105,8 @@ class Core:
         """Say when to call `handle` with `Woke` if nothing happens before."""
         retry_at = self._retry_at if self.rollout is None else None
         beat_at = self.heart.next_at if self.state == "serving" else None
-        times = [*self.pool.times(), retry_at, beat_at]
+        pending_at = self._pending_at() if self.rollout is None and self._pending else None
+        times = [*self.pool.times(), retry_at, beat_at, pending_at]
         return min((time for time in times if time is not None and time > self._now), default=None)
 
     @property
@@ -148,10 +152,12 @@ class Core:
     def _ask_reload(self, reason: str) -> None:
         if self.stopping:
             return
-        rollout = self.rollout
-        if rollout is None:
+        rollout, self._asked_at = self.rollout, self._now
+        if rollout is None and not self._pending:
             self._retries.reset()
             self._start_rollout(reason)
+        elif rollout is None:
+            self._pending = reason
         elif rollout.generation is None:
             # It has yet to read the directory, and will find the newest code there.
             return
@@ -163,7 +169,7 @@ class Core:
     # -- a rollout ----------------------------------------------------------------------------------------------------
 
     def _start_rollout(self, reason: str) -> None:
-        self._retry_at = None
+        self._retry_at, self._pending = None, ""
         self.rollout = Rollout(reason, self._now, one_by_one=self.config.reload.surge == "one")
         self.pool.actions.append(Resolve())
 
@@ -262,9 +268,15 @@ class Core:
 
     def _after_rollout(self) -> None:
         self.heart.rest(self._now)
-        if self._pending:
-            reason, self._pending = self._pending, ""
-            self._start_rollout(reason)
+        self._free_at = self._now
+
+    def _pending_at(self) -> float:
+        """Say when what was asked during the last rollout may start: when nobody has touched for a moment."""
+        return min(self._asked_at + QUIET_SECONDS, self._free_at + MOST_QUIET_SECONDS)
+
+    def _start_pending(self) -> None:
+        if self.rollout is None and self._pending and self._now >= self._pending_at():
+            self._start_rollout(self._pending)
 
     # -- a worker -----------------------------------------------------------------------------------------------------
 
@@ -355,6 +367,7 @@ class Core:
         for worker in list(self.pool.workers.values()):
             self._end_overdue(worker)
         self._retry()
+        self._start_pending()
         self._advance_rollout()
         if self.active is not None and not self.stopping:
             self._keep_full(self.active)

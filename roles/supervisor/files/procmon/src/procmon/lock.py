@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from pathlib import Path
 
 NAME = "lock"
+
+log = logging.getLogger("procmon")
 
 
 class LockError(Exception):
@@ -24,14 +27,22 @@ def take(state: Path) -> int:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        pid = os.read(fd, 32).decode().strip()
+        pid = os.read(fd, 32).decode().strip() or "(unknown)"
         os.close(fd)
         raise LockError(
             f"state_dir = {str(state)!r} belongs to the procmon that runs as pid {pid}: stop it first"
         ) from None
-    os.ftruncate(fd, 0)
-    os.write(fd, f"{os.getpid()}\n".encode())
+    _sign(fd)
     return fd
+
+
+def _sign(fd: int) -> None:
+    """Leave our pid for whoever is refused. What counts is the lock: a full file system does not keep a site down."""
+    try:
+        os.ftruncate(fd, 0)
+        os.write(fd, f"{os.getpid()}\n".encode())
+    except OSError as error:
+        log.warning("cannot write our pid into the lock file: %s", error.strerror)
 
 
 def running(state: Path) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .actions import Abort, Accept, Action, Drain, Kill, Log, Spawn
-from .backoff import Backoff
+from .backoff import HEALTHY_SECONDS, Backoff
 from .config import Config
 from .lifecycle import ACCEPTS, LEAVING, Generation, State, Worker
 
@@ -20,6 +20,7 @@ OVERRUN_SECONDS = 15.0
 LAST_WORDS_SECONDS = 5.0
 WEAR_SHARE = 0.1
 MOST_DRAINING_PER_SLOT = 4
+FAILURES_OF_TROUBLE = 3
 
 
 @dataclass(eq=False)
@@ -30,11 +31,21 @@ class Slot:
     holder: Worker | None = None
     incoming: Worker | None = None
     spawn_at: float = 0.0
+    lost: str = ""
+    """The last worker that was lost, and why."""
+
     backoff: Backoff = field(default_factory=Backoff)
 
     def wants(self) -> bool:
         """Say whether a worker should be started for it."""
         return self.incoming is None and (self.holder is None or bool(self.holder.unwanted))
+
+    def trouble(self, now: float) -> str:
+        """Tell of workers that are lost again and again; empty once one has held out."""
+        since = self.holder.active_at if self.holder else None
+        if self.backoff.failures < FAILURES_OF_TROUBLE or (since is not None and now - since >= HEALTHY_SECONDS):
+            return ""
+        return f"{self.backoff.failures} workers were lost in a row, the last: {self.lost}"
 
     def steady(self) -> bool:
         """Say whether it is held by a worker that nobody wants to replace."""
@@ -145,6 +156,7 @@ class Pool:
         lived = 0.0 if worker.active_at is None else self.now - worker.active_at
         wait = slot.backoff.delay(lived, self._jitter)
         slot.spawn_at = self.now + wait
+        slot.lost = f"{worker} {why}"
         self.log("error", f"{worker} {why}; replacing it {f'in {wait:.1f} s' if wait else 'at once'}")
 
     def stop(self) -> None:
@@ -158,6 +170,10 @@ class Pool:
     def serving(self) -> bool:
         """Say whether anybody accepts."""
         return any(worker.state is State.ACTIVE for worker in self.workers.values())
+
+    def trouble(self) -> str:
+        """Tell of the first slot that cannot keep a worker; empty when there is none."""
+        return next(filter(None, (slot.trouble(self.now) for slot in self.slots)), "")
 
     def bring_in(self) -> None:
         """Take each incoming worker one step further."""

@@ -39,6 +39,7 @@ def snapshot(core: Core, started: Mapping[int, float]) -> dict[str, Any]:
             "seconds": round(core.restart.seconds, 3),
         },
         "heartbeat": _heartbeat(core.heart),
+        "trouble": core.pool.trouble(),
     }
 
 
@@ -70,6 +71,8 @@ def headline(core: Core) -> str:
         words.append(f"generation {core.active.number}, {Path(core.active.release.path).name}")
     if core.restart.result == "failed":
         words.append(f"the last reload failed: {core.restart.error.splitlines()[0]}")
+    if trouble := core.pool.trouble():
+        words.append(trouble.splitlines()[0])
     if core.heart.failures and core.heart.last:
         words.append(
             f"the heartbeat has failed {core.heart.failures} times ({core.heart.last.error or core.heart.last.status})"

@@ -32,6 +32,7 @@ from .events import (
     WorkerEvent,
 )
 from .launch import worker_argv
+from .orphans import MARK, adopt, sweep
 from .output import Output, Tail
 
 DATAGRAM_BYTES = 1 << 18
@@ -77,6 +78,8 @@ class Workers:
         self._output = output
         self._feed = feed
         self._loop = loop
+        adopt()
+        loop.add_signal_handler(signal.SIGCHLD, self._sweep)
 
     # -- what the core asks for ---------------------------------------------------------------------------------------
 
@@ -149,7 +152,7 @@ class Workers:
         return subprocess.Popen(
             worker_argv(wanted.release.python, control_fd),
             cwd=wanted.release.path,
-            env=wanted.release.env,
+            env={**wanted.release.env, MARK: str(wanted.worker)},
             stdin=subprocess.DEVNULL,
             stdout=output_fd,
             stderr=output_fd,
@@ -196,7 +199,11 @@ class Workers:
         os.close(process.output_fd)
         os.close(process.pidfd)
         del self.processes[process.number]
+        self._sweep()
         self._feed(Exited(process.number, describe_exit(status), process.tail.text()))
+
+    def _sweep(self) -> None:
+        sweep(self.processes, [process.popen.pid for process in self.processes.values()])
 
     # -- what they say ------------------------------------------------------------------------------------------------
 

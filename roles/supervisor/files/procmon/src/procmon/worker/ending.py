@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import select
+import signal
 import sys
 import threading
 import time
@@ -13,16 +15,41 @@ ORPHAN_SECONDS = 10.0  # from the master's end to the worker's
 
 
 def end_with_master(control_fd: int) -> None:
-    """End this process `ORPHAN_SECONDS` after the master's end, even from an import that hangs or a blocked loop."""
-    threading.Thread(target=_outlive_master, args=(control_fd,), name="procmon-master", daemon=True).start()
+    """End this process `ORPHAN_SECONDS` after the master's end, even from an import that hangs or a blocked loop.
 
-
-def _outlive_master(control_fd: int) -> None:
+    What it has started ends with it: there is no master left to see to that.
+    """
     # Our own copy: the number may belong to something else by the time that the channel has been closed.
+    fd = os.dup(control_fd)
+    threading.Thread(target=_outlive_master, args=(fd,), name="procmon-master", daemon=True).start()
+    # Registered first, called last: after what the app has to do at its end.
+    atexit.register(_end_orphans, fd)
+
+
+def _outlive_master(fd: int) -> None:
+    _master_has_gone(fd, None)
+    time.sleep(ORPHAN_SECONDS)
+    try:
+        _end_orphans(fd)
+    finally:
+        os._exit(1)
+
+
+def _master_has_gone(fd: int, milliseconds: int | None) -> bool:
     poll = select.poll()
-    poll.register(os.dup(control_fd), 0)  # no event asked for: poll then tells of the peer's end alone
-    poll.poll()
-    end_within(ORPHAN_SECONDS, code=1)
+    poll.register(fd, 0)  # no event asked for: poll then tells of the peer's end alone
+    return bool(poll.poll(milliseconds))
+
+
+def _end_orphans(fd: int) -> None:
+    """End this worker's process group, itself included, if the master has gone. A forked child may hold the port."""
+    if not _master_has_gone(fd, 0):
+        return
+    try:
+        _flush()
+    finally:  # whoever read the output may have gone
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
 
 
 def end_within(seconds: float, code: int) -> None:
@@ -33,8 +60,12 @@ def end_within(seconds: float, code: int) -> None:
 def _end_after(seconds: float, code: int) -> None:
     time.sleep(seconds)
     try:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None and not stream.closed:
-                stream.flush()
+        _flush()
     finally:  # whoever read the output may have gone
         os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()
