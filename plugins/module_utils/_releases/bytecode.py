@@ -6,23 +6,45 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import Git
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Live
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Live, ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import Run
 
 CACHE = "__pycache__"
+# For the project's interpreter. What exists is valid, `inherit` and `forget` see to that: nothing is read twice.
+COMPILE = """
+import compileall, os, sys
+suffix = "." + sys.implementation.cache_tag + ".pyc"
+for parent, children, files in os.walk(sys.argv[1]):
+    cache = os.path.join(parent, "__pycache__")
+    compiled = set(os.listdir(cache)) if "__pycache__" in children else ()
+    for name in files:
+        if name.endswith(".py") and name[:-3] + suffix not in compiled:
+            compileall.compile_file(os.path.join(parent, name), quiet=2)
+"""
 
 
-def compile_all(release: Path, python: str, run: Run) -> None:
-    """Compile what has no valid byte code yet; a file that cannot be compiled may be a template, or for another Python.
+def compile_missing(release: Path, python: str, run: Run) -> None:
+    """Compile what has no byte code yet; a file that cannot be compiled may be a template, or for another Python.
 
     Without byte code the first worker would compile everything while users wait.
     """
-    run([python, "-m", "compileall", "-q", str(release)])
+    run([python, "-c", COMPILE, str(release)])
+
+
+def forget(release: Path, paths: Iterable[str]) -> None:
+    """Remove the byte code of modules that were changed or removed."""
+    for path in map(PurePosixPath, paths):
+        if path.suffix == ".py":
+            cache = release / path.parent / CACHE
+            for compiled in cache.glob(f"{glob.escape(path.stem)}.*.pyc"):
+                compiled.unlink()
 
 
 def has_modules(release: Path) -> bool:
@@ -38,7 +60,11 @@ def inherit(git: Git, before: Live, release: Path, commit: str) -> None:
     """
     if before.release is None or not before.release.is_dir():
         return
-    different = git.at(before.release).different_from(commit)
+    try:
+        different = git.at(before.release).different_from(commit)
+    except ReleaseError:
+        # Something has spoilt git's view of the live release. Then everything is compiled.
+        return
     for parent, _children, files in os.walk(before.release):
         if Path(parent).name == CACHE:
             home = Path(parent).parent.relative_to(before.release)

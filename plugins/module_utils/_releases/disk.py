@@ -113,6 +113,14 @@ def remove_leftovers(directory: Path) -> None:
     shutil.rmtree(directory)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a directory with all below it."""
+    if path.is_dir() and not path.is_symlink():
+        remove_leftovers(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def link_shared(tree: Tree, release: Path, final: Path, entries: Iterable[str]) -> None:
     """Put a link to `shared/<entry>` for each entry in the release at `release`, which will live at `final`.
 

@@ -24,6 +24,12 @@ MIRROR = (f"+refs/heads/*:{BRANCHES}*", f"+{TAGS}*:{TAGS}*")
 # git sorts by the last key first: the newest tag, and the highest version among those of one second.
 NEWEST_TAGS = ("--sort=-version:refname", "--sort=-creatordate")
 REF_FORMAT = "%(refname)%00%(objectname)%00%(*objectname)"
+# Whatever the user prefers: a file is unchanged when nothing of its stat has changed, its ctime included.
+STRICT = tuple(
+    word
+    for setting in ("core.fsmonitor=false", "core.trustctime=true", "core.checkStat=default", "core.ignoreStat=false")
+    for word in ("-c", setting)
+)
 COMMIT_FORMAT = "%H%x00%s"
 SHOWN_COMMITS = 100
 
@@ -192,7 +198,9 @@ class Git:
 
     def different_from(self, sha: str) -> set[str]:
         """Return the tracked paths whose files here, as they are, differ from those of a commit."""
-        return set(self._git("compare the files", "diff", "--name-only", "--no-renames", "-z", sha, "--").split("\0"))
+        options = ("--name-only", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "-z")
+        listed = self._git("compare the files", *STRICT, "diff", *options, sha, "--")
+        return {path for path in listed.split("\0") if path}
 
     def pin(self, commits: Iterable[str]) -> None:
         """Keep these full shas alive whatever happens to the branches and tags."""
@@ -206,6 +214,20 @@ class Git:
 
     def add_worktree(self, path: Path, sha: str) -> None:
         self._git(f"check out {sha}", "worktree", "add", "--quiet", "--detach", str(path), sha)
+
+    def check_out(self, sha: str) -> None:
+        """Make this worktree's files those of a commit, whatever was done to them."""
+        self._git(f"check out {sha}", *STRICT, "checkout", "--quiet", "--force", "--detach", sha, "--")
+
+    def untracked(self) -> list[str]:
+        """Return what is here and not tracked, ignored or not; a directory with nothing tracked in it as one path."""
+        listed = self._git("list the untracked files", "ls-files", "-z", "--others", "--directory")
+        return [path for path in listed.split("\0") if path]
+
+    def is_plain_index(self) -> bool:
+        """Say whether git looks at every tracked file: nobody told it to overlook changes of some."""
+        listed = self._git("list the tracked files", "ls-files", "-z", "-v")
+        return all(entry.startswith("H ") for entry in listed.split("\0") if entry)
 
     def repair_worktrees(self, paths: Iterable[Path]) -> None:
         """Tell git where worktrees went that were renamed."""

@@ -14,6 +14,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
     environment,
     log,
     plan,
+    recycle,
 )
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Target
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
@@ -100,9 +101,10 @@ def _make_release(project: Project, target: Target) -> None:
     making = tree.unfinished / final.name
     with project.report.phase("checkout"):
         tree.unfinished.mkdir(parents=True)
-        project.git.add_worktree(making, target.commit)
+        if not recycle.reuse(project, target, making):
+            project.git.add_worktree(making, target.commit)
+            bytecode.inherit(project.git, project.live(), making, target.commit)
         disk.link_shared(tree, making, final, project.wanted.shared_paths)
-        bytecode.inherit(project.git, project.live(), making, target.commit)
     if environment.plan_environment(making) is None:
         _compile(project, making, project.wanted.python)
     # From here on it looks whole, and is: git alone has yet to learn where it went.
@@ -114,4 +116,4 @@ def _make_release(project: Project, target: Target) -> None:
 def _compile(project: Project, release: Path, python: str) -> None:
     if bytecode.has_modules(release):
         with project.report.phase("compile"):
-            bytecode.compile_all(release, python, project.run)
+            bytecode.compile_missing(release, python, project.run)

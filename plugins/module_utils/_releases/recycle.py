@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import bytecode, disk, log, plan
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import Git
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Target
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
+
+PROCESSES = Path("/proc")
+
+
+def reuse(project: Project, target: Target, making: Path) -> bool:
+    """Make a release at `making` out of one that would be pruned; return whether that was done.
+
+    It costs what differs between the two, where a checkout costs the whole repository.
+    """
+    spare = _spare(project, target)
+    if spare is None:
+        return False
+    spare.rename(making)
+    try:
+        _turn(project.git.at(making), target.commit)
+    except (ReleaseError, OSError):
+        # A hook may have left anything there. A fresh checkout needs none of it, and names a trouble that is real.
+        disk.remove_leftovers(making)
+        project.git.prune_worktrees()
+        return False
+    return True
+
+
+def is_telling(paths: Iterable[str]) -> bool:
+    """Say whether files with the same content in both commits may have to be written anew."""
+    return any(PurePosixPath(path).name in {".gitattributes", ".gitmodules"} for path in paths)
+
+
+def in_use(directory: Path, processes: Path = PROCESSES) -> bool:
+    """Say whether a process that we may look at works in `directory` or below."""
+    return any(_stands_in(directory, process) for process in processes.glob("[0-9]*/cwd"))
+
+
+def _spare(project: Project, target: Target) -> Path | None:
+    """Find a release that will not be needed once the target is live, and that nobody works in any more."""
+    tree, live = project.tree, project.live()
+    ages = {**disk.release_ages(tree), target.release.name: float("inf")}
+    lines = [*log.read_deploys(tree.deploys), target.commit]
+    needed = {path.name for path in (target.release, live.release) if path}
+    spares = [tree.releases / name for name in plan.to_prune(ages, lines, project.wanted.keep, needed)]
+    return next((path for path in spares if _can_turn(project.git.at(path), target.commit)), None)
+
+
+def _can_turn(git: Git, commit: str) -> bool:
+    with suppress(ReleaseError):
+        return (
+            git.is_plain_index()
+            and not (git.directory / ".gitmodules").exists()
+            and not is_telling(git.different_from(commit))
+            and not in_use(git.directory)
+        )
+    return False
+
+
+def _turn(git: Git, commit: str) -> None:
+    """Make every file what it is in `commit`, and remove what is not in it; byte code stays where it is valid."""
+    changed = git.different_from(commit)
+    # First, because attributes that nobody tracks would count for the checkout; last, for what is tracked no more.
+    removed = _sweep(git)
+    git.check_out(commit)
+    bytecode.forget(git.directory, {*changed, *removed, *_sweep(git)})
+
+
+def _sweep(git: Git) -> list[str]:
+    """Remove all that is not tracked but byte code; return the paths."""
+    strangers = [path for path in git.untracked() if PurePosixPath(path).name != bytecode.CACHE]
+    for path in strangers:
+        disk.remove(git.directory / path)
+    return strangers
+
+
+def _stands_in(directory: Path, cwd: Path) -> bool:
+    # Gone meanwhile, or another user's.
+    with suppress(OSError):
+        return directory in (place := Path(os.readlink(cwd))).parents or place == directory  # noqa: PTH115  its text
+    return False
