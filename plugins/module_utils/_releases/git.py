@@ -75,9 +75,10 @@ TROUBLES = (
 
 
 def fetch_argv(remote: str) -> list[str]:
-    """Fetch all branches and tags of `remote`, dropping what it dropped."""
+    """Fetch all branches and tags of `remote`, dropping what it dropped. With nothing new it writes nothing."""
     slow = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30"]
-    return [*slow, "fetch", "--quiet", "--prune", "--no-tags", "--no-recurse-submodules", "--", remote, *MIRROR]
+    silent = ["--quiet", "--no-write-fetch-head", "--no-auto-maintenance"]
+    return [*slow, "fetch", *silent, "--prune", "--no-tags", "--no-recurse-submodules", "--", remote, *MIRROR]
 
 
 def refs_argv() -> list[str]:
@@ -204,7 +205,8 @@ class Git:
 
     def pin(self, commits: Iterable[str]) -> None:
         """Keep these full shas alive whatever happens to the branches and tags."""
-        missing = set(commits) - self.pins()
+        wanted = set(commits)
+        missing = wanted - self.pins() if wanted else wanted
         for sha in sorted(missing):
             self._git(f"pin {sha}", "update-ref", PINS + sha, sha)
 
@@ -232,6 +234,10 @@ class Git:
     def repair_worktrees(self, paths: Iterable[Path]) -> None:
         """Tell git where worktrees went that were renamed."""
         self._git("repair the worktrees", "worktree", "repair", *map(str, paths))
+
+    def maintain(self) -> None:
+        """Pack what has become many files, in the background; most of the time there is nothing to do."""
+        self._git("tidy the clone", "maintenance", "run", "--auto", "--quiet")
 
     def prune_worktrees(self) -> None:
         self._git("forget removed worktrees", "worktree", "prune")

@@ -72,6 +72,7 @@ def prune(project: Project, untouchable: set[str]) -> None:
     project.git.prune_worktrees()
     for name in environment.stale(disk.names(tree.envs), disk.environment_links(tree)):
         environment.remove(tree.envs / name)
+    project.git.maintain()
 
 
 def _pin_log(project: Project) -> None:
