@@ -3,12 +3,13 @@
 # make lint       the quick checks
 # make test       all checks and tests, with servers that boot systemd (as root; needs podman)
 # make molecule   only the scenario on those servers
+# make torture    kills a deploy before every single change of the disk (needs strace; long)
 # make test-bare  whether a plain user can set this up on a bare Debian
 # make CHECK      any one of tools/checks/, such as `make types`
 
 CHECKS := $(notdir $(wildcard tools/checks/*))
 
-.PHONY: setup demo lint test test-bare clean $(CHECKS)
+.PHONY: setup demo lint test test-bare torture clean $(CHECKS)
 
 setup:
 	@tools/bootstrap dev
@@ -28,6 +29,9 @@ $(filter-out lint,$(CHECKS)): setup
 
 test-bare:
 	@tools/test-bare
+
+torture: setup
+	@TORTURE=all .venv/bin/python -m pytest --quiet tests/torture/test_kill.py
 
 clean:
 	rm -rf .venv .ansible dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis collections/ansible_collections

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import git_locks
 
 from tests.module.fake_procmon import FakeProcmon
 from tests.module.site import Site, until
-from tests.module.upstream import Upstream
+from tests.module.upstream import GIT, Upstream
 
 # What changes the disk, or starts a program that does: between two of these nothing can differ for the next run.
 ACTIONS = frozenset({"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink"})
@@ -178,11 +180,23 @@ def test_a_lock_file_of_a_git_that_died_does_not_stop_a_deploy(site: Site, upstr
     upstream.commit("one")
     site.deploy(strategy="in_place")
     upstream.commit("two")
-    left = site.tree.source / ".git/index.lock"
-    left.touch()
-    assert "another git process works in" in site.fail(ref="master", strategy="in_place").text
-    hour_ago = left.stat().st_mtime - 3600
-    os.utime(left, (hour_ago, hour_ago))
+    (site.tree.source / ".git/index.lock").touch()
     assert "removed index.lock" in site.deploy(strategy="in_place").warnings[0]
     assert site.version == "two"
     assert site.consistent()
+
+
+def test_a_lock_file_stays_while_a_git_works_there(
+    site: Site, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git_locks, "PATIENCE", 0.1)
+    upstream.commit("one")
+    site.deploy(strategy="in_place")
+    upstream.commit("two")
+    (site.tree.source / ".git/index.lock").touch()
+    with subprocess.Popen([GIT, "cat-file", "--batch"], cwd=site.tree.source, stdin=subprocess.PIPE) as working:
+        assert "another git process works in" in site.fail(ref="master", strategy="in_place").text
+        assert working.poll() is None
+        assert working.stdin
+        working.stdin.close()
+    assert site.version == "one"

@@ -7,14 +7,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import disk, log
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import durable, log
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Live, ReleaseError
 
 FINISH, UNDO, LEAVE = "finish", "undo", "leave"
+# Outcomes after which nothing is left to be put right: with one in the journal the attempt was over.
+OVER = frozenset({"live", "recovered", "failed", "put_back"})
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def now() -> str:
 
 def write(path: Path, attempt: Attempt) -> None:
     """Say on disk what is about to happen."""
-    disk.write_synced(path, json.dumps(asdict(attempt), sort_keys=True))
+    durable.write_synced(path, json.dumps(asdict(attempt), sort_keys=True))
 
 
 def read(path: Path) -> Attempt | None:
@@ -82,6 +86,12 @@ def read(path: Path) -> Attempt | None:
         raise ReleaseError(
             f"{path} tells of an interrupted run, but not which", "see what current points at, then remove the file"
         ) from unreadable
+
+
+def is_over(attempt: Attempt, entries: Iterable[Mapping[str, Any]]) -> bool:
+    """Say whether the journal tells how the attempt ended, so that only its state was left behind."""
+    told = [entry for entry in entries if entry.get("time") == attempt.started and entry.get("to") == attempt.commit]
+    return any(entry.get("outcome") in OVER for entry in told)
 
 
 def remedy(attempt: Attempt, link: str | None, link_of_release: str, lines: list[str]) -> str:

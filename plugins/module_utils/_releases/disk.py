@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import plan
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import durable, plan
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import Git
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Live, ReleaseError, Tree, Wanted
 
@@ -69,7 +69,7 @@ def point_current(tree: Tree, link: str | None) -> None:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(link)
         fresh.replace(tree.current)
-    sync_directory(tree.path)
+    durable.sync_directory(tree.path)
 
 
 def link_text(tree: Tree, release: Path) -> str:
@@ -135,26 +135,6 @@ def link_shared(tree: Tree, release: Path, final: Path, entries: Iterable[str]) 
         kept.parent.mkdir(parents=True, exist_ok=True)
         _make_room(place, kept)
         place.symlink_to(text)
-
-
-def write_synced(path: Path, text: str) -> None:
-    """Replace a file in one instant, on disk when this returns."""
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    sync_directory(path.parent)
-
-
-def sync_directory(path: Path) -> None:
-    """Have the names in a directory on disk when this returns."""
-    opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _is_upload(tree: Tree, git: Git, entry: str) -> bool:

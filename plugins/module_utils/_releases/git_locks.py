@@ -6,20 +6,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-# What a deploy makes git take in the clone itself.
-NAMES = ("index.lock", "HEAD.lock", "config.lock", "packed-refs.lock")
-# No git of ours works on one file for so long, and no two of ours work at a time: whoever took it is dead.
+# Whoever took a lock that nobody seems to hold, and whose owner's processes we may not see, had this long.
 OLD = 600.0
-PROC_STAT = Path("/proc/stat")
+# A git whose caller was killed goes on alone for a moment.
+PATIENCE = 5.0
+POLL = 0.02
+PROC = Path("/proc")
 
 
-def is_stale(taken: float, now: float, booted: float) -> bool:
-    """Say whether a lock file taken at `taken` was left by a dead process. All in seconds since the epoch."""
-    return taken < booted or now - taken > OLD
+def is_stale(taken: float, now: float, booted: float, *, abandoned: bool) -> bool:
+    """Say whether a lock file taken at `taken` was left by a dead process. Times in seconds since the epoch."""
+    return abandoned or taken < booted or now - taken > OLD
 
 
 def booted_at(stat: str) -> float:
@@ -28,11 +32,58 @@ def booted_at(stat: str) -> float:
     return float(found[1]) if found else 0.0
 
 
-def remove_stale(directory: Path) -> list[str]:
-    """Remove lock files that a crash left in a git directory; return their names."""
-    booted = booted_at(PROC_STAT.read_text(encoding="ascii")) if PROC_STAT.exists() else 0.0
-    locks = [directory / name for name in NAMES if (directory / name).exists()]
-    stale = [lock for lock in locks if is_stale(lock.stat().st_mtime, time.time(), booted)]
-    for lock in stale:
-        lock.unlink()
-    return [lock.name for lock in stale]
+def remove_stale(directory: Path, project: Path) -> list[str]:
+    """Remove lock files that a crash left in the git directory of a project; return their names."""
+    locks = {lock: lock.stat() for lock in _locks(directory)}
+    if not locks:
+        return []
+    idle = _becomes_idle(project)
+    booted = booted_at((PROC / "stat").read_text(encoding="ascii")) if (PROC / "stat").exists() else 0.0
+    removed = []
+    for lock, was in locks.items():
+        abandoned = idle and os.geteuid() in {0, was.st_uid}
+        if is_stale(was.st_mtime, time.time(), booted, abandoned=abandoned) and _is_same(lock, was):
+            lock.unlink()
+            removed.append(lock.name)
+    return removed
+
+
+def works_in(project: Path, argv: Iterable[str], cwd: str) -> bool:
+    """Say whether a process with these arguments and this directory is a git that works in the project."""
+    program, *arguments = [*argv, ""]
+    if not Path(program).name.startswith("git"):
+        return False
+    places = [Path(place) for place in (cwd, *arguments) if place.startswith("/")]
+    return any(place == project or project in place.parents for place in places)
+
+
+def _locks(directory: Path) -> list[Path]:
+    """List the lock files of a git directory, without walking its objects."""
+    below = ("refs", "worktrees", "modules")
+    return [*directory.glob("*.lock"), *(lock for name in below for lock in (directory / name).rglob("*.lock"))]
+
+
+def _becomes_idle(project: Path) -> bool:
+    """Wait a moment for gits that work in the project to end; return whether none is left."""
+    deadline = time.monotonic() + PATIENCE
+    while any(works_in(project, argv, cwd) for argv, cwd in _processes()):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(POLL)
+    return PROC.exists()
+
+
+def _processes() -> Iterator[tuple[list[str], str]]:
+    for process in PROC.glob("[0-9]*"):
+        # Gone meanwhile, or another user's.
+        with suppress(OSError):
+            argv = (process / "cmdline").read_bytes().decode("utf-8", "surrogateescape").rstrip("\0").split("\0")
+            yield argv, str((process / "cwd").readlink())
+
+
+def _is_same(lock: Path, was: os.stat_result) -> bool:
+    """Say whether a lock file is the very one seen before: somebody may have taken it anew."""
+    with suppress(FileNotFoundError):
+        now = lock.stat()
+        return (now.st_ino, now.st_mtime_ns) == (was.st_ino, was.st_mtime_ns)
+    return False

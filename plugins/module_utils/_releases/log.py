@@ -15,6 +15,8 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import durable
+
 COMMIT = re.compile(r"[0-9a-f]{4,40}")
 
 
@@ -100,6 +102,8 @@ def _append(path: Path, line: str) -> None:
         start = b"\n" if end and file.read(1) != b"\n" else b""
         try:
             _write_whole(file, start + line.encode() + b"\n")
+            if not end:
+                durable.sync_directory(path.parent)
         except OSError:
             # Half a line may look like a whole one: half a sha is one too.
             os.truncate(path, end)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,23 @@ class ReleaseError(Exception):
 
     def __str__(self) -> str:
         return f"{self.msg}. {self.hint}" if self.hint else self.msg
+
+
+REMEDIES = {
+    errno.ENOSPC: "free some space or inodes on that disk, then run it again",
+    errno.EDQUOT: "free some of the user's quota, then run it again",
+    errno.EROFS: "mount it writable, then run it again",
+    errno.EACCES: "let the deploy user own the project's directory (chown -R), or deploy as its owner",
+    errno.EPERM: "let the deploy user own the project's directory (chown -R), or deploy as its owner",
+}
+
+
+def as_failure(reason: ReleaseError | OSError) -> ReleaseError:
+    """Tell what the system refused as an error with a remedy."""
+    if isinstance(reason, ReleaseError):
+        return reason
+    where = f"{reason.filename}: " if reason.filename else ""
+    return ReleaseError(f"{where}{reason.strerror or reason}", REMEDIES.get(reason.errno or 0, ""))
 
 
 @dataclass(frozen=True)

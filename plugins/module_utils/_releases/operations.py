@@ -14,7 +14,6 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
     answer,
     attempt,
     disk,
-    git_locks,
     lock,
     log,
     plan,
@@ -22,10 +21,16 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
     recover,
 )
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import Git
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Live, ReleaseError, Target
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import (
+    Live,
+    ReleaseError,
+    Target,
+    as_failure,
+)
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.resolve import resolve, throw_away
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.transaction import activate, journal
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.tidy import tidy
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.transaction import activate, journal, mark_live
 
 
 def execute(project: Project, *, check: bool) -> None:
@@ -33,7 +38,10 @@ def execute(project: Project, *, check: bool) -> None:
 
     Raises ReleaseError when it cannot be done.
     """
-    (PREVIEWS if check else OPERATIONS)[project.wanted.state](project)
+    try:
+        (PREVIEWS if check else OPERATIONS)[project.wanted.state](project)
+    except OSError as reason:
+        raise as_failure(reason) from reason
 
 
 def present(project: Project) -> None:
@@ -144,6 +152,8 @@ def _make_live(project: Project, live: Live, target: Target, action: str, *, any
     report, name = project.report, project.wanted.name
     if not anyway and not project.wanted.force and _is_live(project, live, target):
         _tell_ends(project, live, target)
+        if live.source_head != target.commit:
+            mark_live(project, target.commit)
         report.msg = f"{name}: {target.commit[:12]} is already live"
         return
     _tell(project, project.git, live, target)
@@ -201,8 +211,7 @@ def _locked(project: Project) -> Iterator[None]:
     wanted.path.mkdir(parents=True, exist_ok=True)
     holder = lock.Holder(wanted.by, f"{wanted.state} {wanted.ref or ''}".strip(), attempt.now(), os.getpid())
     with lock.held(project.tree.lock, holder, wanted.lock_wait):
-        for name in git_locks.remove_stale(project.tree.source / ".git"):
-            project.report.warnings.append(f"removed {name}, which a git that died had left in {project.tree.source}")
+        tidy(project)
         yield
 
 
@@ -212,7 +221,7 @@ def _failures_noted(project: Project, action: str) -> Iterator[None]:
     started = attempt.now()
     try:
         yield
-    except ReleaseError as reason:
+    except (ReleaseError, OSError) as reason:
         if project.report.outcome == "unchanged":
             live = project.live()
             wanted, found = project.wanted, project.report
@@ -229,5 +238,5 @@ def _failures_noted(project: Project, action: str) -> Iterator[None]:
                 source_head=live.source_head,
                 lines=0,
             )
-            journal(project, tried, "failed", reason.msg)
+            journal(project, tried, "failed", as_failure(reason).msg)
         raise

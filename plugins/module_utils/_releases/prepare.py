@@ -38,7 +38,7 @@ def prepare(project: Project, target: Target) -> bool:
     project.git.pin([target.commit])
     if project.in_place:
         return False
-    _remove_leftovers(project)
+    disk.remove_leftovers(project.tree.discarded)
     fresh = not (target.release / ".git").exists()
     if fresh:
         _make_release(project, target)
@@ -85,16 +85,6 @@ def _pin_log(project: Project) -> None:
 
 def _is_pinned(line: str, pinned: set[str]) -> bool:
     return any(log.same(pin, line) for pin in pinned)
-
-
-def _remove_leftovers(project: Project) -> None:
-    """Remove what a killed run left; the directory is there only while a release is being made."""
-    tree = project.tree
-    if tree.unfinished.exists():
-        disk.remove_leftovers(tree.unfinished)
-        project.git.repair_worktrees(tree.releases / name for name in disk.release_ages(tree))
-        project.git.prune_worktrees()
-    disk.remove_leftovers(tree.discarded)
 
 
 def _make_release(project: Project, target: Target) -> None:

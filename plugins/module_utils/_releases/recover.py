@@ -22,11 +22,14 @@ def recover(project: Project) -> bool:
     found = attempt.read(tree.state)
     if found is None:
         return False
+    if attempt.is_over(found, log.read_journal(tree.journal)):
+        tree.state.unlink()
+        return False
     link = str(tree.current.readlink()) if tree.current.is_symlink() else None
     remedy = attempt.remedy(found, link, disk.link_text(tree, Path(found.release)), log.read_deploys(tree.deploys))
     error = _apply(project, found, remedy, moved=project.live().commit != found.previous)
     project.report.warnings.append(f"the run of {found.by} at {found.started} was interrupted: {error}")
-    transaction.journal(project, found, "interrupted", error)
+    transaction.journal(project, found, "recovered" if remedy == attempt.FINISH else "interrupted", error)
     project.report.outcome = "unchanged"
     return remedy == attempt.UNDO
 

@@ -15,13 +15,19 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
     answer,
     attempt,
     disk,
+    durable,
     hooks,
     log,
     prepare,
     signals,
 )
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.attempt import Attempt
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Live, ReleaseError, Target
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import (
+    Live,
+    ReleaseError,
+    Target,
+    as_failure,
+)
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 
 
@@ -54,6 +60,9 @@ def journal(project: Project, tried: Attempt, outcome: str, error: str = "") -> 
     project.report.outcome = outcome
     with _as_warning(project, "the journal is incomplete"):
         log.append_entry(project.tree.journal, tried.entry(outcome, project.report.phases, error))
+    if outcome == "broken":
+        # What is live was never proven: the next run finds the state, and puts it right.
+        return
     with _as_warning(project, "the state of this run was not removed"):
         project.tree.state.unlink(missing_ok=True)
 
@@ -98,7 +107,7 @@ def _before_switch(transaction: Transaction) -> None:
         with signals.stoppable():
             _hook(transaction, "pre_deploy", project.wanted.pre_deploy, target.release)
     except (ReleaseError, OSError) as reason:
-        failure = _as_failure(reason)
+        failure = as_failure(reason)
         journal(project, transaction.attempt, "failed", failure.msg)
         still = _name(transaction.before.commit)
         raise ReleaseError(f"{failure}. Nothing was changed: {still} is live", detail=failure.detail) from reason
@@ -106,12 +115,13 @@ def _before_switch(transaction: Transaction) -> None:
 
 def _switch_and_prove(transaction: Transaction) -> None:
     try:
+        _switch(transaction)
+        # A git or a line of the log that is stopped half way is worse than one that ends a moment later.
         with signals.stoppable():
-            _switch(transaction)
             _prove(transaction)
-            _log_commit(transaction)
+        _log_commit(transaction)
     except (ReleaseError, OSError) as reason:
-        raise _put_back(transaction, _as_failure(reason)) from reason
+        raise _put_back(transaction, as_failure(reason)) from reason
 
 
 def _switch(transaction: Transaction) -> None:
@@ -119,6 +129,8 @@ def _switch(transaction: Transaction) -> None:
     with project.report.phase("switch"):
         if project.in_place:
             project.git.hard_reset(target.commit)
+        # After a power loss `current` must not point at files that never reached the disk.
+        durable.sync_file_systems(project.run, project.tree.path, target.release)
         disk.point_current(project.tree, disk.link_text(project.tree, target.release))
     if project.in_place:
         prepare.provide_environment(project, target.release)
@@ -175,7 +187,7 @@ def _put_back(transaction: Transaction, failure: ReleaseError) -> ReleaseError:
                 _revive(transaction)
     except (ReleaseError, OSError) as worse:
         project.report.changed = True
-        outcome, now = "broken", f"putting back {_name(before.commit)} failed too: {_as_failure(worse)}"
+        outcome, now = "broken", f"putting back {_name(before.commit)} failed too: {as_failure(worse)}"
     else:
         outcome, now = "put_back", _live_again(project, before)
     journal(project, transaction.attempt, outcome, failure.msg)
@@ -228,16 +240,9 @@ def _name(commit: str | None) -> str:
     return commit[:12] if commit else "nothing"
 
 
-def _as_failure(reason: ReleaseError | OSError) -> ReleaseError:
-    if isinstance(reason, ReleaseError):
-        return reason
-    where = f"{reason.filename}: " if reason.filename else ""
-    return ReleaseError(f"{where}{reason.strerror or reason}")
-
-
 @contextmanager
 def _as_warning(project: Project, what: str) -> Iterator[None]:
     try:
         yield
     except (ReleaseError, OSError) as reason:
-        project.report.warnings.append(f"{what}: {_as_failure(reason)}")
+        project.report.warnings.append(f"{what}: {as_failure(reason)}")

@@ -57,3 +57,14 @@ def test_a_state_that_says_nothing_is_an_error_with_a_remedy(tmp_path: Path, tex
     (tmp_path / "state").write_text(text)
     with pytest.raises(ReleaseError, match="interrupted run, but not which"):
         attempt.read(tmp_path / "state")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "over"),
+    [("live", True), ("put_back", True), ("recovered", True), ("broken", False), ("interrupted", False)],
+)
+def test_the_journal_says_whether_only_the_state_was_left_behind(outcome: str, over: object) -> None:
+    """After a put-back that failed, or one that was interrupted, there is still something to do."""
+    assert attempt.is_over(TRIED, [TRIED.entry(outcome, [])]) is over
+    assert not attempt.is_over(TRIED, [{**TRIED.entry("live", []), "time": "2026-11-23T15:28:48Z"}])
+    assert not attempt.is_over(TRIED, [])

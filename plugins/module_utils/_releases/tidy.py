@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import disk, git_locks
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
+
+# What `durable.write_synced` and `disk.point_current` write before they rename it.
+HALF_WRITTEN = (".deploy.state.new", ".current.new")
+
+
+def tidy(project: Project) -> None:
+    """Remove what a run that died has left and would be in the way of any git; the lock must be held."""
+    tree = project.tree
+    for name in git_locks.remove_stale(tree.source / ".git", tree.path):
+        project.report.warnings.append(f"removed {name}, which a git that died had left in {tree.source}")
+    for name in HALF_WRITTEN:
+        (tree.path / name).unlink(missing_ok=True)
+    # The directory is there only while a release is being made.
+    if tree.unfinished.exists():
+        _remove_unfinished(project)
+
+
+def _remove_unfinished(project: Project) -> None:
+    tree = project.tree
+    disk.remove_leftovers(tree.unfinished)
+    whole = [tree.releases / name for name in disk.release_ages(tree)]
+    for record in lost_records(tree.source / ".git/worktrees", tree.releases, whole):
+        disk.remove_leftovers(record)
+    if whole:
+        project.git.repair_worktrees(whole)
+
+
+def lost_records(records: Path, releases: Path, whole: Iterable[Path]) -> list[Path]:
+    """List what git knows of worktrees below `releases` that are no more.
+
+    Its own `worktree prune` stumbles over one that was being made, or takes it for locked.
+    """
+    needed = {_record_of(release) for release in whole}
+    found = sorted(records.iterdir()) if records.is_dir() else []
+    return [record for record in found if record not in needed and _is_lost(record, releases)]
+
+
+def _record_of(release: Path) -> Path:
+    """Return where git keeps what it knows of a worktree: its file .git says it."""
+    return Path((release / ".git").read_text(encoding="utf-8").strip()[len("gitdir: ") :])
+
+
+def _is_lost(record: Path, releases: Path) -> bool:
+    said = record / "gitdir"
+    place = said.read_text(encoding="utf-8").strip() if said.exists() else ""
+    return not place or (releases in Path(place).parents and not Path(place).exists())

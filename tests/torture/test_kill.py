@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Killed right before any single change of the disk: one whole release is live, and the next command puts all right.
+
+A seeded sample of the points; another number with TORTURE=<number>, all of them with
+TORTURE=all (`make torture`).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+
+from tests.module.site import Site
+from tests.module.upstream import git
+from tests.torture.invariants import assert_agreement, torn
+from tests.torture.tracer import Point, Tracer
+
+SEED = 20261123
+SAMPLE = 2
+WANTED = os.environ.get("TORTURE", str(SAMPLE))
+IN_PLACE: dict[str, object] = {"strategy": "in_place"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Versions that are deployed in turn, the state in which a run is killed, and the run's options."""
+
+    name: str
+    before: tuple[str, ...]
+    upcoming: str = ""
+    options: dict[str, object] = field(default_factory=dict)
+    common: dict[str, object] = field(default_factory=dict)
+
+    def build(self, site: Site) -> None:
+        """Bring the project to where the run begins."""
+        for version in self.before:
+            site.upstream.commit(version, app_py=f"x = '{version}'", bin__tool="#!/bin/sh", same_py="")
+            site.deploy(**self.common)
+        if self.upcoming:
+            site.upstream.commit(self.upcoming, app_py=f"x = '{self.upcoming}'", new__file="")
+
+    @property
+    def run(self) -> dict[str, object]:
+        return {"ref": "origin/master", "post_deploy": "true", **self.common, **self.options}
+
+    @property
+    def possible(self) -> set[str]:
+        return {*self.before[-2:], self.upcoming}
+
+
+CASES = (
+    Case("first", (), "v1"),
+    Case("second", ("v0", "v1", "v2"), "v3", {"keep": 1}),
+    Case("revert", ("v1", "v2"), "", {"state": "reverted"}),
+    Case("prepare", ("v1",), "v2", {"state": "prepared"}),
+    Case("put_back", ("v1",), "v2", {"test": "false"}),
+    Case("first_in_place", (), "v1", {}, IN_PLACE),
+    Case("in_place", ("v1",), "v2", {}, IN_PLACE),
+)
+
+
+@pytest.fixture(params=CASES, ids=[case.name for case in CASES])
+def case(request: pytest.FixtureRequest) -> Case:
+    chosen: Case = request.param
+    return chosen
+
+
+class Rerun:
+    """A project that is brought back to the same state as often as one likes."""
+
+    def __init__(self, site: Site, scratch: Path) -> None:
+        self.site, self.base = site, scratch / "base"
+        if site.path.exists():
+            self._copy(site.path, self.base)
+
+    def again(self) -> None:
+        shutil.rmtree(self.site.path, ignore_errors=True)
+        if self.base.exists():
+            self._copy(self.base, self.site.path)
+
+    @staticmethod
+    def _copy(old: Path, new: Path) -> None:
+        subprocess.run(["/bin/cp", "-a", str(old), str(new)], check=True)
+
+
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("who", ["module", "git", "git alone"])
+def test_killed_before_any_change(site: Site, tmp_path: Path, case: Case, who: str) -> None:
+    case.build(site)
+    tracer, rerun = Tracer(tmp_path / "trace", site.path), Rerun(site, tmp_path)
+    options = site.options(**case.run)
+    points = tracer.module_points(options) if who == "module" else tracer.git_points(options)
+    assert len(points) > SAMPLE
+    killed = 0
+    for number, at in enumerate(chosen(points, case.name + who)):
+        rerun.again()
+        ended = tracer.kill(at, options, with_parent=who == "git")
+        killed += ended.killed or who == "git alone"
+        check(site, case, at, number)
+    assert killed
+
+
+def chosen(points: list[Point], seed: str) -> list[Point]:
+    """All points, or some that are the same in each run."""
+    if WANTED == "all":
+        return points
+    return random.Random(f"{SEED}{seed}").sample(points, min(int(WANTED), len(points)))  # noqa: S311  no secret
+
+
+def check(site: Site, case: Case, at: Point, number: int) -> None:
+    """What is live is whole; each command in turn then finds its way."""
+    try:
+        assert_whole(site, case)
+        follow = FOLLOWING[number % len(FOLLOWING)]
+        follow(site, case)
+        if site.tree.current.exists():
+            assert torn(site.tree.current.resolve()) == []
+            assert_agreement(site)
+        finish(site, case)
+    except (AssertionError, ReleaseError) as wrong:
+        raise AssertionError(f"killed at {at}: {wrong}") from wrong
+
+
+def assert_whole(site: Site, case: Case) -> None:
+    """Right after the kill; in place the files are in the middle of their change, which is what the strategy means."""
+    if not site.tree.current.is_symlink():
+        assert not case.before
+        return
+    assert case.common == IN_PLACE or torn(site.tree.current.resolve()) == []
+    assert case.common == IN_PLACE or site.version in case.possible
+
+
+def deploy(site: Site, case: Case) -> None:
+    site.run(ref="origin/master", **case.common)
+
+
+def revert(site: Site, case: Case) -> None:
+    """Go one line back; with a log that does not reach so far that is an error, and what is live stays."""
+    try:
+        site.revert(**case.common)
+    except ReleaseError as refused:
+        assert "cannot go back" in refused.msg or "option repo is not set" in refused.msg  # noqa: PT017
+
+
+def ask(site: Site, case: Case) -> None:
+    """Asking puts nothing right, and says what is wrong."""
+    told = site.info()
+    assert (told["interrupted"] is not None) is site.tree.state.exists()
+    assert told["locked_by"] is None
+    deploy(site, case)
+
+
+FOLLOWING: tuple[Callable[[Site, Case], None], ...] = (deploy, revert, ask)
+
+
+def finish(site: Site, case: Case) -> None:
+    """The newest version goes live, whatever has happened; a second time nothing changes."""
+    deploy(site, case)
+    assert site.version == (site.upstream.work / "VERSION").read_text().strip()
+    assert torn(site.tree.current.resolve()) == []
+    assert not site.run(ref="origin/master", **case.common).changed
+    assert_agreement(site)
+    assert not site.tree.unfinished.exists()
+    git(site.tree.source, "fsck", "--no-dangling", "--connectivity-only")
