@@ -43,6 +43,8 @@ class Service:
         self.write_config({**base, "bind": f"127.0.0.1:{self.port}", **settings})
         self.process: subprocess.Popen[bytes] | None = None
         self.environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+        self.wrapper: list[str] = []
+        """What procmon is started by, for a world with other limits."""
 
     def write_config(self, settings: dict[str, object]) -> None:
         """Write the file that procmon reads."""
@@ -79,6 +81,10 @@ class Service:
     def touch(self) -> dict[str, Any]:
         """Touch the restart file and wait for the answer to that touch."""
         self.restart_file.touch()
+        return self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        """Wait for the answer to the last touch."""
         stamp = self.restart_file.stat().st_mtime_ns
         until(lambda: self.status()["restart"]["stamp"] == stamp, "the touch is answered")
         restart: dict[str, Any] = self.status()["restart"]
@@ -90,7 +96,9 @@ class Service:
         """Start procmon and wait for a state."""
         with (self.root / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "procmon", "run", str(self.config)], stderr=log, env=self.environment
+                [*self.wrapper, sys.executable, "-m", "procmon", "run", str(self.config)],
+                stderr=log,
+                env=self.environment,
             )
         self.wait_state(state)
         return self

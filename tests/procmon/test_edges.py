@@ -216,8 +216,10 @@ def serve_once(server: socket.socket, answer: bytes) -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, ""),
         (b"HTTP/1.0 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n", 302, ""),
         (b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", 500, ""),
-        (b"SSH-2.0-OpenSSH\r\n", None, "RemoteProtocolError"),
-        (b"", None, "RemoteProtocolError"),
+        (b"SSH-2.0-OpenSSH\r\n", None, "the connection was closed without an HTTP answer"),
+        (b"", None, "the connection was closed without an HTTP answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", None, "the connection was closed without an HTTP answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", None, "RemoteProtocolError"),
     ],
 )
 def test_what_a_probe_makes_of_an_answer(answer: bytes, status: int | None, error: str) -> None:

@@ -17,8 +17,6 @@ from .users import Users
 from .waiting import until
 
 BROKEN = "import nothing_of_this_name\n"
-HANGING = "import time\ntime.sleep(3600)\n"
-WELL_HIDDEN = "async def app(scope, receive, send):\n    raise RuntimeError('only when asked')\n"
 
 
 def test_it_serves_the_release_in_its_directory_with_its_environment(service: Start) -> None:
@@ -49,37 +47,6 @@ def test_sighup_reloads_as_well(service: Start) -> None:
     s.wait_version("b")
 
 
-@pytest.mark.parametrize(
-    ("code", "error"),
-    [
-        (BROKEN, "No module named 'nothing_of_this_name'"),
-        ("def app(:\n", "SyntaxError"),
-        ("other = 1\n", "app"),
-        (WELL_HIDDEN, "the app answered 500"),
-        ("import os\nos._exit(0)\n", "exit status 0"),
-    ],
-    ids=["import", "syntax", "attribute", "probe", "exit"],
-)
-def test_a_release_that_cannot_work_changes_nothing_and_says_why(service: Start, code: str, error: str) -> None:
-    s = service().start()
-    old = s.pids()
-    answer = s.deploy("b", code=code)
-    assert answer["result"] == "failed"
-    assert error in answer["error"]
-    assert s.pids() == old
-    assert s.version() == "a"
-    assert s.status()["release"] == str(s.root / "releases" / "a")
-
-
-def test_an_import_that_hangs_ends_at_its_timeout(service: Start) -> None:
-    s = service(reload={"boot_timeout": 3}).start()
-    answer = s.deploy("b", code=HANGING)
-    assert "boot_timeout" in answer["error"]
-    assert s.version() == "a"
-    until(lambda: len(s.status()["workers"]) == 2, "nothing is left of the new ones")
-    assert "site_app.py" in s.log(), "SIGABRT has shown where it hangs"
-
-
 def test_a_killed_worker_is_replaced_from_its_own_release(service: Start) -> None:
     s = service().start()
     s.release("b")
@@ -88,16 +55,6 @@ def test_a_killed_worker_is_replaced_from_its_own_release(service: Start) -> Non
     os.kill(victim, signal.SIGKILL)
     until(lambda: victim not in s.pids() and len(s.pids()) == 2, "two workers serve again")
     assert s.version() == "a"
-
-
-def test_a_worker_whose_loop_hangs_is_replaced_and_the_other_one_is_not(service: Start) -> None:
-    s = service(workers=2, worker={"hang_timeout": 2}, heartbeat={"interval": 0}).start()
-    before = set(s.pids())
-    request = s.open("/block")
-    until(lambda: len(set(s.pids()) & before) == 1 and len(s.pids()) == 2, "one of them is replaced")
-    assert "is stuck" in s.log()
-    assert s.version() == "a"
-    request.close()
 
 
 def test_a_bad_heartbeat_reloads_once_and_then_the_guard_holds(service: Start) -> None:

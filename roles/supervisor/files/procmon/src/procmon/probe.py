@@ -89,7 +89,10 @@ async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
         status = 0
         while not isinstance(event := connection.next_event(), h11.EndOfMessage):
             if event is h11.NEED_DATA:
-                connection.receive_data(await reader.read(READ_BYTES))
+                data = await reader.read(READ_BYTES)
+                if not data and not status:
+                    raise ConnectionError("the connection was closed without an HTTP answer")
+                connection.receive_data(data)
             elif isinstance(event, h11.Response):
                 status = event.status_code
         return status

@@ -1,0 +1,137 @@
+"""Workers killed at each moment of a reload: in the end as many serve as shall, and nobody drained too early."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from ..service import Service, Start, alive
+from ..users import busy
+from ..waiting import until
+
+SECOND_WAITS = """
+import time
+from pathlib import Path
+HERE = Path(__file__).parent
+try:
+    (HERE / "first").touch(exist_ok=False)
+except FileExistsError:
+    while not (HERE / "go").exists():
+        time.sleep(0.01)
+"""
+FIRST_WAITS = """
+import time
+from pathlib import Path
+HERE = Path(__file__).parent
+(HERE / "first").touch()
+while not (HERE / "go").exists():
+    time.sleep(0.01)
+"""
+
+
+@pytest.fixture
+def s(service: Start) -> Service:
+    """Give a service of two workers that serves release "a"."""
+    return service(heartbeat={"interval": 0}).start()
+
+
+def begin(s: Service, version: str, waiting: str) -> Path:
+    """Begin a reload whose import waits for the file `go` in the release; return the release."""
+    release = s.release(version)
+    app = release / "site_app.py"
+    app.write_text(app.read_text().replace("\nHERE = Path(__file__).parent\n", waiting))
+    s.switch(version)
+    s.restart_file.touch()
+    return release
+
+
+def one_in(s: Service, state: str) -> int:
+    """Wait until there is a worker in a state; return its pid."""
+    return until(lambda: s.pids(state), f"a worker is {state}")[0]
+
+
+def assert_settled(s: Service, version: str) -> None:
+    """Wait for the end of all drains: two workers of this version, and nothing else."""
+    s.wait_version(version)
+    until(lambda: len(s.status()["workers"]) == 2, "all others have gone")
+    assert len(s.pids()) == 2
+    assert {Path(f"/proc/{pid}/cwd").resolve().name for pid in s.pids()} == {version}
+
+
+def test_the_first_new_worker_killed_while_it_boots_fails_the_reload(s: Service) -> None:
+    old = s.pids()
+    begin(s, "b", FIRST_WAITS)
+    os.kill(one_in(s, "starting"), signal.SIGKILL)
+    answer = s.answer()
+    assert (answer["result"], s.pids()) == ("failed", old)
+    assert "SIGKILL" in answer["error"]
+    assert_settled(s, "a")
+
+
+def test_a_new_worker_killed_when_it_is_ready_is_replaced_and_no_old_one_drained_before(s: Service) -> None:
+    old = s.pids()
+    with busy(s):
+        b = begin(s, "b", SECOND_WAITS)
+        victim = one_in(s, "ready")
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: victim not in [worker["pid"] for worker in s.status()["workers"]], "it is gone")
+        assert s.pids() == old
+        (b / "go").touch()
+        assert s.answer()["result"] == "ok"
+        assert_settled(s, "b")
+    assert not any(alive(pid) for pid in old)
+
+
+def test_a_new_worker_killed_before_it_confirms_is_replaced_and_no_old_one_drained_before(s: Service) -> None:
+    """It is stopped, so that it cannot confirm, and killed when it has been told to accept."""
+    old = s.pids()
+    with busy(s):
+        b = begin(s, "b", SECOND_WAITS)
+        victim = one_in(s, "ready")
+        os.kill(victim, signal.SIGSTOP)
+        (b / "go").touch()
+        until(lambda: s.pids("accepting") == [victim], "only the stopped one has not confirmed")
+        assert set(old) <= set(s.pids())
+        os.kill(victim, signal.SIGKILL)
+        assert s.answer()["result"] == "ok"
+        assert_settled(s, "b")
+
+
+def test_a_new_worker_that_never_confirms_is_replaced(s: Service) -> None:
+    b = begin(s, "b", SECOND_WAITS)
+    victim = one_in(s, "ready")
+    os.kill(victim, signal.SIGSTOP)
+    (b / "go").touch()
+    assert s.answer()["result"] == "ok"
+    assert "did not confirm that it accepts" in s.log()
+    assert_settled(s, "b")
+    assert not alive(victim)
+
+
+def test_an_old_worker_killed_during_a_reload_is_not_counted_twice(s: Service) -> None:
+    b = begin(s, "b", SECOND_WAITS)
+    one_in(s, "ready")
+    victim = s.pids()[0]
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: victim not in s.pids() and len(s.pids()) == 2, "it is replaced from its own release")
+    assert s.version() == "a"
+    (b / "go").touch()
+    assert s.answer()["result"] == "ok"
+    assert_settled(s, "b")
+
+
+def test_all_old_workers_killed_during_a_reload_come_back_if_it_fails(s: Service) -> None:
+    b = begin(s, "b", FIRST_WAITS)
+    one_in(s, "starting")
+    victims = s.pids()
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not set(victims) & set(s.pids()), "they are gone")
+    (b / "VERSION").unlink()
+    (b / "go").touch()
+    assert s.answer()["result"] == "failed"
+    until(lambda: len(s.pids()) == 2, "two serve again")
+    assert_settled(s, "a")

@@ -1,0 +1,82 @@
+"""Being told to stop, in the middle of whatever."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from pathlib import Path
+
+from ..service import Start, alive
+from ..waiting import until
+
+HANGS = "from pathlib import Path\nPath(__file__).with_name('begun').touch()\nimport time\ntime.sleep(3600)\n"
+
+
+def test_sigterm_during_the_first_boot_is_prompt(service: Start) -> None:
+    s = service(reload={"boot_timeout": 3600})
+    (s.root / "releases" / "a" / "site_app.py").write_text(HANGS)
+    s.start("booting")
+    until((s.root / "releases" / "a" / "begun").exists, "it imports")
+    workers = [worker["pid"] for worker in s.status()["workers"]]
+    s.signal(signal.SIGTERM)
+    assert s.wait_exit() == 0
+    assert workers
+    assert not any(alive(pid) for pid in workers)
+
+
+def test_sigterm_during_a_reload_finishes_what_serves_and_ends_what_boots(service: Start, tmp_path: Path) -> None:
+    s = service(reload={"boot_timeout": 3600}).start()
+    barrier = tmp_path / "barrier"
+    request = s.open(f"/hold?{barrier}")
+    until(Path(f"{barrier}.held").exists, "the request is in the app")
+    b = s.release("b", code=HANGS)
+    s.switch("b")
+    s.restart_file.touch()
+    until((b / "begun").exists, "the new one imports")
+    workers = [worker["pid"] for worker in s.status()["workers"]]
+    assert len(workers) == 3
+    s.signal(signal.SIGTERM)
+    s.wait_state("stopping")
+    Path(f"{barrier}.go").touch()
+    answer = request.getresponse()
+    assert (answer.status, answer.read()[:1]) == (200, b"a")
+    request.close()
+    assert s.wait_exit() == 0
+    assert not any(alive(pid) for pid in workers)
+
+
+def test_a_request_beyond_the_deadline_is_cut_and_named(service: Start, tmp_path: Path) -> None:
+    s = service(workers=1, reload={"drain_timeout": 1}).start()
+    old = s.pids()
+    barrier = tmp_path / "barrier"
+    request = s.open(f"/hold?{barrier}")
+    until(Path(f"{barrier}.held").exists, "the request is in the app")
+    assert s.deploy("b")["result"] == "ok"
+    until(lambda: not alive(old[0]), "the old worker has gone")
+    assert request.getresponse().status == 500
+    request.close()
+    assert "cutting 1 requests. GET /hold" in s.log()
+    assert "had to cut 1 requests" in s.log()
+    s.wait_version("b")
+
+
+def test_a_request_that_blocks_the_loop_does_not_keep_a_drained_worker(service: Start) -> None:
+    """Nobody can cut it: the worker is ended 15 s after its deadline."""
+    s = service(workers=1, reload={"drain_timeout": 0}, worker={"hang_timeout": 3600}, heartbeat={"interval": 0})
+    s.start()
+    old = s.pids()
+    request = s.open("/block")
+    assert s.deploy("b")["result"] == "ok"
+    until(lambda: not alive(old[0]), "the old worker has gone")
+    assert "does not end: killing it" in s.log() or "SIGABRT" in s.log()
+    assert "in act" in s.log(), "SIGABRT has shown where it was"
+    request.close()
+    s.wait_version("b")
+
+
+def test_when_it_has_stopped_nobody_listens(service: Start) -> None:
+    s = service().start()
+    s.signal(signal.SIGTERM)
+    assert s.wait_exit() == 0
+    with socket.socket() as user:
+        assert user.connect_ex(("127.0.0.1", s.port)) != 0

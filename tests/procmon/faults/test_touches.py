@@ -1,0 +1,159 @@
+"""Touches in every manner: each counts, many count as one, and nothing else does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ..service import Service, Start
+from ..waiting import until
+
+
+def test_fifty_touches_within_a_second_are_two_reloads_and_the_last_one_wins(service: Start) -> None:
+    s = service(heartbeat={"interval": 0}).start()
+    end = time.monotonic() + 1
+    for number in range(50):
+        s.release(f"v{number}")
+        s.switch(f"v{number}")
+        s.restart_file.touch()
+        if time.monotonic() > end:
+            break
+        time.sleep(0.015)
+    assert s.answer()["result"] == "ok"
+    s.wait_version(f"v{number}")
+    assert s.log().count(" serves after ") <= 3, "the first boot, what the first touch began, and one for all others"
+    until(lambda: len(s.status()["workers"]) == 2, "nobody is left over")
+
+
+def test_a_touch_during_a_drain_is_served_at_once_and_drains_do_not_pile_up(service: Start, tmp_path: Path) -> None:
+    s = service(workers=1, reload={"drain_timeout": 3600}, heartbeat={"interval": 0}).start()
+    held = []
+    for number in range(6):
+        barrier = tmp_path / f"barrier{number}"
+        held.append(s.open(f"/hold?{barrier}"))
+        until(Path(f"{barrier}.held").exists, "the request is in the app")
+        assert s.deploy(f"v{number}")["result"] == "ok"
+        s.wait_version(f"v{number}")
+    until(lambda: len(s.pids("draining")) == 4 and len(s.status()["workers"]) == 5, "the oldest are cut")
+    assert s.log().count("too many workers drain, cutting its 1 requests") == 2
+    for number in range(6):
+        Path(f"{tmp_path}/barrier{number}.go").touch()
+    for request in held[2:]:
+        assert request.getresponse().status == 200
+    for request in held[:2]:
+        with pytest.raises(ConnectionError):
+            request.getresponse()
+    for request in held:
+        request.close()
+
+
+def rename_over(path: Path) -> None:
+    """Put another file in its place."""
+    new = path.with_name("new")
+    new.touch()
+    new.rename(path)
+
+
+def recreate(path: Path) -> None:
+    """Delete it and make it anew."""
+    path.unlink()
+    path.touch()
+
+
+def recreate_directory(path: Path) -> None:
+    """Delete its directory and make both anew."""
+    shutil.rmtree(path.parent)
+    path.parent.mkdir()
+    path.touch()
+
+
+def set_clock_back(path: Path) -> None:
+    """Touch as somebody would whose clock was set back by an hour."""
+    stamp = path.stat().st_mtime_ns - 3600 * 10**9
+    os.utime(path, ns=(stamp, stamp))
+
+
+def look_at(path: Path) -> None:
+    """Do what is no touch: read it, and change its mode and owner."""
+    path.read_bytes()
+    path.chmod(0o600)
+    os.chown(path, os.getuid(), os.getgid())
+
+
+def generation(s: Service) -> int:
+    """Tell which generation serves."""
+    return int(s.status()["generation"])
+
+
+def reloads_once(s: Service, path: Path, act: Callable[[Path], object]) -> None:
+    """Act; it must be answered, by one new generation. A second one would show at the next touch."""
+    before = generation(s)
+    act(path)
+    stamp = path.stat().st_mtime_ns
+    until(lambda: s.status()["restart"]["stamp"] == stamp and generation(s) > before, f"{act.__name__} is answered")
+    assert s.status()["restart"]["result"] == "ok"
+    assert generation(s) == before + 1
+
+
+@pytest.fixture
+def watched(service: Start) -> tuple[Service, Path]:
+    """Give a service whose restart file's directory is missing when it starts."""
+    s = service(workers=1, heartbeat={"interval": 0})
+    path = s.root / "public" / "system" / "restart"
+    s.config.write_text(s.config.read_text().replace(str(s.restart_file), str(path)))
+    return s.start(), path
+
+
+def test_each_way_to_touch_reloads_once_and_what_is_no_touch_does_not(watched: tuple[Service, Path]) -> None:
+    s, path = watched
+    path.parent.mkdir(parents=True)
+    for act in (Path.touch, rename_over, recreate, Path.touch, recreate_directory, Path.touch, set_clock_back):
+        reloads_once(s, path, act)
+        look_at(path)
+    reloads_once(s, path, Path.touch)
+
+
+def test_a_directory_that_is_a_link_to_another_one_is_followed(watched: tuple[Service, Path]) -> None:
+    s, path = watched
+    for name in "xy":
+        (s.root / name).mkdir()
+        (s.root / name / "restart").touch()
+    path.parent.parent.mkdir()
+    path.parent.symlink_to(s.root / "x")
+    reloads_once(s, path, Path.touch)
+    before = generation(s)
+    (s.root / "link").symlink_to(s.root / "y")
+    (s.root / "link").rename(path.parent)
+    until(lambda: generation(s) == before + 1, "another file is another mark")
+    reloads_once(s, path, Path.touch)
+    (s.root / "x" / "restart").touch()
+    reloads_once(s, path, Path.touch)
+
+
+# -- without inotify --------------------------------------------------------------------------------------------------
+
+
+def test_a_file_name_that_is_no_text_does_not_make_it_deaf(watched: tuple[Service, Path]) -> None:
+    s, path = watched
+    path.parent.mkdir(parents=True)
+    reloads_once(s, path, Path.touch)
+    for name in (b"\xff\xfe", b"\xfe\xff"):
+        with open(bytes(path.parent) + b"/" + name, "wb"):  # noqa: PTH123 - a Path holds no bytes
+            reloads_once(s, path, Path.touch)
+    reloads_once(s, path, Path.touch)
+
+
+def test_with_no_inotify_instance_left_each_touch_is_noticed_all_the_same(service: Start) -> None:
+    """In a namespace of its own, whose limit is none."""
+    s = service(workers=1, heartbeat={"interval": 0})
+    exhaust = 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"'
+    s.wrapper = ["unshare", "--user", "--map-root-user", "sh", "-c", exhaust, "sh"]
+    s.start()
+    for _ in range(2):
+        reloads_once(s, s.restart_file, Path.touch)
+    assert "looking at it each second instead" in s.log()
