@@ -94,13 +94,18 @@ class Service:
 
     def start(self, state: str = "serving") -> Service:
         """Start procmon and wait for a state."""
+        self.start_blind()
+        self.wait_state(state)
+        return self
+
+    def start_blind(self) -> Service:
+        """Start procmon, which may not be able to tell its state."""
         with (self.root / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.wrapper, sys.executable, "-m", "procmon", "run", str(self.config)],
                 stderr=log,
                 env=self.environment,
             )
-        self.wait_state(state)
         return self
 
     def wait_state(self, state: str) -> None:
@@ -132,13 +137,16 @@ class Service:
 
     def close(self) -> None:
         """End procmon and whatever it has started, whatever state it is in."""
-        if self.process and self.process.poll() is None:
-            self.signal(signal.SIGTERM)
-            self.signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout=20)
+        if self.process:
+            with contextlib.suppress(AssertionError):
+                until(self._ends, "procmon has ended", 20)
             self.process.kill()
             self.process.wait()
+
+    def _ends(self) -> bool:
+        """Ask it to stop, and again: two signals that come at once are one, and the second means at once."""
+        self.signal(signal.SIGTERM)
+        return self.process is not None and self.process.poll() is not None
 
     def log(self) -> str:
         """Return what procmon has written."""
@@ -175,8 +183,11 @@ class Service:
         until(lambda: self.version() == version, f"{version} answers")
 
     def version(self) -> str:
-        """Ask which version answers."""
-        return self.get("/version")[0]
+        """Ask which version answers; none before anybody listens."""
+        try:
+            return self.get("/version")[0]
+        except ConnectionRefusedError:
+            return ""
 
 
 def alive(pid: int) -> bool:
