@@ -15,7 +15,7 @@ import random
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -46,7 +46,7 @@ class Case:
         """Bring the project to where the run begins."""
         for version in self.before:
             site.upstream.commit(version, app_py=f"x = '{version}'", bin__tool="#!/bin/sh", same_py="")
-            site.deploy(**self.common)
+            site.run(ref="master", **self.common)
         if self.upcoming:
             site.upstream.commit(self.upcoming, app_py=f"x = '{self.upcoming}'", new__file="")
 
@@ -95,18 +95,20 @@ class Rerun:
 
 
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("who", ["module", "git", "git alone"])
+@pytest.mark.parametrize("who", ["module", "module by SIGTERM", "git", "git alone"])
 def test_killed_before_any_change(site: Site, tmp_path: Path, case: Case, who: str) -> None:
     case.build(site)
     tracer, rerun = Tracer(tmp_path / "trace", site.path), Rerun(site, tmp_path)
     options = site.options(**case.run)
-    points = tracer.module_points(options) if who == "module" else tracer.git_points(options)
+    points = tracer.git_points(options) if who.startswith("git") else tracer.module_points(options)
     assert len(points) > SAMPLE
     killed = 0
     for number, at in enumerate(chosen(points, case.name + who)):
         rerun.again()
-        ended = tracer.kill(at, options, with_parent=who == "git")
-        killed += ended.killed or who == "git alone"
+        ended = tracer.kill(
+            replace(at, signal="SIGTERM" if "TERM" in who else "SIGKILL"), options, alone="alone" in who
+        )
+        killed += ended.code != 0
         check(site, case, at, number)
     assert killed
 

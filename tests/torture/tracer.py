@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -45,17 +44,18 @@ exit $rc
 class Point:
     """A place to be killed at: right before call number `count` of `name`, in the module or in one of its gits.
 
-    `git` is the number of the git invocation, 0 is the module itself; `what` is only for people.
+    `git` is the number of the git invocation, 0 is the module itself; `what` is only for people; `signal` kills.
     """
 
     name: str
     count: int
     what: str
     git: int = 0
+    signal: str = "SIGKILL"
 
     @property
     def inject(self) -> str:
-        return f"inject={self.name}:signal=SIGKILL:when={self.count}"
+        return f"inject={self.name}:signal={self.signal}:when={self.count}"
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,6 @@ class Ended:
     code: int
     out: str
     err: str
-
-    @property
-    def killed(self) -> bool:
-        return self.code in {-signal.SIGKILL, 128 + signal.SIGKILL}
 
 
 def changes(log: str, below: Path, git: int = 0) -> Iterator[Point]:
@@ -101,7 +97,7 @@ class Tracer:
         """Run the module untouched and return where its own process changes the project."""
         log = self.scratch / "module"
         ended = self._run([*self._strace(log)], options, {})
-        assert not ended.killed, ended.err
+        assert ended.out, ended.err
         return list(changes(log.read_text(encoding="utf-8"), self.below))
 
     def git_points(self, options: dict[str, object]) -> list[Point]:
@@ -111,19 +107,20 @@ class Tracer:
         found = {(at.git, at.name, at.count): at for number in invocations for at in self._git_log(number)}
         return list(found.values())
 
-    def kill(self, at: Point, options: dict[str, object], *, with_parent: bool = True) -> Ended:
-        """Run the module, and kill it right before `at`. For a git, kill the module too `with_parent`."""
+    def kill(self, at: Point, options: dict[str, object], *, alone: bool) -> Ended:
+        """Run the module, and kill it right before `at`. With a git that is not killed `alone` the module dies, too."""
         if not at.git:
             return self._run([*self._strace(self.scratch / "killed"), "-e", at.inject], options, {})
         wanted = {"TORTURE_AT": str(at.git), "TORTURE_INJECT": f"-e {at.inject}"}
-        return self._run([], options, {**self._shimmed(), **wanted, **({"TORTURE_PARENT": "1"} if with_parent else {})})
+        return self._run([], options, {**self._shimmed(), **wanted, **({} if alone else {"TORTURE_PARENT": "1"})})
 
     def record(self, options: dict[str, object]) -> list[str]:
         """Run the module with all that it starts, and return its calls that change a disk, in order."""
         log = self.scratch / "all"
         ended = self._run([*self._strace(log), "-f"], options, {})
         assert ended.code == 0, ended.out + ended.err
-        return log.read_text(encoding="utf-8").splitlines()
+        called = map(LINE.fullmatch, log.read_text(encoding="utf-8").splitlines())
+        return [call[0] for call in called if call and _is_change(call["name"], call["rest"])]
 
     def _git_log(self, number: int) -> Iterable[Point]:
         log = (self.scratch / str(number)).read_text(encoding="utf-8")

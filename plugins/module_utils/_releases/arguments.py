@@ -85,6 +85,8 @@ def check(wanted: Wanted) -> None:
         raise ReleaseError(f"path is {str(wanted.path)!r}", "it must begin with /")
     for entry in wanted.shared_paths:
         _check_shared(entry)
+    if ".." in PurePosixPath(wanted.restart_file).parts or not wanted.restart_file:
+        raise ReleaseError(f"restart_file is {wanted.restart_file!r}", "it must be a path inside the release")
     if wanted.repo:
         refs.check_repo(wanted.repo)
     if wanted.ref:

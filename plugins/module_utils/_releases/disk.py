@@ -128,6 +128,7 @@ def link_shared(tree: Tree, release: Path, final: Path, entries: Iterable[str]) 
     """
     for entry in entries:
         place, kept = release / entry, tree.shared / entry
+        _check_inside(release, place)
         text = os.path.relpath(kept, (final / entry).parent)
         if place.is_symlink() and str(place.readlink()) == text and kept.exists():
             continue
@@ -161,6 +162,17 @@ def _move_to_shared(entry: str, tree: Tree) -> None:
     # Readers of the old path find nothing for the time between these two lines only.
     place.rename(kept)
     link.rename(place)
+
+
+def _check_inside(release: Path, place: Path) -> None:
+    """Raise ReleaseError when a link of the repository leads the way to `place`: it may lead anywhere."""
+    way = [parent for parent in place.parents if release in parent.parents and parent.is_symlink()]
+    if way:
+        entry, link = place.relative_to(release), way[0].relative_to(release)
+        raise ReleaseError(
+            f"shared_paths has {entry}, but {link} is a link in the repository",
+            "name a path without links, or remove the link",
+        )
 
 
 def _make_room(place: Path, kept: Path) -> None:

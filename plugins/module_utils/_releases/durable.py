@@ -39,6 +39,7 @@ def sync_file_systems(run: Run, *paths: Path) -> None:
     Raises ReleaseError when the disk did not take it.
     """
     # One call for what git, hooks and installers wrote in thousands of files; Python has none for it.
-    done = run(["sync", "-f", *map(str, paths)])
+    one_each = {path.stat().st_dev: str(path) for path in paths}
+    done = run(["sync", "-f", *one_each.values()])
     if done.rc:
         raise ReleaseError(f"could not have the release on disk: {done.err.strip()}", "see to the disk")

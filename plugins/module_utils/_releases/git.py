@@ -65,7 +65,23 @@ TROUBLES = (
         "there is no repository at that address, or it is hidden from this user",
         "see to the option repo",
     ),
-    (r"No space left on device|Disk quota exceeded", "the disk is full", "free some space, then deploy again"),
+    (
+        r"No space left on device|Disk quota exceeded|failed to write .* to object database|cannot (create|write)",
+        "the disk is full",
+        "free some space or inodes, then deploy again",
+    ),
+    (
+        r"git-lfs|external filter .* failed|smudge filter",
+        "a file's filter is missing or failed",
+        "on the server, install git-lfs and run as the deploy user: git lfs install --skip-repo",
+    ),
+    (
+        r"(object|pack|loose) .*(corrupt|is empty|missing)|bad object|unable to (read|unpack)|inflate:"
+        r"|did not send all",
+        "the clone at {where} is damaged",
+        "see what git fsck says there, or move it away: the next deploy clones again",
+    ),
+    (r"[Rr]ead-only file system", "the file system is read-only", "mount it writable, then deploy again"),
     (
         r"\.lock': File exists",
         "another git process works in {where}, or one died there",
@@ -196,6 +212,15 @@ class Git:
 
     def tracks(self, path: str) -> bool:
         return bool(self._git("list the tracked files", "ls-files", "--", path))
+
+    def tracked(self, *options: str) -> list[str]:
+        """List the tracked files, as `git ls-files -z` does."""
+        listed = self._git("list the tracked files", "ls-files", "-z", *options)
+        return [entry for entry in listed.split("\0") if entry]
+
+    def modules(self) -> str:
+        """Return all that .gitmodules says, as `git config --list -z` tells it."""
+        return self._git("read .gitmodules", "config", "--file", str(self.directory / ".gitmodules"), "--list", "-z")
 
     def different_from(self, sha: str) -> set[str]:
         """Return the tracked paths whose files here, as they are, differ from those of a commit."""

@@ -85,6 +85,11 @@ class Tree:
         return self.path / "envs"
 
     @property
+    def submodules(self) -> Path:
+        """Clones of the submodules, one for each address."""
+        return self.path / ".submodules"
+
+    @property
     def deploys(self) -> Path:
         return self.path / ".deploys"
 

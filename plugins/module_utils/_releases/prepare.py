@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
     bytecode,
+    contents,
     disk,
     environment,
     log,
@@ -95,6 +96,7 @@ def _make_release(project: Project, target: Target) -> None:
         if not recycle.reuse(project, target, making):
             project.git.add_worktree(making, target.commit)
             bytecode.inherit(project.git, project.live(), making, target.commit)
+            contents.complete(project.git.at(making), tree.submodules, project.git.url() or "")
         disk.link_shared(tree, making, final, project.wanted.shared_paths)
     if environment.plan_environment(making) is None:
         _compile(project, making, project.wanted.python)

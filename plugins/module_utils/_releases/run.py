@@ -62,7 +62,8 @@ def run_command(argv: Sequence[str], cwd: str | None = None, env: Mapping[str, s
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
-            errors="replace",
+            # Names of files are bytes: they must come back as they were.
+            errors="surrogateescape",
             check=False,
         )
     except FileNotFoundError as missing:

@@ -19,8 +19,9 @@ HALF_WRITTEN = (".deploy.state.new", ".current.new")
 def tidy(project: Project) -> None:
     """Remove what a run that died has left and would be in the way of any git; the lock must be held."""
     tree = project.tree
-    for name in git_locks.remove_stale(tree.source / ".git", tree.path):
-        project.report.warnings.append(f"removed {name}, which a git that died had left in {tree.source}")
+    for directory in (tree.source / ".git", *tree.submodules.glob("*")):
+        for name in git_locks.remove_stale(directory, tree.path):
+            project.report.warnings.append(f"removed {name}, which a git that died had left in {directory}")
     for name in HALF_WRITTEN:
         (tree.path / name).unlink(missing_ok=True)
     # The directory is there only while a release is being made.
