@@ -43,6 +43,7 @@ class Service:
         self.write_config({**base, "bind": f"127.0.0.1:{self.port}", **settings})
         self.process: subprocess.Popen[bytes] | None = None
         self.environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+        self.command = [sys.executable, "-m", "procmon"]
         self.wrapper: list[str] = []
         """What procmon is started by, for a world with other limits."""
 
@@ -102,7 +103,7 @@ class Service:
         """Start procmon, which may not be able to tell its state."""
         with (self.root / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.wrapper, sys.executable, "-m", "procmon", "run", str(self.config)],
+                [*self.wrapper, *self.command, "run", str(self.config)],
                 stderr=log,
                 env=self.environment,
             )
@@ -122,7 +123,7 @@ class Service:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of procmon on this configuration."""
-        argv = [sys.executable, "-m", "procmon", arguments[0], str(self.config), *arguments[1:]]
+        argv = [*self.command, arguments[0], str(self.config), *arguments[1:]]
         return subprocess.run(argv, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
 
     def signal(self, number: int) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from .service import Service
 from .waiting import until
 
+OK = 200
+
 
 class Users(threading.Thread):
     """Asks without a pause and without a second try; `keep` reuses its connection as long as the server lets it."""
@@ -34,7 +36,9 @@ class Users(threading.Thread):
             while not self._enough.is_set():
                 connection.request("GET", "/version")
                 answer = connection.getresponse()
-                self.versions.append(answer.read().decode().split(" ")[0])
+                self.versions.append(
+                    answer.read().decode().split(" ")[0] if answer.status == OK else str(answer.status)
+                )
                 if not self._keep or answer.will_close:
                     return
         except (OSError, http.client.HTTPException) as error:
@@ -43,6 +47,11 @@ class Users(threading.Thread):
     def wait_for(self, version: str) -> None:
         """Wait until only `version` answers: while new workers begin, old ones may still accept."""
         until(lambda: set(self.versions[-20:]) == {version}, f"{version} answers")
+
+    def wait_for_more(self, count: int = 20) -> None:
+        """Wait until so many more requests have ended, well or not."""
+        before = len(self.versions) + len(self.failures)
+        until(lambda: len(self.versions) + len(self.failures) >= before + count, f"{count} more requests have ended")
 
     def stop(self) -> None:
         """End it."""
@@ -53,7 +62,16 @@ class Users(threading.Thread):
 @contextlib.contextmanager
 def busy(service: Service) -> Iterator[list[Users]]:
     """Keep a service busy with new and with kept connections; in the end nothing may have been lost."""
-    users = [Users(service, keep=keep) for keep in (False, True)]
+    with load(service, 1, 1) as users:
+        yield users
+    assert lost(users) == []
+    assert all(user.versions for user in users)
+
+
+@contextlib.contextmanager
+def load(service: Service, fresh: int = 2, keeping: int = 2) -> Iterator[list[Users]]:
+    """Have users at work, `fresh` of them with a connection for each request."""
+    users = [Users(service, keep=number >= fresh) for number in range(fresh + keeping)]
     for user in users:
         user.start()
     try:
@@ -61,5 +79,9 @@ def busy(service: Service) -> Iterator[list[Users]]:
     finally:
         for user in users:
             user.stop()
-    assert [failure for user in users for failure in user.failures] == []
-    assert all(user.versions for user in users)
+
+
+def lost(users: list[Users]) -> list[str]:
+    """Return what went wrong, and every answer that was not 200."""
+    wrong = [answer for user in users for answer in user.versions if answer.isdigit()]
+    return [failure for user in users for failure in user.failures] + wrong

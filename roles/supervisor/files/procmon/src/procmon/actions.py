@@ -79,6 +79,16 @@ class Beat:
 
 
 @dataclass(frozen=True)
+class Preflight:
+    """Ask the successor whether it can take over; answer `Preflighted`."""
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Become the successor, in this very process; answer `Stayed` when that did not come about."""
+
+
+@dataclass(frozen=True)
 class Log:
     """One line for the operator. `level` is a name of the logging module."""
 
@@ -93,4 +103,19 @@ class Exit:
     status: int
 
 
-Action = Resolve | Spawn | Probe | Listen | Unlisten | Accept | Drain | Abort | Kill | Beat | Log | Exit
+Action = (
+    Resolve
+    | Spawn
+    | Probe
+    | Listen
+    | Unlisten
+    | Accept
+    | Drain
+    | Abort
+    | Kill
+    | Beat
+    | Preflight
+    | Replace
+    | Log
+    | Exit
+)

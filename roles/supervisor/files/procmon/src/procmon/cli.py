@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands: run, check, status, reload."""
+"""The commands: run, check, reload, upgrade, status."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ import asyncio
 import json
 import logging
 import os
+import random
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__, lock, status
-from .config import Config, ConfigError, load
-from .listener import ListenError, open_listener
-from .loop import Master
-from .output import Output, OutputHandler
+from . import __version__, lock, status, successor
+from .build import BUILD
+from .config import Config, ConfigError, identify, load
+from .core import Core
+from .handover import Handover, HandoverError, from_json, restore
+from .listener import ListenError, inherited, open_listener
+from .loop import Master, Seat
+from .output import Output, OutputHandler, is_journal
 from .release import ReleaseError, ReleaseMissingError, resolve
 
 CONFIGS = Path("/etc/procmon")
 LOOK_SECONDS = 0.1
-USER_ERRORS = (ConfigError, ListenError, lock.LockError, ReleaseError)
+SIGNAL_SECONDS = 10.0
+USER_ERRORS = (ConfigError, HandoverError, ListenError, lock.LockError, ReleaseError)
 
 
 class NotRunningError(Exception):
@@ -43,19 +49,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="procmon", description="Supervise uvicorn workers.")
-    parser.add_argument("--version", action="version", version=f"procmon {__version__}")
+    parser.add_argument("--version", action="version", version=f"procmon {__version__} ({BUILD})")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, command, text in (
-        ("run", run, "serve in the foreground until SIGTERM; SIGHUP reloads"),
+        ("run", run, "serve in the foreground until SIGTERM; SIGHUP reloads, SIGUSR2 upgrades"),
         ("check", check, "say whether a configuration can be used"),
+        ("adopt-check", adopt_check, "say whether the state on standard input can be taken over"),
         ("reload", reload, "touch the restart file"),
+        ("upgrade", upgrade, "let this procmon, and CONFIG as it is now, take the place of what runs"),
         ("status", show, "tell what runs"),
     ):
         one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         one.set_defaults(command=command)
         optional = {"nargs": "?"} if command is show else {}
         one.add_argument("config", metavar="CONFIG", type=Path, help="TOML file", **optional)  # type: ignore[arg-type]
-        if command is reload:
+        if command is run:
+            one.add_argument("--adopt", metavar="FD", type=int, help=argparse.SUPPRESS)
+        if command in (reload, upgrade):
             one.add_argument("--wait", action="store_true", help="until it is done; exit 1 when it failed")
         if command is show:
             one.add_argument("--json", action="store_true", help="for programs")
@@ -67,16 +77,23 @@ def _parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve."""
-    config = load(arguments.config)
+    successor.block_signals()
     output = Output()
-    logging.basicConfig(level=logging.INFO, handlers=[OutputHandler(output)])
+    logging.basicConfig(level=logging.INFO, handlers=[OutputHandler(output, journal=is_journal(2, os.environ))])
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
-    lock.take(config.state_path)
-    return asyncio.run(_serve(config, output))
+    handed = None if arguments.adopt is None else from_json(successor.read_handover(arguments.adopt))
+    return asyncio.run(_serve(arguments.config.absolute(), output, handed))
 
 
-async def _serve(config: Config, output: Output) -> int:
-    return await Master(config, open_listener(config.bind, os.environ), output).run()
+async def _serve(path: Path, output: Output, handed: Handover | None) -> int:
+    settings, config = identify(path), load(path)
+    if handed is None:
+        lock_fd = lock.take(config.state_path)
+        seat = Seat(path, config, settings, open_listener(config.bind, os.environ), lock_fd)
+    else:
+        successor.keep_to_ourselves(handed.descriptors())
+        seat = Seat(path, config, settings, inherited(handed.files["listener"]), handed.files["lock"])
+    return await Master(seat, output).run(handed)
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -89,6 +106,12 @@ def check(arguments: argparse.Namespace) -> int:
         print(f"no release yet: {error}; procmon waits for it")
         return 0
     print(f"release {release.path}, commit {release.commit or 'unknown'}, Python {release.python}")
+    return 0
+
+
+def adopt_check(arguments: argparse.Namespace) -> int:
+    """Take over, without any consequence, what a running procmon would leave."""
+    restore(Core(load(arguments.config), random.random), from_json(sys.stdin.buffer.read()))
     return 0
 
 
@@ -125,23 +148,83 @@ def _touch(config: Config) -> int:
 
 
 def _await_answer(config: Config, stamp: int) -> dict[str, Any]:
-    """Wait for the answer to the touch `stamp`, for as long as a reload under way and the next one may take."""
+    """Wait for the answer to the touch `stamp`."""
+
+    def answered(found: dict[str, Any]) -> bool:
+        return bool(found["restart"]["result"]) and (found["restart"]["stamp"] or 0) >= stamp
+
+    restart: dict[str, Any] = _await(config, answered, "reload")["restart"]
+    return restart
+
+
+def _await(config: Config, wanted: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
+    """Wait for the status that is `wanted`, for as long as a reload under way and the next one may take."""
     patience = 30 + 3 * (config.reload.boot_timeout_seconds + _rolling_seconds(config))
     until = time.monotonic() + patience
     while time.monotonic() < until:
         if not lock.running(config.state_path):
             raise NotRunningError(f"{config.name} stopped before it answered")
-        restart: dict[str, Any] = status.read(config.state_path)["restart"]
-        if restart["result"] and (restart["stamp"] or 0) >= stamp:
-            return restart
+        found = status.read(config.state_path)
+        if wanted(found):
+            return found
         time.sleep(LOOK_SECONDS)
-    raise NotRunningError(f"{config.name} has not answered within {patience:g} s; see: procmon status {config.name}")
+    raise NotRunningError(
+        f"{config.name}: no {what} within {patience:g} s; see: procmon status, journalctl -u procmon@{config.name}"
+    )
 
 
 def _rolling_seconds(config: Config) -> float:
     if config.reload.surge == "all":
         return 0.0
     return config.workers * (config.reload.boot_timeout_seconds + config.reload.drain_timeout_seconds)
+
+
+# -- upgrade ----------------------------------------------------------------------------------------------------------
+
+
+def upgrade(arguments: argparse.Namespace) -> int:
+    """Have the running procmon replaced in place where it differs from this one or has read another configuration."""
+    path: Path = arguments.config.absolute()
+    config = load(path)
+    before = _running(config)
+    if (before["build"], before["settings"]) == (BUILD, identify(path)):
+        print(f"{config.name}: already runs procmon {__version__} ({BUILD}) with this configuration")
+        return 0
+    os.kill(before["pid"], signal.SIGUSR2)
+    if not arguments.wait:
+        return 0
+    after = _await(config, lambda found: found["upgrade"]["number"] > before["upgrade"]["number"], "upgrade")
+    if after["upgrade"]["result"] == "failed":
+        print(f"{config.name}: upgrade failed, the old procmon goes on: {after['upgrade']['error']}", file=sys.stderr)
+        return 1
+    print(
+        f"{config.name}: upgraded from {before['version']} ({before['build']}) to {after['version']} ({after['build']})"
+    )
+    return _report_reload(config, before["restart"])
+
+
+def _running(config: Config) -> dict[str, Any]:
+    """Ask the procmon that runs what it is, once it has come so far as to say it."""
+    until = time.monotonic() + SIGNAL_SECONDS
+    while lock.running(config.state_path) and time.monotonic() < until:
+        found = status.read(config.state_path) if (config.state_path / status.NAME).exists() else {"pid": 0}
+        if found["pid"] == lock.holder(config.state_path):
+            if "upgrade" in found:
+                return found
+            raise NotRunningError(
+                f"{config.name} runs procmon {found['version']}, which cannot be upgraded: restart it"
+            )
+        time.sleep(LOOK_SECONDS)
+    raise NotRunningError(f"{config.name} is not running; start it: systemctl start procmon@{config.name}")
+
+
+def _report_reload(config: Config, before: dict[str, Any]) -> int:
+    """Wait for the reload that a changed configuration leads to, and tell how it ended."""
+    after = _await(config, lambda found: found["state"] not in ("reloading", "booting"), "reload")["restart"]
+    if after == before or after["result"] != "failed":
+        return 0
+    print(f"{config.name}: reload failed: {after['error']}", file=sys.stderr)
+    return 1
 
 
 # -- status -----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -226,6 +227,17 @@ class Config:
 
 
 SECTIONS = ("heartbeat", "reload", "worker")
+
+
+def identify(path: Path) -> str:
+    """Tell one state of the configuration at `path` from another, its `env_file` included. Raises `ConfigError`."""
+    env_file = load(path).env_file
+    digest = hashlib.sha256(path.read_bytes())
+    if env_file and Path(env_file).exists():
+        # What it holds is secret, and the digest is not.
+        found = Path(env_file).stat()
+        digest.update(f"{found.st_ino} {found.st_mtime_ns} {found.st_size}".encode())
+    return digest.hexdigest()[:12]
 
 
 def load(path: Path) -> Config:

@@ -18,6 +18,7 @@ from .backoff import Backoff
 from .config import Config
 from .events import (
     Accepted,
+    Adopted,
     Begin,
     Drained,
     Drains,
@@ -26,16 +27,19 @@ from .events import (
     Failed,
     HeartbeatAnswered,
     Mark,
+    Preflighted,
     Probed,
     ReleaseGone,
     ReloadAsked,
     Resolved,
     Spawned,
     Started,
+    Stayed,
     StopAsked,
     Ticked,
     Touched,
     Unresolved,
+    UpgradeAsked,
     Woke,
     WorkerEvent,
 )
@@ -43,6 +47,7 @@ from .heart import Heart, describe
 from .lifecycle import ACCEPTS, BOOTING, LEAVING, Generation, State, Worker, step
 from .pool import Pool
 from .rollout import Rollout
+from .upgrade import Upgrade
 
 WAIT_SECONDS = 1.0
 LATE_SECONDS = 0.5
@@ -72,6 +77,7 @@ class Core:
         self.active: Generation | None = None
         self.rollout: Rollout | None = None
         self.restart = Restart()
+        self.upgrade = Upgrade()
         self.stopping = False
         self._jitter = jitter
         self._now = 0.0
@@ -242,6 +248,7 @@ class Core:
             slot.backoff.reset()
         for worker in rollout.workers.values():
             self.pool.take(worker)
+        self.pool.trim()
         self._retries.reset()
         self._answer(rollout, "ok")
         self.pool.log("info", f"generation {generation.number} serves after {self.restart.seconds:.2f} s")
@@ -373,6 +380,7 @@ class Core:
             self._keep_full(self.active)
         self._listen()
         self._beat()
+        self._upgrade()
         self._finish()
 
     def _keep_full(self, active: Generation) -> None:
@@ -418,6 +426,36 @@ class Core:
             self.pool.log("error", f"{reason}; reloading")
             self._ask_reload(reason)
 
+    def calm(self) -> bool:
+        """Say whether nothing is under way that a successor could not go on with; a drain it can, a boot it cannot."""
+        steady = LEAVING | {State.ACTIVE}
+        return not (self.stopping or self.rollout or self._pending) and all(
+            worker.state in steady for worker in self.pool.workers.values()
+        )
+
+    def _upgrade(self) -> None:
+        if self.calm() and (action := self.upgrade.next()):
+            self.pool.actions.append(action)
+
+    def _on_adopted(self, event: Adopted) -> None:
+        self.upgrade.answer("ok")
+        self.pool.log("info", f"took over generation {self._generations} with {len(self.pool.workers)} workers")
+        if event.reason:
+            self._ask_reload(event.reason)
+
+    def _on_upgrade_asked(self, _event: UpgradeAsked) -> None:
+        self.upgrade.asked = True
+
+    def _on_preflighted(self, event: Preflighted) -> None:
+        self.upgrade.judge(event.error)
+        if event.error:
+            self.pool.log("error", f"upgrade refused, this procmon goes on: {event.error}")
+
+    def _on_stayed(self, event: Stayed) -> None:
+        self.upgrade.judge(event.error)
+        if event.error:
+            self.pool.log("error", f"upgrade failed, this procmon goes on: {event.error}")
+
     def _finish(self) -> None:
         if self.stopping and not self.pool.workers and not self._exited:
             self._exited = True
@@ -443,6 +481,10 @@ class Core:
         Unresolved: _on_unresolved,
         HeartbeatAnswered: _on_heartbeat,
         ReleaseGone: _on_release_gone,
+        Adopted: _on_adopted,
+        UpgradeAsked: _on_upgrade_asked,
+        Preflighted: _on_preflighted,
+        Stayed: _on_stayed,
     }
     _WORKER_HANDLERS: ClassVar[dict[type[WorkerEvent], Callable[..., None]]] = {
         Spawned: _on_spawned,

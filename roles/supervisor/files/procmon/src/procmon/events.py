@@ -85,6 +85,32 @@ class Unresolved:
 
 
 @dataclass(frozen=True)
+class Adopted:
+    """This procmon has taken over from another one in the same process. `reason` says why to reload now, if at all."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class UpgradeAsked:
+    """SIGUSR2: let the procmon that is installed now take over."""
+
+
+@dataclass(frozen=True)
+class Preflighted:
+    """The successor was tried: `error` says why it cannot take over; empty when it can."""
+
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Stayed:
+    """The successor did not take over. Without `error` only something else came in between."""
+
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class HeartbeatAnswered:
     """The heartbeat asked for in `generation` is over."""
 
@@ -195,6 +221,10 @@ Event = (
     | Resolved
     | Unresolved
     | HeartbeatAnswered
+    | Adopted
+    | UpgradeAsked
+    | Preflighted
+    | Stayed
     | ReleaseGone
     | WorkerEvent
 )

@@ -32,6 +32,11 @@ def open_listener(bind: Bind, environment: Mapping[str, str]) -> socket.socket:
         raise ListenError(_explain(bind, error)) from error
 
 
+def inherited(fd: int) -> socket.socket:
+    """Return the socket that the procmon before this one in the same process has served."""
+    return socket.socket(fileno=fd)
+
+
 def listen(listener: socket.socket) -> None:
     """Let the kernel queue connections. Raises `ListenError` when somebody else does so on the same address."""
     try:
@@ -49,7 +54,7 @@ def close_listener(listener: socket.socket, bind: Bind) -> None:
 
 
 def _handed(listener: socket.socket) -> bool:
-    return listener.fileno() == FIRST_HANDED_FD and "LISTEN_PID" in os.environ
+    return listener.fileno() == FIRST_HANDED_FD and os.environ.get("LISTEN_PID") == str(os.getpid())
 
 
 def _handed_over(count: int) -> socket.socket:

@@ -45,6 +45,11 @@ def _sign(fd: int) -> None:
         log.warning("cannot write our pid into the lock file: %s", error.strerror)
 
 
+def holder(state: Path) -> int:
+    """Return the pid of the procmon that holds `state`; 0 when none has written it."""
+    return int((state / NAME).read_text() or 0)
+
+
 def running(state: Path) -> bool:
     """Say whether a procmon holds `state`."""
     try:

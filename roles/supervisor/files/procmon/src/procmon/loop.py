@@ -12,8 +12,11 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from . import successor
 from .actions import (
     Abort,
     Accept,
@@ -24,7 +27,9 @@ from .actions import (
     Kill,
     Listen,
     Log,
+    Preflight,
     Probe,
+    Replace,
     Resolve,
     Spawn,
     Unlisten,
@@ -32,19 +37,25 @@ from .actions import (
 from .config import Config
 from .core import Core
 from .events import (
+    Adopted,
     Answer,
     Begin,
     Event,
     HeartbeatAnswered,
+    Preflighted,
     Probed,
     ReloadAsked,
     Resolved,
+    Stayed,
     StopAsked,
     Touched,
     Unresolved,
+    UpgradeAsked,
     Woke,
 )
+from .handover import Handover, identity, restore
 from .listener import ListenError, close_listener, listen
+from .memory import remember
 from .notify import Notifier, state_message
 from .output import Output
 from .probe import Request, ask_bind, ask_socket, ask_timely, default_host
@@ -54,14 +65,28 @@ from .watch import Watcher
 from .workers import Workers
 
 log = logging.getLogger("procmon")
+TURNS = 3
+"""After so many turns the loop has handled each signal that it knew of before."""
+
+
+@dataclass(frozen=True)
+class Seat:
+    """What a master holds and its successor takes over. `settings` is what `path` was when it was read."""
+
+    path: Path
+    config: Config
+    settings: str
+    listener: socket.socket
+    lock_fd: int
 
 
 class Master:
     """One running procmon. `run` returns its exit status."""
 
-    def __init__(self, config: Config, listener: socket.socket, output: Output) -> None:
-        self._config = config
-        self._listener = listener
+    def __init__(self, seat: Seat, output: Output) -> None:
+        self._seat = seat
+        self._config = config = seat.config
+        self._listener = listener = seat.listener
         self._loop = asyncio.get_running_loop()
         self._core = Core(config, lambda: random.SystemRandom().uniform(-1, 1))
         self._workers = Workers(config, listener, output, self.feed, self._loop)
@@ -76,18 +101,38 @@ class Master:
         self._done: asyncio.Future[int] = self._loop.create_future()
         self._told = ("", "")
 
-    async def run(self) -> int:
-        """Serve until told to stop."""
-        for number, event in _SIGNALS.items():
-            self._loop.add_signal_handler(number, self.feed, event)
+    async def run(self, handed: Handover | None = None) -> int:
+        """Serve until told to stop, beginning with what was `handed` over. Signals may be blocked until then."""
+        for number in _SIGNALS:
+            self._loop.add_signal_handler(number, self._on_signal, number)
+        successor.unblock_signals()
         self._live()
-        self.feed(Begin())
+        if handed is None:
+            self.feed(Begin())
+        else:
+            self._adopt(handed)
         self._start(self._watcher.run())
         try:
             return await self._done
         finally:
             for task in self._tasks:
                 task.cancel()
+
+    def _adopt(self, handed: Handover) -> None:
+        restore(self._core, handed)
+        self._workers.adopt(handed.processes)
+        self.feed(Adopted("the configuration has changed" if handed.settings != self._seat.settings else ""))
+        for number in successor.read_signals(handed.files["signals"]):
+            self._on_signal(number)
+        os.close(handed.files["signals"])
+
+    def _on_signal(self, number: int) -> None:
+        if number == signal.SIGHUP:
+            # systemd waits for this word, also where the reload turns out to be nothing to wait for.
+            self._notifier.send(state_message("", "reloading", time.monotonic_ns() // 1000, headline(self._core)))
+            self._told = ("reloading", "")
+        if event := _SIGNALS.get(number):
+            self.feed(event)
 
     def feed(self, event: Event) -> None:
         """Let the core decide about `event`, and do what it says. Answers that come meanwhile wait in line."""
@@ -114,7 +159,7 @@ class Master:
     def _tell(self) -> None:
         """Publish what changed."""
         started = {number: process.started for number, process in self._workers.processes.items()}
-        self._status.write(snapshot(self._core, started))
+        self._status.write(snapshot(self._core, started, self._seat.settings))
         now = (self._core.state, headline(self._core))
         if now != self._told:
             self._notifier.send(state_message(self._told[0], now[0], time.monotonic_ns() // 1000, now[1]))
@@ -189,6 +234,32 @@ class Master:
     def _kill(self, action: Kill) -> None:
         self._workers.kill(action.worker)
 
+    def _preflight(self, _action: Preflight) -> None:
+        self._start(self._try_successor())
+
+    async def _try_successor(self) -> None:
+        self.feed(Preflighted(await successor.preflight(self._seat.path, self._handover(), self._workers.spared)))
+
+    def _replace(self, _action: Replace) -> None:
+        self._start(self._become_successor())
+
+    async def _become_successor(self) -> None:
+        error = ""
+        with successor.SignalPipe() as signals:
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+            if self._core.calm():
+                error = successor.replace(self._seat.path, self._handover(signals=signals.reader))
+            missed = successor.read_signals(signals.reader)
+        self.feed(Stayed(error))
+        for number in missed:
+            self._on_signal(number)
+
+    def _handover(self, **files: int) -> Handover:
+        files |= {"listener": self._listener.fileno(), "lock": self._seat.lock_fd}
+        processes = self._workers.hand_over()
+        return Handover(remember(self._core), processes, identity(self._config), self._seat.settings, files)
+
     def _log(self, action: Log) -> None:
         log.log(_LEVELS[action.level], "%s", action.text)
 
@@ -207,6 +278,8 @@ class Master:
         Drain: _drain,
         Abort: _abort,
         Kill: _kill,
+        Preflight: _preflight,
+        Replace: _replace,
         Log: _log,
         Exit: _exit,
     }
@@ -216,5 +289,6 @@ _SIGNALS: dict[int, Event] = {
     signal.SIGTERM: StopAsked(),
     signal.SIGINT: StopAsked(),
     signal.SIGHUP: ReloadAsked("SIGHUP"),
+    signal.SIGUSR2: UpgradeAsked(),
 }
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

@@ -6,10 +6,13 @@ from __future__ import annotations
 import logging
 import os
 import select
+from collections.abc import Mapping
 
 PIECE_BYTES = 4096
 """A pipe that poll(2) calls writable takes this much (PIPE_BUF) without blocking."""
 TAIL_BYTES = 8192
+PRIORITIES = {logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6}
+"""syslog's number of each level that is logged."""
 
 
 class Output:
@@ -44,32 +47,41 @@ class Output:
         return any(event & select.POLLOUT for _fd, event in self._poll.poll(0))
 
 
-class OutputHandler(logging.Handler):
-    """Sends log lines to an `Output`."""
+def is_journal(fd: int, environment: Mapping[str, str]) -> bool:
+    """Say whether `fd` leads straight to systemd's journal, as systemd has told in JOURNAL_STREAM."""
+    found = os.fstat(fd)
+    return environment.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
-    def __init__(self, output: Output) -> None:
+
+class OutputHandler(logging.Handler):
+    """Sends log lines to an `Output`; with `journal` each says its level in the way that systemd reads."""
+
+    def __init__(self, output: Output, *, journal: bool = False) -> None:
         super().__init__()
         self._output = output
+        self._journal = journal
         self.setFormatter(logging.Formatter("procmon: %(levelname)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
-        self._output.write(f"{self.format(record)}\n".encode(errors="backslashreplace"))
+        lines = self.format(record).splitlines()
+        level = f"<{PRIORITIES[record.levelno]}>" if self._journal and record.levelno in PRIORITIES else ""
+        self._output.write("".join(f"{level}{line}\n" for line in lines).encode(errors="backslashreplace"))
 
 
 class Tail:
     """The last 8 KiB of what was written."""
 
     def __init__(self) -> None:
-        self._data = b""
+        self.data = b""
 
     def add(self, data: bytes) -> None:
         """Append `data`, forget what is too old."""
-        self._data = (self._data + data)[-TAIL_BYTES:]
+        self.data = (self.data + data)[-TAIL_BYTES:]
 
     def text(self) -> str:
         """Return it as text, from the first whole line on."""
-        data = self._data
+        data = self.data
         if len(data) == TAIL_BYTES:
             data = data.partition(b"\n")[2] or data
         return data.decode(errors="replace").strip()

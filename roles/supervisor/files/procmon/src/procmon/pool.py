@@ -146,10 +146,18 @@ class Pool:
         for other in previous:
             self.retire(other)
 
+    def trim(self) -> None:
+        """Give up the slots that the configuration before this one had more."""
+        for slot in self.slots[self.config.workers :]:
+            for worker in (slot.holder, slot.incoming):
+                if worker is not None:
+                    self.retire(worker)
+        del self.slots[self.config.workers :]
+
     def vacate(self, worker: Worker, why: str) -> None:
         """`worker` no longer counts: if a slot relied on it, see when to fill that again."""
-        slot = self.slots[worker.slot]
-        if worker not in (slot.holder, slot.incoming):
+        slot = next((slot for slot in self.slots if worker in (slot.holder, slot.incoming)), None)
+        if slot is None:
             return
         slot.holder = None if slot.holder is worker else slot.holder
         slot.incoming = None if slot.incoming is worker else slot.incoming

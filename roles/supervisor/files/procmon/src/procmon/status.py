@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .build import BUILD
 from .core import Core
 from .heart import Heart
 from .lifecycle import Worker
@@ -20,13 +21,15 @@ NAME = "status.json"
 log = logging.getLogger("procmon")
 
 
-def snapshot(core: Core, started: Mapping[int, float]) -> dict[str, Any]:
-    """Describe `core`; `started` gives each worker's start in seconds since the epoch."""
+def snapshot(core: Core, started: Mapping[int, float], settings: str = "") -> dict[str, Any]:
+    """Describe `core`; `started` gives each worker's start in seconds since the epoch, `settings` the configuration."""
     active = core.active
     return {
         "name": core.config.name,
         "pid": os.getpid(),
         "version": __version__,
+        "build": BUILD,
+        "settings": settings,
         "state": core.state,
         "generation": active.number if active else 0,
         "release": active.release.path if active else None,
@@ -40,6 +43,7 @@ def snapshot(core: Core, started: Mapping[int, float]) -> dict[str, Any]:
         },
         "heartbeat": _heartbeat(core.heart),
         "trouble": core.pool.trouble(),
+        "upgrade": {"number": core.upgrade.number, "result": core.upgrade.result, "error": core.upgrade.error},
     }
 
 

@@ -40,12 +40,23 @@ READ_BYTES = 65536
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
+@dataclass(frozen=True)
+class Inherited:
+    """A child that was started by the procmon before this one in the same process."""
+
+    pid: int
+
+    def wait(self) -> int:
+        """Reap it; return its status as `Popen.wait` does."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
 @dataclass(eq=False)
 class Process:
     """One worker's process and the master's ends of what connects them. `started` is seconds since the epoch."""
 
     number: int
-    popen: subprocess.Popen[bytes]
+    popen: subprocess.Popen[bytes] | Inherited
     control: socket.socket
     output_fd: int
     pidfd: int
@@ -73,6 +84,8 @@ class Workers:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.processes: dict[int, Process] = {}
+        self.spared: set[int] = set()
+        """Children that are no workers and that somebody else reaps."""
         self._config = config
         self._listen_fd = listener.fileno()
         self._output = output
@@ -94,10 +107,7 @@ class Workers:
             self._feed(Failed(wanted.worker, "spawn", f"{wanted.release.python}: {error.strerror}"))
             self._feed(Exited(wanted.worker, "no process"))
             return
-        self.processes[wanted.worker] = process
-        self._loop.add_reader(process.control, self._read_control, process)
-        self._loop.add_reader(process.output_fd, self._read_output, process)
-        self._loop.add_reader(process.pidfd, self._reap, process)
+        self._follow(process)
         self._feed(Spawned(wanted.worker, process.popen.pid))
         self._send(wanted.worker, self._configuration(wanted))
 
@@ -129,7 +139,45 @@ class Workers:
         if process := self.processes.get(number):
             _kill_group(process)
 
+    # -- from one procmon to the next ---------------------------------------------------------------------------------
+
+    def hand_over(self) -> list[dict[str, Any]]:
+        """Describe all processes for `adopt`."""
+        return [
+            {
+                "number": process.number,
+                "pid": process.popen.pid,
+                "control_fd": process.control.fileno(),
+                "output_fd": process.output_fd,
+                "started": process.started,
+                "tail": process.tail.data.decode("latin-1"),
+            }
+            for process in self.processes.values()
+        ]
+
+    def adopt(self, found: list[dict[str, Any]]) -> None:
+        """Take the processes over; one that has ended meanwhile is noticed as ever: nobody else could reap it."""
+        for one in found:
+            control = socket.socket(fileno=one["control_fd"])
+            control.setblocking(False)
+            process = Process(
+                one["number"],
+                Inherited(one["pid"]),
+                control,
+                one["output_fd"],
+                os.pidfd_open(one["pid"]),
+                one["started"],
+            )
+            process.tail.add(one["tail"].encode("latin-1"))
+            self._follow(process)
+
     # -- processes ----------------------------------------------------------------------------------------------------
+
+    def _follow(self, process: Process) -> None:
+        self.processes[process.number] = process
+        self._loop.add_reader(process.control, self._read_control, process)
+        self._loop.add_reader(process.output_fd, self._read_output, process)
+        self._loop.add_reader(process.pidfd, self._reap, process)
 
     def _start(self, wanted: Spawn) -> Process:
         # Without a file descriptor left any of these may fail: then nothing may be left of the others.
@@ -203,7 +251,7 @@ class Workers:
         self._feed(Exited(process.number, describe_exit(status), process.tail.text()))
 
     def _sweep(self) -> None:
-        sweep(self.processes, [process.popen.pid for process in self.processes.values()])
+        sweep(self.processes, self.spared.union(process.popen.pid for process in self.processes.values()))
 
     # -- what they say ------------------------------------------------------------------------------------------------
 

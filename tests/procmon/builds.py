@@ -1,0 +1,72 @@
+"""A procmon of which newer builds are installed beside the one that runs, behind one link."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import procmon
+
+from .service import Service
+from .waiting import until
+
+PACKAGE = Path(procmon.__file__).parent
+LAUNCHER = """#!{python}
+import os, sys, time
+from pathlib import Path
+here = Path(__file__).resolve().parent
+sys.path.insert(0, str(here))
+{first}
+from procmon.cli import main
+sys.exit(main())
+"""
+REFUSE = "if 'adopt-check' in sys.argv: sys.exit('this build has no dependencies')"
+VANISH = "if 'adopt-check' in sys.argv: Path(__file__).resolve().chmod(0o644)"
+WAIT = """if "--adopt" in sys.argv:
+    (here / "waits").touch()
+    while not (here / "go").exists(): time.sleep(0.01)
+"""
+"""The successor is held between the exec and its first step, for as long as the test likes."""
+
+
+class Builds:
+    """The installed builds of one service's procmon."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.link = service.root / "procmon"
+        self.count = 0
+        self.install()
+        service.command = [str(self.link)]
+        service.environment.pop("PYTHONPATH")
+
+    def install(self, first: str = "") -> Path:
+        """Install one more build and let the link lead to it; `first` is code that it begins with."""
+        self.count += 1
+        home = self.service.root / "builds" / str(self.count)
+        shutil.copytree(PACKAGE, home / "procmon", ignore=shutil.ignore_patterns("__pycache__"))
+        with (home / "procmon" / "__init__.py").open("a") as code:
+            code.write(f"# build {self.count}\n")
+        launcher = home / "launch"
+        launcher.write_text(LAUNCHER.format(python=sys.executable, first=first))
+        launcher.chmod(launcher.stat().st_mode | stat.S_IXUSR)
+        new = self.link.with_name("procmon.new")
+        new.symlink_to(launcher)
+        new.rename(self.link)
+        return home
+
+    def upgrade(self) -> dict[str, Any]:
+        """Have the installed build take over, and return the status that follows."""
+        done = self.service.run("upgrade", "--wait")
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr + self.service.log()
+        return self.service.status()
+
+    def upgrade_until_it_waits(self) -> Path:
+        """Begin an upgrade to a build that stops right after the exec; return the file that lets it go on."""
+        home = self.install(WAIT)
+        assert self.service.run("upgrade").returncode == 0
+        until((home / "waits").exists, "the successor waits")
+        return home / "go"

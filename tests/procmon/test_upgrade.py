@@ -1,0 +1,268 @@
+"""procmon replaced in its own process, while users are served by workers that notice nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from .builds import REFUSE, VANISH, Builds
+from .service import Service, Start, alive
+from .users import load, lost
+from .waiting import until
+
+KINDS = {5: REFUSE, 11: VANISH}
+
+
+def fds(s: Service) -> int:
+    """Count procmon's open files."""
+    assert s.process
+    return len(list(Path(f"/proc/{s.process.pid}/fd").iterdir()))
+
+
+def wait_for(s: Service, upgrades: int, generation: int) -> None:
+    """Wait until so many upgrades were answered, and `generation` serves."""
+    until(lambda: s.status()["upgrade"]["number"] == upgrades, "the upgrade was answered")
+    until(lambda: s.status()["generation"] >= generation and s.status()["state"] == "serving", "it has reloaded")
+
+
+def test_twenty_upgrades_under_load_lose_nothing_and_keep_process_and_workers(service: Start) -> None:
+    s = service(heartbeat={"interval": 0.5})
+    builds = Builds(s)
+    s.start()
+    pid, workers, builds_seen = s.status()["pid"], s.pids(), [s.status()["build"]]
+    with load(s) as users:
+        for number in range(20):
+            builds.install(KINDS.get(number, ""))
+            done = s.run("upgrade", "--wait")
+            assert done.returncode == (1 if number in KINDS else 0), done.stderr + s.log()
+            builds_seen.append(s.status()["build"])
+            for user in users:
+                user.wait_for_more()
+    assert lost(users) == []
+    assert s.status()["pid"] == pid
+    assert s.pids() == workers
+    assert len(set(builds_seen)) == 19
+    assert s.status()["upgrade"]["number"] == 20
+
+
+def test_upgrades_leave_no_open_files_behind(service: Start) -> None:
+    s = service(heartbeat={"interval": 0})
+    builds = Builds(s)
+    s.start()
+    before = until(lambda: fds(s), "it runs")
+    for first in ("", REFUSE, VANISH, "", ""):
+        builds.install(first)
+        s.run("upgrade", "--wait")
+    until(lambda: fds(s) <= before, "no more files are open than before")
+
+
+def test_what_is_known_is_known_to_the_successor(service: Start) -> None:
+    s = service(heartbeat={"interval": 0.2})
+    builds = Builds(s)
+    s.start()
+    assert s.deploy("b", code="import nothing_of_this_name\n")["result"] == "failed"
+    until(lambda: len(s.status()["workers"]) == 2 and s.status()["heartbeat"]["status"], "it is calm")
+    before = s.status()
+    builds.install()
+    after = builds.upgrade()
+    same = ("pid", "generation", "release", "commit", "restart", "state")
+    assert {key: after[key] for key in same} == {key: before[key] for key in same}
+    assert [(one["pid"], one["started"]) for one in after["workers"]] == [
+        (one["pid"], one["started"]) for one in before["workers"]
+    ]
+    assert after["build"] != before["build"]
+    assert s.version() == "a"
+    assert s.deploy("c")["result"] == "ok", "and it reloads as ever"
+    s.wait_version("c")
+    until(lambda: not any(alive(one["pid"]) for one in before["workers"]), "the adopted workers have ended")
+
+
+@pytest.mark.parametrize(("first", "why"), [(REFUSE, "this build has no dependencies"), (VANISH, "Permission denied")])
+def test_a_successor_that_cannot_take_over_changes_nothing(service: Start, first: str, why: str) -> None:
+    s = service()
+    builds = Builds(s)
+    s.start()
+    before = s.status()
+    builds.install(first)
+    s.signal(signal.SIGUSR2)
+    until(lambda: s.status()["upgrade"]["result"] == "failed", "it was tried")
+    assert why in s.status()["upgrade"]["error"]
+    assert why in s.log()
+    assert (s.status()["build"], s.pids()) == (before["build"], [one["pid"] for one in before["workers"]])
+    assert s.deploy("b")["result"] == "ok"
+
+
+def test_a_successor_of_another_format_is_refused_before_anything_is_given_up(service: Start) -> None:
+    s = service()
+    builds = Builds(s)
+    s.start()
+    handover = builds.install() / "procmon" / "handover.py"
+    handover.write_text(handover.read_text().replace("FORMAT = 1\n", "FORMAT = 2\n"))
+    done = s.run("upgrade", "--wait")
+    assert done.returncode == 1
+    assert "another format than 2" in done.stderr
+    assert s.version() == "a"
+
+
+def test_what_happens_during_the_exec_is_noticed_after_it(service: Start) -> None:
+    """A touch, a worker that dies, and requests meanwhile."""
+    s = service()
+    builds = Builds(s)
+    s.start()
+    go = builds.upgrade_until_it_waits()
+    victim = s.pids()[0]
+    s.release("b")
+    s.switch("b")
+    s.restart_file.touch()
+    stamp = s.restart_file.stat().st_mtime_ns
+    os.kill(victim, signal.SIGKILL)
+    assert s.version() == "a", "the other worker serves"
+    go.touch()
+    until(lambda: s.status()["restart"]["stamp"] == stamp, "the touch is answered")
+    assert s.status()["restart"]["result"] == "ok"
+    s.wait_version("b")
+    until(lambda: not Path(f"/proc/{victim}").exists(), "the dead worker is reaped")
+    until(lambda: len(s.status()["workers"]) == 2, "two workers serve")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_sighup_during_the_exec_reloads(service: Start, count: int) -> None:
+    s = service()
+    builds = Builds(s)
+    s.start()
+    go = builds.upgrade_until_it_waits()
+    for _ in range(count):
+        s.signal(signal.SIGHUP)
+    go.touch()
+    until(lambda: s.status()["generation"] > 1 and s.status()["state"] == "serving", "it has reloaded")
+    assert s.status()["upgrade"]["result"] == "ok"
+
+
+def test_a_sigterm_during_the_exec_stops(service: Start) -> None:
+    s = service()
+    builds = Builds(s)
+    s.start()
+    workers = s.pids()
+    go = builds.upgrade_until_it_waits()
+    s.signal(signal.SIGTERM)
+    go.touch()
+    assert s.wait_exit() == 0
+    assert not any(alive(pid) for pid in workers)
+
+
+def test_signals_in_a_row_with_upgrades_are_all_survived(service: Start) -> None:
+    """Wherever in an upgrade they fall."""
+    s = service()
+    builds = Builds(s)
+    s.start()
+    with load(s) as users:
+        for number in range(8):
+            builds.install()
+            before = s.status()["generation"]
+            s.signal(signal.SIGUSR2)
+            user = users[number % len(users)]
+            user.wait_for_more(1 + 7 * number)
+            s.signal(signal.SIGHUP)
+            wait_for(s, number + 1, before + 1)
+    assert lost(users) == []
+    assert s.status()["upgrade"]["result"] == "ok"
+
+
+def test_a_draining_worker_stays_ours(service: Start, tmp_path: Path) -> None:
+    s = service(workers=1)
+    builds = Builds(s)
+    s.start()
+    barrier = tmp_path / "barrier"
+    request = s.open(f"/hold?{barrier}")
+    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
+    old = s.pids()[0]
+    assert s.deploy("b")["result"] == "ok"
+    until(lambda: s.pids("draining") == [old], "the old worker drains")
+    builds.install()
+    builds.upgrade()
+    assert s.pids("draining") == [old]
+    Path(f"{barrier}.go").touch()
+    assert request.getresponse().read()[:1] == b"a"
+    request.close()
+    until(lambda: not Path(f"/proc/{old}").exists(), "it has ended and is reaped")
+    until(lambda: len(s.status()["workers"]) == 1, "and forgotten")
+
+
+def test_an_upgrade_waits_for_a_rollout_to_end(service: Start, tmp_path: Path) -> None:
+    s = service(workers=1)
+    builds = Builds(s)
+    s.start()
+    gate = tmp_path / "gate"
+    code = f"import time, pathlib\nwhile not pathlib.Path({str(gate)!r}).exists(): time.sleep(0.01)\n"
+    s.release("b", code=code + (s.root / "releases" / "a" / "site_app.py").read_text().split("annotations\n", 1)[1])
+    s.switch("b")
+    s.restart_file.touch()
+    s.wait_state("reloading")
+    before = s.status()["build"]
+    builds.install()
+    s.signal(signal.SIGUSR2)
+    s.get()
+    assert (s.status()["state"], s.status()["build"]) == ("reloading", before)
+    gate.touch()
+    until(lambda: s.status()["build"] != before, "then it is done")
+    assert s.status()["restart"]["result"] == "ok"
+    s.wait_version("b")
+
+
+# -- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_done_where_nothing_differs(service: Start) -> None:
+    s = service()
+    Builds(s)
+    s.start()
+    done = s.run("upgrade", "--wait")
+    assert done.returncode == 0
+    assert "already runs" in done.stdout
+    assert s.status()["upgrade"]["number"] == 0
+
+
+def test_without_a_procmon_it_says_how_to_start_it(service: Start) -> None:
+    done = service().run("upgrade", "--wait")
+    assert done.returncode == 1
+    assert "systemctl start procmon@blog" in done.stderr
+
+
+def test_a_changed_configuration_is_taken_over_the_same_way(service: Start) -> None:
+    s = service(workers=3, env={"COLOUR": "red"})
+    s.start()
+    pid = s.status()["pid"]
+    s.config.write_text(s.config.read_text().replace("red", "blue").replace("workers = 3", "workers = 1"))
+    with load(s) as users:
+        done = s.run("upgrade", "--wait")
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        until(lambda: len(s.status()["workers"]) == 1, "there is one worker now")
+    assert lost(users) == []
+    assert s.get()[2] == "blue"
+    assert s.status()["pid"] == pid
+    s.config.write_text(s.config.read_text().replace("workers = 1", "workers = 2"))
+    assert s.run("upgrade", "--wait").returncode == 0
+    until(lambda: len(s.pids()) == 2 and len(s.status()["workers"]) == 2, "there are two now")
+
+
+def test_a_configuration_with_which_the_app_cannot_start_is_said_and_the_old_workers_go_on(service: Start) -> None:
+    s = service().start()
+    workers = s.pids()
+    s.config.write_text(s.config.read_text().replace("site_app:app", "site_app:nothing"))
+    done = s.run("upgrade", "--wait")
+    assert done.returncode == 1
+    assert "reload failed" in done.stderr
+    assert s.pids() == workers
+
+
+def test_another_address_takes_a_restart(service: Start) -> None:
+    s = service().start()
+    s.config.write_text(s.config.read_text().replace(f"127.0.0.1:{s.port}", "127.0.0.2:1"))
+    done = s.run("upgrade", "--wait")
+    assert done.returncode == 1
+    assert 'bind is "127.0.0.2:1" in the configuration' in done.stderr
+    assert "takes a restart" in done.stderr
+    assert s.version() == "a"
