@@ -28,12 +28,13 @@ def wait_for(s: Service, upgrades: int, generation: int) -> None:
     until(lambda: s.status()["generation"] >= generation and s.status()["state"] == "serving", "it has reloaded")
 
 
+@pytest.mark.timeout(300)
 def test_twenty_upgrades_under_load_lose_nothing_and_keep_process_and_workers(service: Start) -> None:
     s = service(heartbeat={"interval": 0.5})
     builds = Builds(s)
     s.start()
     pid, workers, builds_seen = s.status()["pid"], s.pids(), [s.status()["build"]]
-    with load(s) as users:
+    with load(s, 1, 1) as users:
         for number in range(20):
             builds.install(KINDS.get(number, ""))
             done = s.run("upgrade", "--wait")
@@ -158,7 +159,7 @@ def test_signals_in_a_row_with_upgrades_are_all_survived(service: Start) -> None
     s = service()
     builds = Builds(s)
     s.start()
-    with load(s) as users:
+    with load(s, 1, 1) as users:
         for number in range(8):
             builds.install()
             before = s.status()["generation"]
@@ -236,7 +237,7 @@ def test_a_changed_configuration_is_taken_over_the_same_way(service: Start) -> N
     s.start()
     pid = s.status()["pid"]
     s.config.write_text(s.config.read_text().replace("red", "blue").replace("workers = 3", "workers = 1"))
-    with load(s) as users:
+    with load(s, 1, 1) as users:
         done = s.run("upgrade", "--wait")
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         until(lambda: len(s.status()["workers"]) == 1, "there is one worker now")

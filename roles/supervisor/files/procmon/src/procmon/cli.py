@@ -190,7 +190,7 @@ def upgrade(arguments: argparse.Namespace) -> int:
     if (before["build"], before["settings"]) == (BUILD, identify(path)):
         print(f"{config.name}: already runs procmon {__version__} ({BUILD}) with this configuration")
         return 0
-    os.kill(before["pid"], signal.SIGUSR2)
+    _signal(config, before["pid"])
     if not arguments.wait:
         return 0
     after = _await(config, lambda found: found["upgrade"]["number"] > before["upgrade"]["number"], "upgrade")
@@ -201,6 +201,13 @@ def upgrade(arguments: argparse.Namespace) -> int:
         f"{config.name}: upgraded from {before['version']} ({before['build']}) to {after['version']} ({after['build']})"
     )
     return _report_reload(config, before["restart"])
+
+
+def _signal(config: Config, pid: int) -> None:
+    # Root may ask, and what it reads there belongs to somebody who may not signal others.
+    if Path(f"/proc/{pid}").stat().st_uid != (config.state_path / status.NAME).stat().st_uid:
+        raise NotRunningError(f"{config.state_path / status.NAME} names pid {pid}, which is somebody else's")
+    os.kill(pid, signal.SIGUSR2)
 
 
 def _running(config: Config) -> dict[str, Any]:

@@ -1,0 +1,151 @@
+"""Upgrades as the core decides on them, and what it hands to its successor."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+from procmon.actions import Action, Preflight, Replace
+from procmon.events import Adopted, Preflighted, Stayed, UpgradeAsked
+from procmon.memory import recall, remember
+from procmon.status import snapshot
+
+from .story import ILL, MISSING, WELL, Story
+
+
+def upgrades(s: Story) -> list[Action]:
+    """Return what was just wanted of a successor."""
+    return [*s.done(Preflight), *s.done(Replace)]
+
+
+def succeed(s: Story, **settings: object) -> Story:
+    """Tell a new core what `s` knows, by way of JSON, and go on with it."""
+    new = Story(**settings)
+    recall(new.core, json.loads(json.dumps(remember(s.core))))
+    new.now, new.mark, new.release = s.now, s.mark, s.release
+    return new
+
+
+def test_a_successor_is_tried_before_it_takes_over() -> None:
+    s = Story().served()
+    assert upgrades(s.tell(UpgradeAsked())) == [Preflight()]
+    assert upgrades(s.tell(Preflighted())) == [Replace()]
+
+
+def test_a_successor_that_is_not_fit_is_refused_and_said() -> None:
+    s = Story().served()
+    s.tell(UpgradeAsked())
+    assert upgrades(s.tell(Preflighted("no h11"))) == []
+    assert snapshot(s.core, {})["upgrade"] == {"number": 1, "result": "failed", "error": "no h11"}
+    assert "upgrade refused, this procmon goes on: no h11" in s.said
+
+
+def test_asking_again_during_the_check_checks_again() -> None:
+    s = Story().served()
+    s.tell(UpgradeAsked())
+    assert upgrades(s.tell(UpgradeAsked())) == []
+    assert upgrades(s.tell(Preflighted())) == [Preflight()]
+    assert upgrades(s.tell(Preflighted())) == [Replace()]
+
+
+def test_nothing_is_replaced_during_a_rollout() -> None:
+    s = Story().served()
+    s.touch()
+    assert upgrades(s.tell(UpgradeAsked())) == []
+    assert upgrades(s.proceed()) == [Preflight()]
+    s.touch()
+    assert upgrades(s.tell(Preflighted())) == []
+    assert upgrades(s.proceed()) == [Replace()]
+
+
+def test_what_came_in_between_is_done_first_and_what_failed_is_not_tried_again() -> None:
+    s = Story().served()
+    s.tell(UpgradeAsked())
+    s.tell(Preflighted())
+    s.touch()
+    assert upgrades(s.tell(Stayed())) == []
+    assert upgrades(s.proceed()) == [Replace()]
+    assert upgrades(s.tell(Stayed("Permission denied"))) == []
+    assert snapshot(s.core, {})["upgrade"]["error"] == "Permission denied"
+
+
+def test_nobody_is_replaced_while_it_stops() -> None:
+    s = Story().served().stop()
+    assert upgrades(s.tell(UpgradeAsked())) == []
+
+
+def test_the_successor_goes_on_where_the_other_was() -> None:
+    s = Story(heartbeat={"guard": 0}).served().deploy("/releases/b").proceed().after(10)
+    s.beat_answered(WELL)
+    new = succeed(s, heartbeat={"guard": 0})
+    assert snapshot(new.core, {}) == snapshot(s.core, {})
+    assert new.core.deadline() == s.core.deadline()
+    new.tell(Adopted())
+    assert (new.acts, new.state, new.core.upgrade.result) == ([], "serving", "ok")
+    assert new.end_drains().deploy("/releases/c").spawned() == [(0, 3)]
+
+
+def test_a_touch_that_was_answered_is_not_answered_again_and_a_new_one_is() -> None:
+    s = Story().served()
+    s.touch().proceed()
+    new = succeed(s).tell(Adopted())
+    assert new.mark
+    new.mark = new.mark._replace(mtime_ns=new.mark.mtime_ns - 1)
+    assert new.touch().spawned() == []
+    assert new.touch().spawned() == [(0, 3)]
+
+
+def test_the_heartbeats_memory_survives() -> None:
+    s = Story(heartbeat={"guard": 100}).served().after(10)
+    s.beat_answered(ILL)
+    new = succeed(s, heartbeat={"guard": 100}).tell(Adopted())
+    assert (new.core.heart.failures, new.core.heart.last) == (1, ILL)
+    assert not new.after(9).beats()
+    assert new.after(1).beats()
+
+
+def test_fewer_workers_are_fewer_once_their_successors_serve() -> None:
+    s = Story(workers=4).served()
+    new = succeed(s, workers=1).tell(Adopted("the configuration has changed"))
+    assert new.active(1) == 4
+    new.proceed()
+    assert (new.active(1), new.active(2), len(new.core.pool.slots)) == (0, 1, 1)
+
+
+def test_more_workers_are_more() -> None:
+    s = Story(workers=1).served()
+    new = succeed(s, workers=3).tell(Adopted("the configuration has changed")).proceed()
+    assert new.active(2) == 3
+
+
+def test_a_core_that_waits_for_its_first_release_waits_on() -> None:
+    s = Story()
+    s.broken = MISSING
+    new = succeed(s.begin()).tell(Adopted())
+    assert new.state == "waiting"
+    assert new.after(2).spawned() == [(0, 1)]
+
+
+@given(st.lists(st.sampled_from(["touch", "hup", "proceed", "drains", "kill", "time", "ill"]), max_size=12))
+def test_whatever_has_happened_it_is_remembered_whole(history: list[str]) -> None:
+    s = Story(workers=2).served()
+    for step in history:
+        _do(s, step)
+    s.proceed().after(40)
+    s.proceed()
+    if s.core.calm():
+        new = succeed(s, workers=2)
+        assert snapshot(new.core, {}) == snapshot(s.core, {})
+        assert remember(new.core) == remember(s.core)
+
+
+def _do(s: Story, step: str) -> None:
+    if step == "kill" and s.workers():
+        s.exited(s.workers()[0], "SIGKILL")
+    elif step == "time":
+        s.after(5)
+    elif step == "ill":
+        s.beat_answered(ILL)
+    elif step != "kill":
+        {"touch": s.touch, "hup": s.hup, "proceed": s.proceed, "drains": s.end_drains}[step]()
