@@ -114,25 +114,6 @@ def test_when_the_master_is_killed_its_workers_go_and_the_port_is_free(service: 
     assert s.start().version() == "a"
 
 
-def test_what_a_worker_has_started_goes_with_it(service: Start) -> None:
-    s = service(workers=1)
-    (s.root / "releases" / "a" / "site_app.py").write_text(
-        "import subprocess, sys, pathlib\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'])\n"
-        f"pathlib.Path({str(s.root / 'child')!r}).write_text(str(child.pid))\n"
-        + Path(__file__)
-        .with_name("apps")
-        .joinpath("site.py")
-        .read_text()
-        .replace("from __future__ import annotations", "")
-    )
-    s.start()
-    child = int((s.root / "child").read_text())
-    assert alive(child)
-    os.kill(s.pids()[0], signal.SIGKILL)
-    until(lambda: not alive(child), "the child is gone")
-
-
 def test_a_port_in_use_ends_the_start_with_a_reason(service: Start) -> None:
     s = service()
     with socket.create_server(("127.0.0.1", s.port)):

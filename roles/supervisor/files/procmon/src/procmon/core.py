@@ -51,6 +51,7 @@ from .upgrade import Upgrade
 
 WAIT_SECONDS = 1.0
 LATE_SECONDS = 0.5
+SOON_SECONDS = 0.01
 QUIET_SECONDS = 0.2
 MOST_QUIET_SECONDS = 1.0
 SPOKEN = (Failed, Drained, Exited)
@@ -102,6 +103,8 @@ class Core:
             self._on_worker(event)
         else:
             self._HANDLERS[type(event)](self, event)
+        if isinstance(event, Woke):
+            self._judge()
         self._settle()
         actions, self.pool.actions = self.pool.actions, []
         self._due = self.deadline()
@@ -113,7 +116,10 @@ class Core:
         beat_at = self.heart.next_at if self.state == "serving" else None
         pending_at = self._pending_at() if self.rollout is None and self._pending else None
         times = [*self.pool.times(), retry_at, beat_at, pending_at]
-        return min((time for time in times if time is not None and time > self._now), default=None)
+        # What is due but waits for something else is in the past. Judgements wait for nothing but `Woke`.
+        coming = [time for time in times if time is not None and time > self._now]
+        coming += [max(time, self._now + SOON_SECONDS) for time in self.pool.judgements()]
+        return min(coming, default=None)
 
     @property
     def state(self) -> str:
@@ -132,7 +138,7 @@ class Core:
         self._start_rollout("start")
 
     def _on_woke(self, _event: Woke) -> None:
-        """Time passed: `_settle` does the rest."""
+        """Time passed: `_judge` and `_settle` do the rest."""
 
     def _on_touched(self, event: Touched) -> None:
         # A rollout reads the mark itself before it resolves the directory: the same mark later is old news.
@@ -370,9 +376,14 @@ class Core:
 
     # -- the whole picture --------------------------------------------------------------------------------------------
 
-    def _settle(self) -> None:
+    def _judge(self) -> None:
+        """End what is overdue. Only now: whatever had been said in time was heard before the clock."""
         for worker in list(self.pool.workers.values()):
             self._end_overdue(worker)
+        if not self.stopping:
+            self.pool.find_hung()
+
+    def _settle(self) -> None:
         self._retry()
         self._start_pending()
         self._advance_rollout()
@@ -385,7 +396,6 @@ class Core:
 
     def _keep_full(self, active: Generation) -> None:
         self.pool.bring_in()
-        self.pool.find_hung()
         if self.rollout is None:
             self.pool.find_worn(active)
         self.pool.fill(active)

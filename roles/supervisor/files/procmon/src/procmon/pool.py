@@ -20,6 +20,7 @@ OVERRUN_SECONDS = 15.0
 LAST_WORDS_SECONDS = 5.0
 WEAR_SHARE = 0.1
 MOST_DRAINING_PER_SLOT = 4
+STUCK = "stuck"
 FAILURES_OF_TROUBLE = 3
 
 
@@ -210,8 +211,8 @@ class Pool:
             if len(stuck) == len(holders):
                 self.abort(worker)
                 self.vacate(worker, f"is stuck ({silent}) and nobody else serves")
-            elif not worker.unwanted:
-                worker.unwanted = "stuck"
+            elif worker.unwanted != STUCK:
+                worker.unwanted = STUCK
                 self.log("error", f"{worker} is stuck: {silent}; replacing it")
 
     def find_worn(self, active: Generation) -> None:
@@ -244,14 +245,16 @@ class Pool:
 
     def times(self) -> list[float | None]:
         """When something here becomes due; what is due but waits for something else is in the past."""
-        found = [time for worker in self.workers.values() for time in worker.times()]
-        found += [slot.spawn_at for slot in self.slots if slot.wants()]
-        for holder in (slot.holder for slot in self.slots):
-            if holder is not None and holder.state is State.ACTIVE:
-                found.append(holder.last_tick + self.config.worker.hang_timeout_seconds)
-                if self.config.worker.max_age_seconds:
-                    found.append(self._old_at(holder, self.config.worker.max_age_seconds))
+        found: list[float | None] = [slot.spawn_at for slot in self.slots if slot.wants()]
+        if max_age := self.config.worker.max_age_seconds:
+            found += [self._old_at(slot.holder, max_age) for slot in self.slots if slot.holder]
         return found
+
+    def judgements(self) -> list[float]:
+        """When somebody here has had all the time that he was given."""
+        found = [time for worker in self.workers.values() for time in worker.times() if time is not None]
+        holders = [slot.holder for slot in self.slots if slot.holder and slot.holder.unwanted != STUCK]
+        return found + [holder.last_tick + self.config.worker.hang_timeout_seconds for holder in holders]
 
     def forgive(self, seconds: float) -> None:
         """The master itself stood still for so long: its workers are not to blame for what it did not hear."""
