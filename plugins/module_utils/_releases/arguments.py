@@ -81,8 +81,8 @@ def check(wanted: Wanted) -> None:
     for option, least in (("keep", 1), ("steps", 1), ("reload_timeout", 0), ("lock_wait", 0)):
         if getattr(wanted, option) < least:
             raise ReleaseError(f"{option} is {getattr(wanted, option)}", f"it must be {least} or more")
-    if not wanted.path.is_absolute():
-        raise ReleaseError(f"path is {str(wanted.path)!r}", "it must begin with /")
+    if not wanted.path.is_absolute() or not str(wanted.path).isprintable():
+        raise ReleaseError(f"path is {str(wanted.path)!r}", "it must begin with / and have no control characters")
     for entry in wanted.shared_paths:
         _check_shared(entry)
     if ".." in PurePosixPath(wanted.restart_file).parts or not wanted.restart_file:

@@ -61,12 +61,13 @@ TROUBLES = (
         "see whether this server reaches it, and try again",
     ),
     (
-        r"does not appear to be a git repository|[Rr]epository .*not found|does not exist",
+        r"does not appear to be a git repository|[Rr]epository .*not found|does not exist|fatal: strange \w+ ",
         "there is no repository at that address, or it is hidden from this user",
         "see to the option repo",
     ),
     (
-        r"No space left on device|Disk quota exceeded|failed to write .* to object database|cannot (create|write)",
+        r"No space left on device|Disk quota exceeded|failed to write .* to object database"
+        r"|cannot (create|write)|couldn't write",
         "the disk is full",
         "free some space or inodes, then deploy again",
     ),
@@ -114,6 +115,9 @@ def parse_refs(text: str) -> Refs:
     tags: dict[str, str] = {}
     for line in text.splitlines():
         name, sha, peeled = line.split("\0")
+        if name == f"{BRANCHES}HEAD":
+            # What the remote's HEAD was when it was cloned: no fetch moves it.
+            continue
         if name.startswith(BRANCHES):
             branches[name[len(BRANCHES) :]] = sha
         else:

@@ -1,0 +1,162 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Disks that are full, read-only, damaged or another user's: a clear error, and what is live stays.
+
+Small file systems are mounted for it, so these tests want root.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+
+from tests.module.site import Site
+from tests.module.upstream import Upstream, git
+from tests.torture.invariants import assert_agreement, torn
+
+NOBODY = 65534
+MOUNT = shutil.which("mount") or "mount"
+UMOUNT = shutil.which("umount") or "umount"
+BLOCK = 4096
+# How many blocks or inodes are left, a little more each time.
+ROOM = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 100)
+
+
+@pytest.fixture
+def small(upstream: Upstream, tmp_path: Path) -> Iterator[Site]:
+    """A project on a file system of 4 MiB and 700 inodes."""
+    assert os.geteuid() == 0, "these tests mount small file systems: run them as root"
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run([MOUNT, "-t", "tmpfs", "-o", "size=4m,nr_inodes=700", "tmpfs", str(disk)], check=True)
+    yield Site(disk / "blog", upstream)
+    subprocess.run([UMOUNT, str(disk)], check=True)
+
+
+def fill_blocks(disk: Path, left: int) -> None:
+    """Leave so many blocks free."""
+    (disk / "filler").mkdir()
+    (disk / "filler/big").write_bytes(bytes(BLOCK * max(os.statvfs(disk).f_bavail - left, 0)))
+
+
+def fill_inodes(disk: Path, left: int) -> None:
+    """Leave so many inodes free."""
+    (disk / "filler").mkdir()
+    for number in range(os.statvfs(disk).f_favail - left):
+        (disk / f"filler/{number}").touch()
+
+
+@pytest.mark.parametrize("fill", [fill_blocks, fill_inodes])
+def test_a_full_disk_at_any_moment_leaves_one_release_whole(
+    small: Site, upstream: Upstream, fill: Callable[[Path, int], None]
+) -> None:
+    """With more room each time a deploy comes further; at last it succeeds."""
+    upstream.commit("v0", app_py="x = 0")
+    small.deploy(keep=2)
+    said = [text for left in ROOM if (text := deploy_with(small, fill, left))]
+    assert 3 < len(said) < len(ROOM)
+    assert [text for text in said if "free some" not in text] == []
+
+
+def deploy_with(small: Site, fill: Callable[[Path, int], None], left: int) -> str:
+    """Deploy the next version with so much room, then with enough; return the first one's error."""
+    disk, before, said = small.path.parent, small.version, ""
+    small.upstream.commit(f"v{left + 1}", app_py=f"x = {left}", data="x" * 2000)
+    fill(disk, left)
+    try:
+        small.deploy(keep=2)
+    except ReleaseError as failure:
+        said = str(failure)
+    assert (small.version, torn(small.tree.current.resolve())) == (before if said else f"v{left + 1}", [])
+    shutil.rmtree(disk / "filler")
+    small.deploy(keep=2)
+    assert small.version == f"v{left + 1}"
+    assert_agreement(small)
+    return said
+
+
+def test_a_read_only_disk(small: Site, upstream: Upstream) -> None:
+    upstream.commit("one")
+    small.deploy()
+    upstream.commit("two")
+    subprocess.run([MOUNT, "-o", "remount,ro", str(small.path.parent)], check=True)
+    answered = small.module(ref="master")
+    assert answered["failed"]
+    assert "Read-only file system. mount it writable" in answered["msg"]
+    assert small.info()["subject"] == "one"
+    assert small.version == "one"
+
+
+def test_a_damaged_object(site: Site, upstream: Upstream) -> None:
+    upstream.commit("one")
+    site.deploy()
+    upstream.commit("two")
+    git(site.tree.source, "fetch", "--quiet")
+    blob = git(site.tree.source, "rev-parse", "origin/master:VERSION")
+    loose = site.tree.source / ".git/objects" / blob[:2] / blob[2:]
+    loose.chmod(0o644)
+    loose.write_bytes(b"not an object")
+    answered = site.module(ref="master")
+    assert answered["failed"]
+    assert "is damaged. see what git fsck says there" in answered["msg"]
+    assert (site.version, torn(site.tree.current.resolve())) == ("one", [])
+
+
+def test_a_clone_of_another_user(site: Site, upstream: Upstream) -> None:
+    assert os.geteuid() == 0, "this test gives files away: run it as root"
+    upstream.commit("one")
+    site.deploy()
+    upstream.commit("two")
+    for path in (site.tree.source, site.tree.source / ".git"):
+        os.chown(path, NOBODY, NOBODY)
+    answered = site.module(ref="master")
+    assert answered["failed"]
+    assert "because another user owns it. let the deploy user own the project's directory" in answered["msg"]
+    assert site.version == "one"
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A directory that every user may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
+def test_a_user_who_owns_nothing_here(open_to_all: Path) -> None:
+    assert os.geteuid() == 0, "this test becomes another user: run it as root"
+    upstream = Upstream.make(open_to_all)
+    site = Site(open_to_all / "blog", upstream)
+    upstream.commit("one")
+    site.deploy()
+    before = site.snapshot()
+    said = as_nobody(lambda: site.fail(ref="master", by="eve").text)
+    assert "Permission denied. let the deploy user own the project's directory" in said
+    assert site.snapshot() == before
+
+
+def as_nobody(action: Callable[[], str]) -> str:
+    """Return what an action says in a process of a user without rights."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        os.write(writer, action().encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        said = told.read()
+    os.waitpid(pid, 0)
+    return said
