@@ -49,3 +49,20 @@ def test_the_remote_is_asked_once(site: Site, upstream: Upstream) -> None:
     site.deploy()
     assert site.version == "two"
     assert len(asked.read_text().splitlines()) == 1
+
+
+def test_preparing_what_is_live_says_so_and_writes_nothing(site: Site, upstream: Upstream) -> None:
+    """A rollout need not go on to a server that has nothing to do."""
+    upstream.commit("one", app_py="x = 1")
+    site.deploy()
+    before = everything(site)
+    report = site.run(state="prepared", ref="master")
+    assert (report.changed, report.outcome) == (False, "unchanged")
+    assert "is already live" in report.msg
+    assert everything(site) == before
+
+
+def test_preparing_again_by_force_leaves_it_to_be_deployed(site: Site, upstream: Upstream) -> None:
+    upstream.commit("one")
+    site.deploy()
+    assert site.run(state="prepared", ref="master", force=True).outcome == "prepared"

@@ -21,6 +21,18 @@ def test_one_command_deploys_two_projects_of_one_server(laptop: Laptop, web1: Se
     assert (web1.get(BLOG), web1.get(CRICKET)) == ("blog together", "cricket together")
 
 
+def test_two_projects_of_one_server_are_one_login(cold_laptop: Laptop, web1: Server, upstream: Of) -> None:
+    """One opens the connection, both prepare, both go live; the second time nobody has to go further than to look."""
+    upstream("blog").publish("blog from cold")
+    upstream("cricket").publish("cricket from cold")
+    sshd = web1.sshd()
+    assert cold_laptop.run("deploy", project="blog,cricket").code == 0
+    assert sshd.count() == (1, 5)
+    sshd = web1.sshd()
+    assert cold_laptop.run("deploy", project="blog,cricket").code == 0
+    assert sshd.count() == (0, 3)
+
+
 def test_one_command_deploys_to_both_servers(laptop: Laptop, web1: Server, web2: Server, upstream: Of) -> None:
     upstream("shop").publish("shop on both")
     done = laptop.run("deploy", project="shop")

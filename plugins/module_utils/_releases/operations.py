@@ -55,6 +55,9 @@ def prepared(project: Project) -> None:
     """Make the wanted release whole, without making it live."""
     with _locked(project):
         live, target = _find(project)
+        # What an interrupted run left is for the next activation to put right, also where the commit is live.
+        if _left_alone(project, live, target, anyway=project.tree.state.exists()):
+            return
         _tell(project, project.git, live, target)
         project.report.changed = prepare.prepare(project, target)
     project.report.outcome = "prepared"
@@ -150,17 +153,24 @@ def _find_logged(project: Project) -> tuple[Live, Target]:
 
 def _make_live(project: Project, live: Live, target: Target, action: str, *, anyway: bool) -> None:
     report, name = project.report, project.wanted.name
-    if not anyway and not project.wanted.force and _is_live(project, live, target):
-        _tell_ends(project, live, target)
-        if live.source_head != target.commit:
-            mark_live(project, target.commit)
-        report.msg = f"{name}: {target.commit[:12]} is already live"
+    if _left_alone(project, live, target, anyway=anyway):
         return
     _tell(project, project.git, live, target)
     prepare.prepare(project, target)
     activate(project, target, live, action)
     report.changed = True
     report.msg = f"{name}: {target.commit[:12]} is live ({_counted(project)})"
+
+
+def _left_alone(project: Project, live: Live, target: Target, *, anyway: bool) -> bool:
+    """Say whether there is nothing to do, because the commit is live; if so, report it."""
+    if anyway or project.wanted.force or not _is_live(project, live, target):
+        return False
+    _tell_ends(project, live, target)
+    if live.source_head != target.commit:
+        mark_live(project, target.commit)
+    project.report.msg = f"{project.wanted.name}: {target.commit[:12]} is already live"
+    return True
 
 
 def _is_live(project: Project, live: Live, target: Target) -> bool:
