@@ -154,7 +154,12 @@ class Master:
             self._timer.cancel()
         due = self._core.deadline()
         # The loop's clock and the core's are the same one, time.monotonic.
-        self._timer = None if due is None else self._loop.call_at(due, self.feed, Woke())
+        self._timer = None if due is None else self._loop.call_at(due, self._wake)
+
+    def _wake(self) -> None:
+        # A select(2) that a signal has interrupted, as SIGCONT does, ends without having looked at anything when its
+        # time is over: look once more, so that what has been said is heard before the clock is.
+        self._timer = self._loop.call_later(0, self.feed, Woke())
 
     def _tell(self) -> None:
         """Publish what changed."""
