@@ -43,8 +43,13 @@ def _apply(project: Project, found: Attempt, remedy: str, *, moved: bool) -> str
         return f"{commit} is not live: somebody else has deployed since"
     transaction.switch_back(project, found.live_before())
     _reload(project)
-    before = found.previous[:12] if found.previous else "nothing"
-    return f"{commit} had not been proven; {before} {'was put back' if moved else 'is still live'}"
+    return f"{commit} had not been proven; {_now(found.previous, moved=moved)}"
+
+
+def _now(previous: str | None, *, moved: bool) -> str:
+    if previous is None:
+        return "nothing was live before, current was removed" if moved else "nothing is live"
+    return f"{previous[:12]} {'was put back' if moved else 'is still live'}"
 
 
 def _reload(project: Project) -> None:
