@@ -1,0 +1,215 @@
+"""procmon under a systemd that is played by the test: it holds the socket, hears the messages, reads the journal."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .builds import Builds
+from .service import Service, Start, alive
+from .users import load, lost
+from .waiting import until
+
+ACTIVATE = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+if os.environ.pop("JOURNAL", None):
+    found = os.fstat(2)
+    os.environ["JOURNAL_STREAM"] = f"{found.st_dev}:{found.st_ino}"
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@contextlib.contextmanager
+def socket_unit(s: Service) -> Iterator[None]:
+    """Hold the listening socket as systemd does, and hand it to each procmon that is started."""
+    with socket.create_server(("127.0.0.1", s.port), backlog=2048) as server:
+        os.set_inheritable(server.fileno(), True)
+        s.wrapper = [sys.executable, "-c", ACTIVATE, str(server.fileno())]
+        yield
+        s.close()
+
+
+def start(s: Service) -> None:
+    """Start procmon with the socket."""
+    assert s.wrapper
+    with (s.root / "log").open("ab") as log:
+        argv = [*s.wrapper, *s.command, "run", str(s.config)]
+        s.process = subprocess.Popen(argv, stderr=log, env=s.environment, close_fds=False)
+    s.wait_state("serving")
+
+
+@pytest.fixture
+def held(service: Start) -> Iterator[Service]:
+    """Give a service whose socket is held for it."""
+    s = service(heartbeat={"interval": 0})
+    with socket_unit(s):
+        yield s
+
+
+# -- behind the socket ------------------------------------------------------------------------------------------------
+
+
+def test_stops_and_starts_behind_the_socket_lose_nothing(held: Service) -> None:
+    start(held)
+    with load(held) as users:
+        for _ in range(4):
+            held.signal(signal.SIGTERM)
+            assert held.wait_exit() == 0
+            start(held)
+            for user in users:
+                user.wait_for_more()
+    assert lost(users) == []
+
+
+def test_nobody_is_refused_when_procmon_is_killed_and_started_again(held: Service) -> None:
+    """The workers of a killed procmon finish what they have, so that nothing at all is lost."""
+    start(held)
+    with load(held) as users:
+        for _ in range(3):
+            held.signal(signal.SIGKILL)
+            held.wait_exit()
+            start(held)
+            for user in users:
+                user.wait_for_more()
+    assert lost(users) == []
+
+
+def test_upgrades_behind_the_socket_keep_it(held: Service) -> None:
+    builds = Builds(held)
+    start(held)
+    pid = held.status()["pid"]
+    with load(held, 1, 1) as users:
+        for _ in range(2):
+            builds.install()
+            builds.upgrade()
+        held.signal(signal.SIGTERM)
+        assert held.wait_exit() == 0
+        start(held)
+        for user in users:
+            user.wait_for_more()
+    assert lost(users) == []
+    assert held.status()["pid"] != pid
+
+
+# -- what it says -----------------------------------------------------------------------------------------------------
+
+
+def test_its_lines_in_the_journal_say_their_level_and_the_apps_lines_are_as_they_are(held: Service) -> None:
+    held.environment["JOURNAL"] = "1"
+    start(held)
+    assert held.deploy("b", code="print('a line of the app', flush=True)\nraise ValueError('two\\nlines')")["error"]
+    lines = until(lambda: held.log().partition("ValueError: two\n")[2] and held.log().splitlines(), "it is told")
+    ours = [line for line in lines if "procmon: " in line]
+    assert all(line.startswith("<") for line in ours)
+    assert any(line.startswith("<6>procmon: INFO: generation 1 serves") for line in ours)
+    assert any(line.startswith("<3>procmon: ERROR: reload failed") for line in ours)
+    assert "<3>ValueError: two" in lines, "of every line of a message"
+    assert "a line of the app" in lines
+
+
+def test_without_a_journal_lines_are_plain(held: Service) -> None:
+    start(held)
+    assert not any(line.startswith("<") for line in held.log().splitlines())
+
+
+class Systemd:
+    """The receiving end of the notification socket."""
+
+    def __init__(self, s: Service) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(s.root / "notify"))
+        self.socket.settimeout(60)
+        s.environment |= {"NOTIFY_SOCKET": str(s.root / "notify"), "WATCHDOG_USEC": "400000"}
+
+    def hear(self, word: str) -> list[str]:
+        """Return the lines up to the one that begins with `word`."""
+        heard: list[str] = []
+        while not any(line.startswith(word) for line in heard):
+            heard += self.socket.recv(65536).decode().splitlines()
+        return heard
+
+    def forget(self) -> None:
+        """Drop what has been said so far."""
+        self.socket.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.socket.recv(65536)
+        self.socket.settimeout(60)
+
+
+@pytest.fixture
+def systemd(held: Service) -> Iterator[Systemd]:
+    """Give a systemd that listens to the service."""
+    made = Systemd(held)
+    with made.socket:
+        yield made
+
+
+def test_a_reload_by_signal_is_confirmed_also_where_there_is_nothing_to_reload(held: Service, systemd: Systemd) -> None:
+    """systemctl reload waits for RELOADING=1 and then for READY=1."""
+    held.current.unlink()
+    argv = [*held.wrapper, *held.command, "run", str(held.config)]
+    held.process = subprocess.Popen(argv, stderr=subprocess.DEVNULL, env=held.environment, close_fds=False)
+    systemd.hear("READY=1")
+    held.signal(signal.SIGHUP)
+    assert any(line.startswith("MONOTONIC_USEC=") for line in systemd.hear("RELOADING=1"))
+    systemd.hear("READY=1")
+    held.switch("a")
+    held.signal(signal.SIGHUP)
+    systemd.hear("RELOADING=1")
+    systemd.hear("READY=1")
+    assert held.status()["state"] == "serving"
+
+
+def test_the_watchdog_hears_of_a_successor_as_well(held: Service, systemd: Systemd) -> None:
+    builds = Builds(held)
+    start(held)
+    systemd.hear("WATCHDOG=1")
+    builds.install()
+    builds.upgrade()
+    systemd.forget()
+    systemd.hear("WATCHDOG=1")
+    assert held.status()["upgrade"]["result"] == "ok"
+
+
+# -- without a socket of systemd --------------------------------------------------------------------------------------
+
+
+def test_a_final_stop_answers_everybody_who_got_through(service: Start) -> None:
+    """Until nobody listens any more; from then on everybody is refused, and nobody is cut off."""
+    s = service(heartbeat={"interval": 0}).start()
+    with load(s, 3, 1) as users:
+        for user in users:
+            user.wait_for_more()
+        s.signal(signal.SIGTERM)
+        assert s.wait_exit() == 0
+        until(lambda: all(user.failures for user in users), "everybody is refused")
+    assert {failure.partition("(")[0] for user in users for failure in user.failures} == {"ConnectionRefusedError"}
+
+
+def test_workers_of_a_killed_master_finish_and_are_gone(service: Start, tmp_path: Path) -> None:
+    s = service().start()
+    workers, barrier = s.pids(), tmp_path / "barrier"
+    request = s.open(f"/hold?{barrier}")
+    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
+    s.signal(signal.SIGKILL)
+    s.wait_exit()
+    Path(f"{barrier}.go").touch()
+    answer = request.getresponse()
+    assert (answer.status, answer.read()[:1]) == (http.client.OK, b"a")
+    request.close()
+    until(lambda: not any(alive(pid) for pid in workers), "the workers have gone", 15)
+    with socket.create_server(("127.0.0.1", s.port)):
+        assert s.status()["pid"], "the port is free, and only the status is left behind"
