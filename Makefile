@@ -4,12 +4,14 @@
 # make test       all checks and tests, with servers that boot systemd (as root; needs podman)
 # make molecule   only the scenario on those servers
 # make torture    kills a deploy before every single change of the disk (needs strace; long)
+# make bench-deploy   what a deploy costs, beside the original: BENCH="--original PATH --ansistrano PATH" (needs sshd; long)
+# make bench-release  ways to make a release directory, in time and disk: BENCH="--folder PATH"
 # make test-bare  whether a plain user can set this up on a bare Debian
 # make CHECK      any one of tools/checks/, such as `make types`
 
 CHECKS := $(notdir $(wildcard tools/checks/*))
 
-.PHONY: setup demo lint test test-bare torture clean $(CHECKS)
+.PHONY: setup demo lint test test-bare torture bench-deploy bench-release clean $(CHECKS)
 
 setup:
 	@tools/bootstrap dev
@@ -26,6 +28,12 @@ test: setup
 
 $(filter-out lint,$(CHECKS)): setup
 	@tools/check $@
+
+bench-deploy: setup
+	@.venv/bin/python -m tests.bench.deploy $(BENCH)
+
+bench-release: setup
+	@PYTHONPATH=collections .venv/bin/python -m tests.bench.deploy.ways $(BENCH)
 
 test-bare:
 	@tools/test-bare

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,8 @@ git config extensions.worktreeConfig true && git config --worktree filter.x.clea
 git config --worktree filter.x.smudge false && git config --worktree filter.x.required true &&
 echo VERSION filter=x >> $(git rev-parse --git-common-dir)/info/attributes
 """
+# The same, and it kills whoever has called git.
+KILLING_FILTER = FAILING_FILTER.replace("smudge false", "smudge 'kill -9 $(ps -o ppid= $PPID); cat'")
 NAMES = ("appended", "twin", "removed", "mode", "link", "staged", "same")
 FILES = {**{f"{name}_txt": "good" for name in NAMES}, "folder__kept_txt": "good", "file": "good", "_gitignore": "*.log"}
 
@@ -183,3 +186,15 @@ def test_only_a_release_that_would_be_pruned_is_taken(site: Site, upstream: Upst
     assert {path.name for path in site.tree.releases.glob("[0-9a-f]*")} == {sha[:12] for sha in shas[1:]}
     site.revert(steps=2, keep=3)
     assert site.version == "one"
+
+
+def test_a_kill_while_one_release_becomes_another(site: Site, upstream: Upstream, tmp_path: Path) -> None:
+    fill(site, upstream, KILLING_FILTER)
+    two = site.live
+    sha = upstream.commit("three")
+    assert site.exit_code(ref="master", keep=1, shared_paths=[]) == -signal.SIGKILL
+    assert (site.version, site.live) == ("two", two)
+    site.deploy(keep=1, shared_paths=[])
+    assert files(site.tree.current) == fresh(site, sha, tmp_path / "fresh")
+    assert site.consistent()
+    assert not (site.tree.releases / ".new").exists()

@@ -29,7 +29,7 @@ def reuse(project: Project, target: Target, making: Path) -> bool:
         return False
     spare.rename(making)
     try:
-        _turn(project.git.at(making), target.commit)
+        turn(project.git.at(making), target.commit)
     except (ReleaseError, OSError):
         # A hook may have left anything there. A fresh checkout needs none of it, and names a trouble that is real.
         disk.remove_leftovers(making)
@@ -69,7 +69,7 @@ def _can_turn(git: Git, commit: str) -> bool:
     return False
 
 
-def _turn(git: Git, commit: str) -> None:
+def turn(git: Git, commit: str) -> None:
     """Make every file what it is in `commit`, and remove what is not in it; byte code stays where it is valid."""
     changed = git.different_from(commit)
     # First, because attributes that nobody tracks would count for the checkout; last, for what is tracked no more.
