@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from procmon import cli
 
-from .service import Service, Start, alive
+from .service import Start, alive
 from .users import Users
 from .waiting import until
 
@@ -267,23 +267,6 @@ def test_check_tells_what_is_wrong_and_what_is_there(service: Start) -> None:
     done = s.run("check")
     assert done.returncode == 1
     assert "reload.timeout is not a key of procmon." in done.stderr
-
-
-def test_many_reloads_leave_nothing_behind(service: Start) -> None:
-    s = service(workers=1).start()
-    s.touch()
-    assert s.process
-    fds = Path(f"/proc/{s.process.pid}/fd")
-
-    def settled(s: Service = s) -> bool:
-        return len(s.status()["workers"]) == 1
-
-    until(settled, "the old workers have gone")
-    before = len(list(fds.iterdir()))
-    for _ in range(8):
-        s.touch()
-    until(settled, "the old workers have gone")
-    assert len(list(fds.iterdir())) == before
 
 
 # -- under load -------------------------------------------------------------------------------------------------------
