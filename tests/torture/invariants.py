@@ -53,11 +53,14 @@ def proven(site: Site) -> list[str]:
     return [entry["commit"] for entry in entries if entry["outcome"] in {"live", "recovered"}]
 
 
-def assert_agreement(site: Site) -> None:
-    """The log, the journal, `current`, the clone and the pins tell one story, and nothing is held or left."""
-    journaled = proven(site)
-    assert len(journaled) == len(site.logged), (journaled, site.logged)
-    assert all(log.same(line, commit) for line, commit in zip(site.logged, journaled, strict=True))
+def assert_agreement(site: Site, foreign: int = 0) -> None:
+    """The log, the journal, `current`, the clone and the pins tell one story, and nothing is held or left.
+
+    The first `foreign` lines of the log are another tool's.
+    """
+    journaled, logged = proven(site), site.logged[foreign:]
+    assert len(journaled) == len(logged), (journaled, logged)
+    assert all(log.same(line, commit) for line, commit in zip(logged, journaled, strict=True))
     told = site.info()
     assert (told["locked_by"], told["interrupted"], told["drift"]) == (None, None, []), told
     assert not site.tree.state.exists()

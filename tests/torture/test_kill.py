@@ -41,12 +41,13 @@ class Case:
     upcoming: str = ""
     options: dict[str, object] = field(default_factory=dict)
     common: dict[str, object] = field(default_factory=dict)
+    foreign: int = 0
 
     def build(self, site: Site) -> None:
         """Bring the project to where the run begins."""
         for version in self.before:
             site.upstream.commit(version, app_py=f"x = '{version}'", bin__tool="#!/bin/sh", same_py="")
-            site.run(ref="master", **self.common)
+            take_over(site) if self.foreign else site.run(ref="master", **self.common)
         if self.upcoming:
             site.upstream.commit(self.upcoming, app_py=f"x = '{self.upcoming}'", new__file="")
 
@@ -65,9 +66,20 @@ CASES = (
     Case("revert", ("v1", "v2"), "", {"state": "reverted"}),
     Case("prepare", ("v1",), "v2", {"state": "prepared"}),
     Case("put_back", ("v1",), "v2", {"test": "false"}),
+    Case("taken_over", ("v1",), "v2", foreign=1),
     Case("first_in_place", (), "v1", {}, IN_PLACE),
     Case("in_place", ("v1",), "v2", {}, IN_PLACE),
 )
+
+
+def take_over(site: Site) -> None:
+    """What the deploy script of old leaves: the clone is live, and has uploads in it."""
+    site.path.mkdir()
+    git(site.path, "clone", "--quiet", str(site.upstream.url), "source")
+    (site.tree.source / "public/system").mkdir(parents=True)
+    (site.tree.source / "public/system/photo").write_text("cat", encoding="utf-8")
+    site.tree.current.symlink_to(site.tree.source)
+    site.tree.deploys.write_text(git(site.tree.source, "rev-parse", "--short", "HEAD") + "\n", encoding="utf-8")
 
 
 @pytest.fixture(params=CASES, ids=[case.name for case in CASES])
@@ -128,7 +140,7 @@ def check(site: Site, case: Case, at: Point, number: int) -> None:
         follow(site, case)
         if site.tree.current.exists():
             assert torn(site.tree.current.resolve()) == []
-            assert_agreement(site)
+            assert_agreement(site, case.foreign)
         finish(site, case)
     except (AssertionError, ReleaseError) as wrong:
         raise AssertionError(f"killed at {at}: {wrong}") from wrong
@@ -172,6 +184,8 @@ def finish(site: Site, case: Case) -> None:
     assert site.version == (site.upstream.work / "VERSION").read_text().strip()
     assert torn(site.tree.current.resolve()) == []
     assert not site.run(ref="origin/master", **case.common).changed
-    assert_agreement(site)
+    assert_agreement(site, case.foreign)
+    for place in (site.tree.source, site.tree.current) if case.foreign else ():
+        assert (place / "public/system/photo").read_text(encoding="utf-8") == "cat"
     assert not site.tree.unfinished.exists()
     git(site.tree.source, "fsck", "--no-dangling", "--connectivity-only")

@@ -153,10 +153,22 @@ def _clone(url: str, tree: Tree, git: Git) -> None:
     fresh.directory.rename(tree.source)
 
 
+def finish_move(tree: Tree, entry: str) -> None:
+    """Put the link of a move to `shared` in its place, when a run died just before."""
+    place = tree.source / entry
+    link = _link_of_move(place)
+    if link.is_symlink() and not os.path.lexists(place) and (tree.shared / entry).exists():
+        link.rename(place)
+
+
+def _link_of_move(place: Path) -> Path:
+    return place.with_name(f".{place.name}.new")
+
+
 def _move_to_shared(entry: str, tree: Tree) -> None:
     place, kept = tree.source / entry, tree.shared / entry
     kept.parent.mkdir(parents=True, exist_ok=True)
-    link = place.with_name(f".{place.name}.new")
+    link = _link_of_move(place)
     link.unlink(missing_ok=True)
     link.symlink_to(os.path.relpath(kept, place.parent))
     # Readers of the old path find nothing for the time between these two lines only.

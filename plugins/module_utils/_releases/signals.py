@@ -39,8 +39,11 @@ def _handling(handler: Handler, *numbers: signal.Signals) -> Iterator[None]:
     try:
         yield
     finally:
+        # One that comes in between would leave some handlers as they are here.
+        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
         for number, old in before.items():
             signal.signal(number, old)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:

@@ -24,6 +24,8 @@ def tidy(project: Project) -> None:
             project.report.warnings.append(f"removed {name}, which a git that died had left in {directory}")
     for name in HALF_WRITTEN:
         (tree.path / name).unlink(missing_ok=True)
+    for entry in project.wanted.shared_paths:
+        disk.finish_move(tree, entry)
     # The directory is there only while a release is being made.
     if tree.unfinished.exists():
         _remove_unfinished(project)
