@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import bytecode, disk, log, plan
@@ -19,6 +19,14 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project 
 PROCESSES = Path("/proc")
 
 
+@dataclass(frozen=True)
+class Spare:
+    """A release to make another out of, and the tracked paths that differ from what the other has."""
+
+    release: Path
+    changed: set[str]
+
+
 def reuse(project: Project, target: Target, making: Path) -> bool:
     """Make a release at `making` out of one that would be pruned; return whether that was done.
 
@@ -27,9 +35,9 @@ def reuse(project: Project, target: Target, making: Path) -> bool:
     spare = _spare(project, target)
     if spare is None:
         return False
-    spare.rename(making)
+    spare.release.rename(making)
     try:
-        turn(project.git.at(making), target.commit)
+        turn(project.git.at(making), target.commit, spare.changed)
     except (ReleaseError, OSError):
         # A hook may have left anything there. A fresh checkout needs none of it, and names a trouble that is real.
         disk.remove_leftovers(making)
@@ -48,30 +56,30 @@ def in_use(directory: Path, processes: Path = PROCESSES) -> bool:
     return any(_stands_in(directory, process) for process in processes.glob("[0-9]*/cwd"))
 
 
-def _spare(project: Project, target: Target) -> Path | None:
+def _spare(project: Project, target: Target) -> Spare | None:
     """Find a release that will not be needed once the target is live, and that nobody works in any more."""
     tree, live = project.tree, project.live()
     ages = {**disk.release_ages(tree), target.release.name: float("inf")}
     lines = [*log.read_deploys(tree.deploys), target.commit]
     needed = {path.name for path in (target.release, live.release) if path}
-    spares = [tree.releases / name for name in plan.to_prune(ages, lines, project.wanted.keep, needed)]
-    return next((path for path in spares if _can_turn(project.git.at(path), target.commit)), None)
+    for name in plan.to_prune(ages, lines, project.wanted.keep, needed):
+        with suppress(ReleaseError):
+            spare = look_at(project.git.at(tree.releases / name), target.commit)
+            if spare:
+                return spare
+    return None
 
 
-def _can_turn(git: Git, commit: str) -> bool:
-    with suppress(ReleaseError):
-        return (
-            git.is_plain_index()
-            and not (git.directory / ".gitmodules").exists()
-            and not is_telling(git.different_from(commit))
-            and not in_use(git.directory)
-        )
-    return False
-
-
-def turn(git: Git, commit: str) -> None:
-    """Make every file what it is in `commit`, and remove what is not in it; byte code stays where it is valid."""
+def look_at(git: Git, commit: str) -> Spare | None:
+    """Say what it takes to make a release that of `commit`; None when git could be wrong about it, or it is in use."""
+    if in_use(git.directory.resolve()) or (git.directory / ".gitmodules").exists() or not git.is_plain_index():
+        return None
     changed = git.different_from(commit)
+    return None if is_telling(changed) else Spare(git.directory, changed)
+
+
+def turn(git: Git, commit: str, changed: set[str]) -> None:
+    """Make every file what it is in `commit`, and remove what is not in it; byte code stays where it is valid."""
     # First, because attributes that nobody tracks would count for the checkout; last, for what is tracked no more.
     removed = _sweep(git)
     git.check_out(commit)
@@ -89,5 +97,6 @@ def _sweep(git: Git) -> list[str]:
 def _stands_in(directory: Path, cwd: Path) -> bool:
     # Gone meanwhile, or another user's.
     with suppress(OSError):
-        return directory in (place := Path(os.readlink(cwd))).parents or place == directory  # noqa: PTH115  its text
+        place = cwd.readlink()
+        return place == directory or directory in place.parents
     return False

@@ -38,8 +38,11 @@ def checked_out(git: Git, _old: Path, new: Path, commit: str) -> None:
 
 def turned(git: Git, old: Path, new: Path, commit: str) -> None:
     """A release that is not needed any more becomes the new one."""
+    spare = recycle.look_at(git.at(old), commit)
+    if spare is None:
+        raise SystemExit(f"bench-release: {old} is in use")
     old.rename(new)
-    recycle.turn(git.at(new), commit)
+    recycle.turn(git.at(new), commit, spare.changed)
 
 
 WAYS: dict[str, Callable[[Git, Path, Path, str], None]] = {
