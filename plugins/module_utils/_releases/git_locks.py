@@ -59,8 +59,10 @@ def works_in(project: Path, argv: Iterable[str], cwd: str) -> bool:
 
 def _locks(directory: Path) -> list[Path]:
     """List the lock files of a git directory, without walking its objects."""
-    below = ("refs", "worktrees", "modules")
-    return [*directory.glob("*.lock"), *(lock for name in below for lock in (directory / name).rglob("*.lock"))]
+    flat = ("", "objects", "objects/info", "objects/pack")
+    deep = ("refs", "worktrees", "modules")
+    found = [lock for name in flat for lock in (directory / name).glob("*.lock")]
+    return [*found, *(lock for name in deep for lock in (directory / name).rglob("*.lock"))]
 
 
 def _becomes_idle(project: Path) -> bool:
