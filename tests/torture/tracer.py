@@ -114,6 +114,10 @@ class Tracer:
         wanted = {"TORTURE_AT": str(at.git), "TORTURE_INJECT": f"-e {at.inject}"}
         return self._run([], options, {**self._shimmed(), **wanted, **({} if alone else {"TORTURE_PARENT": "1"})})
 
+    def hit(self, at: Point) -> bool:
+        """Say whether the git of `at`, or a process that it started, was killed in the last run."""
+        return at.git > 0 and "killed by SIGKILL" in (self.scratch / str(at.git)).read_text(encoding="utf-8")
+
     def record(self, options: dict[str, object]) -> list[str]:
         """Run the module with all that it starts, and return its calls that change a disk, in order."""
         log = self.scratch / "all"
