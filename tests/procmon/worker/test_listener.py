@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 import uvloop
-from procmon.worker.listener import Listener, turns
+from procmon.worker.listener import Listener
 
 from .fake_master import connect, listen
 
@@ -26,14 +26,26 @@ class Greeting(asyncio.Protocol):
         stream.close()
 
 
+async def greet(sock: socket.socket) -> None:
+    """Have the connection greeted by a protocol of the running loop."""
+    sock.setblocking(False)
+    await asyncio.get_running_loop().connect_accepted_socket(Greeting, sock)
+
+
+async def turns(count: int) -> None:
+    """Let the event loop turn `count` times."""
+    for _turn in range(count):
+        await asyncio.sleep(0)
+
+
 @LOOPS
 @pytest.mark.parametrize("after", range(8))
 def test_connection_is_served_or_left(factory: Callable[[], asyncio.AbstractEventLoop], after: int) -> None:
-    """asyncio drops a connection between its accept and its attachment: each turn of the loop is tried."""
+    """Between its accept and its attachment a connection belongs to nobody: each turn of the loop is tried."""
 
     async def story(shared: socket.socket) -> None:
         listener = Listener(os.dup(shared.fileno()))
-        await listener.open(Greeting, None, 100)
+        listener.open(greet)
         client = connect(shared.getsockname())
         await turns(after)
         assert await listener.close(last=False) == []

@@ -143,11 +143,23 @@ async def close_websocket(connection: Connection) -> None:
 
     The app sees a disconnect; what it sends later is dropped as for a client that has gone.
     """
-    if not hasattr(connection, "close_timeout") or not connection.handshake_complete:
+    connection.close_timeout = WEBSOCKET_ECHO_SECONDS
+    if hasattr(connection, "handshake_completed_event"):
+        await _close_legacy_websocket(connection)
+        return
+    if not connection.handshake_complete:
         connection.shutdown()
         return
     if connection.close_sent:
         return
-    connection.close_timeout = WEBSOCKET_ECHO_SECONDS
     await connection.send({"type": "websocket.close", "code": SERVICE_RESTART, "reason": "service restart"})
     connection.disconnected = True
+
+
+async def _close_legacy_websocket(connection: Connection) -> None:
+    """Do the same for uvicorn's `ws = "websockets"`, which is a connection of that library's older kind."""
+    if not connection.handshake_completed_event.is_set():
+        connection.shutdown()
+        return
+    connection.ws_server.closing = True
+    await connection.close(SERVICE_RESTART, "service restart")
