@@ -7,7 +7,20 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from procmon.actions import Abort, Kill
-from procmon.events import Accepted, Answer, Drains, Event, Loaded, Mark, Probed, ReleaseGone, Started, Ticked, Touched
+from procmon.events import (
+    Accepted,
+    Answer,
+    Drains,
+    Event,
+    Loaded,
+    Mark,
+    Probed,
+    ReleaseGone,
+    Started,
+    Ticked,
+    Touched,
+    Woke,
+)
 from procmon.lifecycle import ACCEPTS, BOOTING, State, Worker
 
 from .story import ILL, MISSING, WELL, Story
@@ -22,7 +35,7 @@ class Procmon(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        limits = {"max_requests": 50, "hang_timeout": 30}
+        limits = {"max_requests": 50, "max_rss": "1G", "hang_timeout": 30}
         self.s = Story(workers=WORKERS, reload={"surge": self.surge}, worker=limits).begin()
         self.touches = 0
 
@@ -93,9 +106,31 @@ class Procmon(RuleBasedStateMachine):
         self.s.tell(ReleaseGone(self.some(number, State.STARTING).number))
 
     @precondition(lambda self: self.s.workers(State.ACTIVE))
-    @rule(number=st.integers(0, 99), requests=st.integers(0, 100))
-    def tick(self, number: int, requests: int) -> None:
-        self.tell(Ticked(self.some(number, State.ACTIVE).number, requests=requests))
+    @rule(number=st.integers(0, 99), requests=st.integers(0, 100), rss_bytes=st.sampled_from([1 << 20, 2 << 30]))
+    def tick(self, number: int, requests: int, rss_bytes: int) -> None:
+        self.tell(Ticked(self.some(number, State.ACTIVE).number, requests=requests, rss_bytes=rss_bytes))
+
+    @precondition(lambda self: self.s.workers(State.ACTIVE))
+    @rule(number=st.integers(0, 99))
+    def hang(self, number: int) -> None:
+        """One worker's loop turns no more, all others' do: somebody must come in its place."""
+        stuck = self.some(number, State.ACTIVE)
+        for _ in range(31):
+            self.s.after(1, ticking=False)
+            for worker in self.s.workers():
+                if worker is not stuck:
+                    self.tell(Ticked(worker.number))
+        assert stuck.unwanted or stuck.number not in self.holders()
+
+    @rule(seconds=st.sampled_from([0.4, 5.0, 31.0, 400.0]), number=st.integers(0, 99))
+    def stand_still(self, seconds: float, number: int) -> None:
+        """The master itself stands still. What was said meanwhile is heard before the clock, and nobody is blamed."""
+        serving, living = self.s.workers(State.ACTIVE), self.s.workers()
+        self.s.now += seconds
+        for worker in living[number % (len(living) + 1) :] + living[: number % (len(living) + 1)]:
+            self.tell(Ticked(worker.number))
+        self.tell(Woke())
+        assert all(worker.state in (State.ACTIVE, State.DRAINING) for worker in serving)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 6.0, 31.0, 61.0]), ticking=st.booleans())
     def wait(self, seconds: float, ticking: bool) -> None:
