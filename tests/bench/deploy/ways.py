@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -81,15 +82,15 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=50_000)
     parser.add_argument("--folder", type=Path, help="on the file system to measure")
     wanted = parser.parse_args()
-    for name, way in WAYS.items():
-        with tempfile.TemporaryDirectory(prefix="ways-", dir=wanted.folder) as below:
-            folder = Path(below)
-            repository = Repository(folder / "remote", wanted.files)
-            repository.publish()
+    with tempfile.TemporaryDirectory(prefix="ways-", dir=wanted.folder) as below:
+        repository = Repository(Path(below) / "remote", wanted.files)
+        repository.publish()
+        for number, (name, way) in enumerate(WAYS.items()):
+            folder = Path(below) / str(number)
             git = Git(run_command, folder / "source")
             git.clone(str(repository.url))
-            commit = git.head() or ""
-            print(f"{name:40}{measure(folder, git, commit, way)}", flush=True)
+            print(f"{name:40}{measure(folder, git, git.head() or '', way)}", flush=True)
+            shutil.rmtree(folder)
     return 0
 
 
