@@ -1,0 +1,199 @@
+"""procmon as a unit of systemd: what restarts, upgrades and deaths of it mean to users, who connect all the time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from command import Done, Laptop
+from load import load
+from server import Server
+from upstream import Upstream
+
+BLOG = 3001
+UNIT = "procmon@blog.service"
+
+
+def main_pid(server: Server) -> int:
+    """The process that systemd takes for the service."""
+    return int(server.run("systemctl", "show", "--property=MainPID", "--value", UNIT))
+
+
+def status(server: Server) -> dict[str, Any]:
+    """What procmon says of itself."""
+    found: dict[str, Any] = json.loads(server.run("cat", "/run/procmon/blog/status.json"))
+    return found
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Wait until something is true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+def wait_for_another(server: Server, pid: int) -> None:
+    """Wait until another procmon than `pid` serves.
+
+    In a container with control groups of version 1 nobody tells systemd that one is empty: it waits for TimeoutStopSec.
+    """
+    wait_for(lambda: status(server)["pid"] != pid and status(server)["state"] == "serving", "another serves", 180)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _served(laptop: Laptop, upstream: Callable[[str], Upstream]) -> None:
+    """There is something to serve."""
+    upstream("blog").publish("unsupervised")
+    upstream("blog").publish("supervised")
+    done = laptop.run("deploy", project="blog")
+    assert done.code == 0, done.output
+
+
+@pytest.fixture
+def newer(laptop: Laptop, tmp_path: Path) -> Laptop:
+    """A laptop with a newer collection, whose procmon is another build."""
+    collection = tmp_path / "ansible_collections" / "onetouch" / "deploy"
+    collection.mkdir(parents=True)
+    for part in ("galaxy.yml", "meta", "plugins", "roles", "playbooks"):
+        source = laptop.checkout / part
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, collection / part)
+    with (collection / "roles/supervisor/files/procmon/src/procmon/__init__.py").open("a") as code:
+        code.write("# newer\n")
+    return replace(laptop, environment=laptop.environment | {"ANSIBLE_COLLECTIONS_PATH": str(tmp_path)})
+
+
+def set_up(laptop: Laptop, directory: Path) -> Done:
+    """Run setup for blog as the scenario did."""
+    key = json.loads((directory / "servers.json").read_text())["upstream_key"]
+    known = json.dumps({"project_known_hosts": [f"upstream {key}"]})
+    return laptop.run("setup", "-e", known, project="blog")
+
+
+def test_systemd_holds_the_socket_and_the_unit_is_confined(web1: Server) -> None:
+    assert web1.run("systemctl", "is-active", "procmon@blog.socket") == "active"
+    shown = web1.run("systemctl", "show", UNIT).splitlines()
+    assert {
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "OOMPolicy=continue",
+        "KillMode=mixed",
+        "User=deploy",
+    } <= set(shown)
+
+
+def test_a_restart_of_the_service_loses_nothing(web1: Server) -> None:
+    before = main_pid(web1)
+    with load(web1, BLOG) as report:
+        web1.run("systemctl", "restart", UNIT)
+        assert web1.get(BLOG) == "supervised"
+    assert report.lost == []
+    assert set(report.answers) == {"supervised"}
+    assert main_pid(web1) != before
+
+
+def test_a_stop_and_a_start_lose_nothing(web1: Server) -> None:
+    with load(web1, BLOG) as report:
+        web1.run("systemctl", "stop", UNIT)
+        web1.run("systemctl", "start", UNIT)
+        assert web1.get(BLOG) == "supervised"
+    assert report.lost == []
+
+
+@pytest.mark.timeout(300)
+def test_nobody_is_refused_when_procmon_is_killed(web1: Server) -> None:
+    """Requests that its workers were answering are lost with them; those who connect wait for the next procmon."""
+    before = main_pid(web1)
+    with load(web1, BLOG) as report:
+        web1.run("kill", "-KILL", str(before))
+        wait_for_another(web1, before)
+        assert web1.get(BLOG) == "supervised"
+    assert [error for error in report.lost if "refused" in error.lower()] == []
+    assert set(report.answers) == {"supervised"}
+
+
+@pytest.mark.timeout(300)
+def test_a_procmon_that_stands_still_is_started_anew(web1: Server) -> None:
+    before = main_pid(web1)
+    web1.run("kill", "-STOP", str(before))
+    wait_for_another(web1, before)
+    assert web1.get(BLOG) == "supervised"
+    assert "Watchdog timeout" in web1.run("journalctl", "--unit", UNIT, "--output=cat", "--lines=200")
+
+
+def test_the_journal_knows_how_serious_a_line_is(
+    laptop: Laptop, web1: Server, upstream: Callable[[str], Upstream]
+) -> None:
+    upstream("blog").publish("broken")
+    assert laptop.run("deploy", project="blog").code != 0
+    upstream("blog").publish("supervised")
+    assert laptop.run("deploy", project="blog").code == 0
+    shown = ("journalctl", "--unit", UNIT, "--output=cat", "--lines=300")
+    errors, all_lines = web1.run(*shown, "--priority=err"), web1.run(*shown)
+    assert "reload failed" in errors
+    assert "serves after" not in errors
+    assert "procmon: INFO: generation" in all_lines
+    assert "<6>" not in all_lines
+
+
+def test_systemctl_reload_reloads_and_loses_nothing(web1: Server) -> None:
+    before = status(web1)["generation"]
+    with load(web1, BLOG) as report:
+        web1.run("systemctl", "reload", UNIT)
+        wait_for(lambda: status(web1)["generation"] > before and status(web1)["state"] == "serving", "it has reloaded")
+    assert report.lost == []
+
+
+@pytest.mark.timeout(600)
+def test_setup_with_another_procmon_upgrades_in_place_and_back(
+    laptop: Laptop, newer: Laptop, web1: Server, directory: Path
+) -> None:
+    pid, build, workers = main_pid(web1), status(web1)["build"], [one["pid"] for one in status(web1)["workers"]]
+    with load(web1, BLOG) as report:
+        done = set_up(newer, directory)
+        assert done.code == 0, done.output
+        assert status(web1)["build"] != build
+        assert [one["pid"] for one in status(web1)["workers"]] == workers
+        done = set_up(laptop, directory)
+        assert done.code == 0, done.output
+    assert report.lost == []
+    assert set(report.answers) == {"supervised"}
+    assert (main_pid(web1), status(web1)["build"]) == (pid, build)
+    again = set_up(laptop, directory)
+    assert set(again.changed.values()) == {0}, again.output
+
+
+def test_builds_that_nobody_runs_are_removed(web1: Server) -> None:
+    found = set(web1.run("sh", "-c", "ls -d /opt/procmon/*/").split())
+    running = web1.run("sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'")
+    current = web1.run("readlink", "-f", "/opt/procmon/current") + "/"
+    assert found - {"/opt/procmon/current/", current} == {
+        one for one in found - {"/opt/procmon/current/", current} if one in running
+    }
+
+
+@pytest.mark.timeout(600)
+def test_changed_settings_are_taken_over_in_place(
+    laptop: Laptop, web1: Server, directory: Path, tmp_path: Path
+) -> None:
+    inventory = yaml.safe_load(laptop.inventory.read_text())
+    inventory["projects"]["blog"]["workers"] = 3
+    changed = tmp_path / "projects.yml"
+    changed.write_text(yaml.safe_dump(inventory))
+    pid = main_pid(web1)
+    with load(web1, BLOG) as report:
+        done = set_up(replace(laptop, inventory=changed), directory)
+        assert done.code == 0, done.output
+        wait_for(lambda: len(status(web1)["workers"]) == 3, "there are three workers")
+        done = set_up(laptop, directory)
+        assert done.code == 0, done.output
+        wait_for(lambda: len(status(web1)["workers"]) == 2, "there are two again")
+    assert report.lost == []
+    assert main_pid(web1) == pid
