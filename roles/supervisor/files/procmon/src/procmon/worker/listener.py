@@ -1,74 +1,79 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The listening socket that all workers share: accepting from it, and leaving it without losing a connection."""
+"""The listening socket that all workers share: accepting from it, and leaving it without losing a connection.
+
+Accepting is our own, not asyncio's or uvloop's. Both take all that waits in one go, so that one worker may end up with
+every long-lived connection; and asyncio drops a connection that it has accepted when its server closes before the
+connection is attached to its protocol.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import errno
 import socket
-import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-ATTACH_TICKS = 3  # turns of the loop after which an accepted connection belongs to its server
-
-
-class ListeningSocket(socket.socket):
-    """The master listens already: whatever queue it has asked for is kept."""
-
-    def listen(self, backlog: int = 0, /) -> None:
-        """Do nothing."""
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+EXHAUSTED_PAUSE_SECONDS = 1.0
+# A connection that was accepted is attached within a turn of the loop; only a TLS handshake can take longer.
+ATTACH_SECONDS = 5.0
 
 
 class Listener:
-    """The listening socket, and the server that accepts from it once opened."""
+    """The listening socket; once opened, each connection is handed to `adopt`."""
 
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
         self._socket.set_inheritable(False)
         self._socket.setblocking(False)
-        self._server: asyncio.AbstractServer | None = None
+        self._attaching: set[asyncio.Future[None]] = set()
+        self._pause: asyncio.TimerHandle | None = None
 
-    async def open(
-        self, protocol: Callable[[], asyncio.Protocol], context: ssl.SSLContext | None, backlog: int
-    ) -> None:
-        """Begin to accept. `backlog` is the queue's length for loops that set it anew."""
-        # asyncio takes its backlog for the number of connections to accept in one turn too: one at a time spreads
-        # few long-lived connections more evenly over the workers.
-        once = 1 if self._is_asyncio() else backlog
-        copy = ListeningSocket(fileno=os.dup(self._socket.fileno()))
-        self._server = await asyncio.get_running_loop().create_server(protocol, sock=copy, ssl=context, backlog=once)
+    def open(self, adopt: Callable[[socket.socket], Awaitable[None]]) -> None:
+        """Begin to accept: one connection a turn of the loop, so that the other workers get theirs."""
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._accept, adopt)
 
     async def close(self, last: bool) -> list[socket.socket]:
         """Stop accepting, with every connection accepted so far attached to its protocol.
 
         With `last` nobody else accepts any more: gives the connections that still waited in the queue.
         """
-        if self._server is not None:
-            await self._close_server(self._server)
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        if self._pause is not None:
+            self._pause.cancel()
+        if self._attaching:
+            await asyncio.wait(self._attaching, timeout=ATTACH_SECONDS)
         waiting = accept_all(self._socket) if last else []
         self._socket.close()
         return waiting
 
-    async def _close_server(self, server: asyncio.AbstractServer) -> None:
-        if self._is_asyncio():
-            # asyncio drops an accepted connection when its server is closed before the connection is attached to it.
-            for sock in getattr(server, "sockets", ()):
-                asyncio.get_running_loop().remove_reader(sock.fileno())
-            await turns(ATTACH_TICKS)
-            server.close()
-        else:
-            server.close()
-            await turns(ATTACH_TICKS)
+    def _accept(self, adopt: Callable[[socket.socket], Awaitable[None]]) -> None:
+        try:
+            accepted = self._socket.accept()[0]
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            # Another worker was quicker, or the client has gone again.
+            return
+        except OSError as error:
+            if error.errno not in EXHAUSTED:
+                raise
+            self._wait_for_resources(adopt)
+            return
+        attaching = asyncio.ensure_future(adopt(accepted))
+        self._attaching.add(attaching)
+        attaching.add_done_callback(self._attached)
 
-    def _is_asyncio(self) -> bool:
-        return isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop)
+    def _attached(self, attaching: asyncio.Future[None]) -> None:
+        self._attaching.discard(attaching)
+        # A client that left during the handshake is its own affair; whatever else went wrong must be heard of.
+        if not attaching.cancelled() and not isinstance(attaching.exception(), (OSError, type(None))):
+            attaching.result()
 
-
-async def turns(count: int) -> None:
-    """Let the event loop turn `count` times."""
-    for _turn in range(count):
-        await asyncio.sleep(0)
+    def _wait_for_resources(self, adopt: Callable[[socket.socket], Awaitable[None]]) -> None:
+        """Leave the queue to the others for a while: its readiness would else be reported without end."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._socket.fileno())
+        self._pause = loop.call_later(EXHAUSTED_PAUSE_SECONDS, self.open, adopt)
 
 
 def accept_all(listener: socket.socket) -> list[socket.socket]:

@@ -73,19 +73,21 @@ class WorkerServer(uvicorn.Server):
             if order.type == "probe":
                 await self._probe(order)
             elif order.type == "accept":
-                await self._listener.open(self._protocol, self.config.ssl, self.config.backlog)
+                self._listener.open(self._adopt)
                 self._control.send({"type": "accepting"})
             else:
                 return order
 
     async def _probe(self, order: Order) -> None:
         for fd in order.fds:
-            await self._adopt(socket.socket(fileno=fd))
+            sock = socket.socket(fileno=fd)
+            sock.setblocking(False)
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, sock)
 
     async def _adopt(self, sock: socket.socket) -> None:
-        """Serve a connected socket like an accepted one."""
+        """Serve an accepted connection."""
         sock.setblocking(False)
-        await asyncio.get_running_loop().connect_accepted_socket(self._protocol, sock)
+        await asyncio.get_running_loop().connect_accepted_socket(self._protocol, sock, ssl=self.config.ssl)
 
     def _protocol(self) -> asyncio.Protocol:
         protocol: Any = self.config.http_protocol_class

@@ -1,0 +1,82 @@
+"""The measures: each takes a running server and gives numbers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from tests.bench.procmon.tree import cpu_seconds, pss_mib
+from tests.bench.reload.client import Connection, request
+from tests.bench.reload.servers import APP, ROOT, Server
+
+UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """What wrk saw: requests a second, and the 99th percentile in milliseconds."""
+
+    requests: float
+    p99_ms: float
+
+
+def import_seconds() -> float:
+    """Time a bare interpreter that imports uvicorn and the app, and ends."""
+    code = f"import uvicorn; uvicorn.Config({APP!r}).load()"
+    begin = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    return time.perf_counter() - begin
+
+
+async def reload_seconds(server: Server) -> float:
+    """Time a reload from asking for it to the first answer of a new worker, asked on fresh connections."""
+    old = {await _pid(server) for _ in range(20)}
+    begin = time.perf_counter()
+    reload = asyncio.create_task(server.reload())
+    while await _pid(server) in old:
+        pass
+    seconds = time.perf_counter() - begin
+    await reload
+    return seconds
+
+
+async def _pid(server: Server) -> str:
+    connection = Connection(server.port)
+    answer = await connection.ask(request())
+    connection.close()
+    return answer.pid
+
+
+async def peak_mib(server: Server) -> float:
+    """Give the most that the whole tree uses while it reloads."""
+    reload = asyncio.create_task(server.reload())
+    most = 0.0
+    while not reload.done():
+        most = max(most, pss_mib(server.pid))
+        await asyncio.sleep(0.02)
+    await reload
+    return most
+
+
+async def idle_cpu_percent(server: Server, seconds: float) -> float:
+    """Give the master's share of one core while nobody asks for anything."""
+    before = cpu_seconds(server.pid)
+    await asyncio.sleep(seconds)
+    return 100 * (cpu_seconds(server.pid) - before) / seconds
+
+
+def throughput(server: Server, seconds: int, *headers: str) -> Throughput:
+    """Have wrk ask over 32 keep-alive connections."""
+    argv = ["wrk", "--latency", "-t1", "-c32", f"-d{seconds}s", f"http://127.0.0.1:{server.port}/"]
+    for header in headers:
+        argv += ["-H", header]
+    text = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", text)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
+    if found is None or rate is None or "Non-2xx" in text or "Socket errors" in text:
+        raise RuntimeError(f"wrk: {text}")
+    return Throughput(float(rate[1]), float(found[1]) * UNITS_MS[found[2]])

@@ -1,0 +1,47 @@
+"""What a process and its descendants use, read from /proc."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.bench.reload.servers import children
+
+KIB = 1024
+
+
+def descendants(pid: int) -> list[int]:
+    """Give `pid` and everything below it."""
+    found = [pid]
+    for child in children(pid):
+        found += descendants(child)
+    return found
+
+
+def pss_mib(pid: int) -> float:
+    """Sum up the proportional set size of the whole tree, in MiB; a process that ends meanwhile counts nothing."""
+    return sum(_pss_kib(each) for each in descendants(pid)) / KIB
+
+
+def _pss_kib(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def cpu_seconds(pid: int) -> float:
+    """Give the processor time that one process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def holdings(pid: int) -> dict[str, int]:
+    """Count what a process must not collect: file descriptors, threads, and KiB of resident memory."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return {
+        "fds": len(list(Path(f"/proc/{pid}/fd").iterdir())),
+        "threads": int(status["Threads"]),
+        "rss_kib": int(status["VmRSS"].split()[0]),
+    }
