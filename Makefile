@@ -4,6 +4,8 @@
 # make test       all checks and tests, with servers that boot systemd (as root; needs podman)
 # make molecule   only the scenario on those servers
 # make torture    kills a deploy before every single change of the disk (needs strace; long)
+# make bench-reload   requests lost over 200 reloads in each of four combinations, bare uvicorn beside it (long): BENCH="--help"
+# make bench-procmon  memory, processor time, latency and throughput beside uvicorn and gunicorn (needs wrk): BENCH="--help"
 # make bench-deploy   what a deploy costs, beside the original: BENCH="--original PATH --ansistrano PATH" (needs sshd; long)
 # make bench-release  ways to make a release directory, in time and disk: BENCH="--folder PATH"
 # make test-bare  whether a plain user can set this up on a bare Debian
@@ -11,7 +13,7 @@
 
 CHECKS := $(notdir $(wildcard tools/checks/*))
 
-.PHONY: setup demo lint test test-bare torture bench-deploy bench-release clean $(CHECKS)
+.PHONY: setup demo lint test test-bare torture bench-reload bench-procmon bench-deploy bench-release clean $(CHECKS)
 
 setup:
 	@tools/bootstrap dev
@@ -28,6 +30,9 @@ test: setup
 
 $(filter-out lint,$(CHECKS)): setup
 	@tools/check $@
+
+bench-reload bench-procmon: setup
+	@.venv/bin/python -m tests.bench.$(@:bench-%=%) $(BENCH)
 
 bench-deploy: setup
 	@.venv/bin/python -m tests.bench.deploy $(BENCH)
