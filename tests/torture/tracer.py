@@ -115,8 +115,9 @@ class Tracer:
         return self._run([], options, {**self._shimmed(), **wanted, **({} if alone else {"TORTURE_PARENT": "1"})})
 
     def hit(self, at: Point) -> bool:
-        """Say whether the git of `at`, or a process that it started, was killed in the last run."""
-        return at.git > 0 and "killed by SIGKILL" in (self.scratch / str(at.git)).read_text(encoding="utf-8")
+        """Say whether the signal of the last run came: a run that puts back or finishes minds no SIGTERM."""
+        log = (self.scratch / (str(at.git) if at.git else "killed")).read_text(encoding="utf-8")
+        return "killed by SIGKILL" in log or "--- SIGTERM " in log
 
     def record(self, options: dict[str, object]) -> list[str]:
         """Run the module with all that it starts, and return its calls that change a disk, in order."""
