@@ -69,7 +69,6 @@ def test_a_request_that_blocks_the_loop_does_not_keep_a_drained_worker(service: 
     assert s.deploy("b")["result"] == "ok"
     until(lambda: not alive(old[0]), "the old worker has gone")
     assert "does not end: killing it" in s.log() or "SIGABRT" in s.log()
-    assert "in act" in s.log(), "SIGABRT has shown where it was"
     request.close()
     s.wait_version("b")
 
