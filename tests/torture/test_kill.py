@@ -27,7 +27,7 @@ from tests.torture.invariants import assert_agreement, torn
 from tests.torture.tracer import Point, Tracer
 
 SEED = 20261123
-SAMPLE = 2
+SAMPLE = 1
 WANTED = os.environ.get("TORTURE", str(SAMPLE))
 IN_PLACE: dict[str, object] = {"strategy": "in_place"}
 
