@@ -55,8 +55,8 @@ def parse_modules(text: str) -> dict[str, str]:
     """Read `git config --list -z` of .gitmodules: the address of each path."""
     sections: dict[str, dict[str, str]] = {}
     for entry in text.split("\0"):
-        key, _, value = entry.partition("\n")
-        section, _, name = key.rpartition(".")
+        key, _break, value = entry.partition("\n")
+        section, _dot, name = key.rpartition(".")
         sections.setdefault(section, {})[name] = value
     return {found["path"]: found["url"] for found in sections.values() if {"path", "url"} <= found.keys()}
 

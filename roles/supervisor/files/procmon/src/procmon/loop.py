@@ -251,7 +251,7 @@ class Master:
     async def _become_successor(self) -> None:
         error = ""
         with successor.SignalPipe() as signals:
-            for _ in range(TURNS):
+            for _turn in range(TURNS):
                 await asyncio.sleep(0)
             if self._core.calm():
                 error = successor.replace(self._seat.path, self._handover(signals=signals.reader))
