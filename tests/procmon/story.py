@@ -140,12 +140,13 @@ class Story:
     def proceed(self) -> Story:
         """Let everything that is under way succeed until nothing changes any more; drains last until they are told."""
         acts: list[Action] = []
-        while step := self._next_success():
+        while step := self.next_success():
             acts += self.tell(step).acts
         self.acts = acts
         return self
 
-    def _next_success(self) -> Event | None:
+    def next_success(self) -> Event | None:
+        """Give the next thing that would happen if all went well; None when nothing is under way."""
         for worker in self.workers():
             match worker.state:
                 case State.STARTING:
