@@ -84,6 +84,7 @@ class Core:
         self._now = 0.0
         self._due: float | None = None
         self._mark: Mark | None = None
+        self._touched: int | None = None
         self._pending = ""
         self._asked_at = self._free_at = 0.0
         self._waiting = False
@@ -143,6 +144,7 @@ class Core:
     def _on_touched(self, event: Touched) -> None:
         # A rollout reads the mark itself before it resolves the directory: the same mark later is old news.
         if event.mark != self._mark:
+            self._touched = event.mark.mtime_ns
             self._ask_reload("the restart file was touched")
 
     def _on_reload_asked(self, event: ReloadAsked) -> None:
@@ -276,7 +278,8 @@ class Core:
         self._after_rollout()
 
     def _answer(self, rollout: Rollout, result: str, error: str = "") -> None:
-        stamp = self._mark.mtime_ns if self._mark else None
+        # Where the restart file has gone since, with its whole release perhaps, the touch that was seen is answered.
+        stamp = self._mark.mtime_ns if self._mark else self._touched or self.restart.stamp
         self.restart = Restart(stamp, result, error, self._now - rollout.began)
 
     def _after_rollout(self) -> None:
