@@ -86,6 +86,26 @@ def test_nobody_is_refused_when_procmon_is_killed_and_started_again(held: Servic
     assert lost(users) == []
 
 
+def test_systemd_waits_for_the_workers_of_a_killed_procmon_and_for_nobody_else(held: Service, tmp_path: Path) -> None:
+    """`procmon outlast` stands before the moment at which systemd kills whoever is left."""
+    assert held.run("outlast").returncode == 0, "nothing has run yet"
+    start(held)
+    workers, barrier = held.pids(), tmp_path / "barrier"
+    assert held.run("outlast").returncode == 0, "procmon itself runs: it sees to its workers"
+    request = held.open(f"/hold?{barrier}")
+    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
+    held.signal(signal.SIGKILL)
+    held.wait_exit()
+    with subprocess.Popen([*held.command, "outlast", str(held.config)], env=held.environment) as waiting:
+        until(lambda: len([pid for pid in workers if alive(pid)]) == 1, "the other worker has ended")
+        assert waiting.poll() is None
+        Path(f"{barrier}.go").touch()
+        assert request.getresponse().status == http.client.OK
+        request.close()
+        assert waiting.wait(timeout=30) == 0
+    assert not any(alive(pid) for pid in workers)
+
+
 def test_upgrades_behind_the_socket_keep_it(held: Service) -> None:
     builds = Builds(held)
     start(held)

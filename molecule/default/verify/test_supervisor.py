@@ -41,11 +41,8 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> N
 
 
 def wait_for_another(server: Server, pid: int) -> None:
-    """Wait until another procmon than `pid` serves.
-
-    In a container with control groups of version 1 nobody tells systemd that one is empty: it waits for TimeoutStopSec.
-    """
-    wait_for(lambda: status(server)["pid"] != pid and status(server)["state"] == "serving", "another serves", 180)
+    """Wait until another procmon than `pid` serves."""
+    wait_for(lambda: status(server)["pid"] != pid and status(server)["state"] == "serving", "another serves", 100)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -107,24 +104,24 @@ def test_a_stop_and_a_start_lose_nothing(web1: Server) -> None:
     assert report.lost == []
 
 
-@pytest.mark.timeout(300)
-def test_nobody_is_refused_when_procmon_is_killed(web1: Server) -> None:
-    """Requests that its workers were answering are lost with them; those who connect wait for the next procmon."""
+def test_nothing_is_lost_when_procmon_is_killed(web1: Server) -> None:
+    """Its workers finish what they have; those who connect wait for the next procmon."""
     before = main_pid(web1)
     with load(web1, BLOG) as report:
         web1.run("kill", "-KILL", str(before))
         wait_for_another(web1, before)
         assert web1.get(BLOG) == "supervised"
-    assert [error for error in report.lost if "refused" in error.lower()] == []
+    assert report.lost == []
     assert set(report.answers) == {"supervised"}
 
 
-@pytest.mark.timeout(300)
-def test_a_procmon_that_stands_still_is_started_anew(web1: Server) -> None:
+def test_a_procmon_that_stands_still_is_started_anew_and_nothing_is_lost(web1: Server) -> None:
     before = main_pid(web1)
-    web1.run("kill", "-STOP", str(before))
-    wait_for_another(web1, before)
-    assert web1.get(BLOG) == "supervised"
+    with load(web1, BLOG) as report:
+        web1.run("kill", "-STOP", str(before))
+        wait_for_another(web1, before)
+        assert web1.get(BLOG) == "supervised"
+    assert report.lost == []
     assert "Watchdog timeout" in web1.run("journalctl", "--unit", UNIT, "--output=cat", "--lines=200")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands: run, check, reload, upgrade, status."""
+"""The commands: run, check, reload, upgrade, status, and two that procmon and its unit use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__, lock, status, successor
+from . import __version__, lock, status, successor, survivors
 from .build import BUILD
 from .config import Config, ConfigError, identify, load
 from .core import Core
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         ("reload", reload, "touch the restart file"),
         ("upgrade", upgrade, "let this procmon, and CONFIG as it is now, take the place of what runs"),
         ("status", show, "tell what runs"),
+        ("outlast", outlast, "wait until the workers of a procmon that was killed have finished"),
     ):
         one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         one.set_defaults(command=command)
@@ -112,6 +113,12 @@ def check(arguments: argparse.Namespace) -> int:
 def adopt_check(arguments: argparse.Namespace) -> int:
     """Take over, without any consequence, what a running procmon would leave."""
     restore(Core(load(arguments.config), random.random), from_json(sys.stdin.buffer.read()))
+    return 0
+
+
+def outlast(arguments: argparse.Namespace) -> int:
+    """Let systemd kill nobody who still answers a request."""
+    survivors.outlast(load(arguments.config).state_path)
     return 0
 
 
