@@ -50,7 +50,7 @@ def test_an_inventory_without_projects_says_what_to_do(laptop: Laptop) -> None:
     """The first error that a newcomer makes."""
     done = laptop.run("playbooks/deploy.yml", extra={"project": "blog"})
     assert done.code != 0
-    assert "Copy inventory/projects.example.yml to inventory/projects.yml" in done.output
+    assert "copy docs/examples/projects.yml to inventory/projects.yml" in " ".join(done.output.split())
 
 
 def test_several_projects_and_all_projects(laptop: Laptop, upstream: Upstream) -> None:

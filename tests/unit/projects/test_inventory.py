@@ -249,12 +249,18 @@ def test_ssh_is_called_with_key_agent_and_a_connection_of_its_own(ansible: Ansib
 
 def test_the_examples_load(ansible: Ansible) -> None:
     """They are what a new user begins with."""
-    examples = CHECKOUT / "inventory"
-    source = ansible.write("projects.yml", (examples / "projects.example.yml").read_text())
+    examples = CHECKOUT / "docs" / "examples"
+    source = ansible.write("projects.yml", (examples / "projects.yml").read_text())
     assert "blog" in ansible.inventory(source)
-    ansible.write("deploy.conf", (examples / "deploy.conf.example").read_text())
+    ansible.write("deploy.conf", (examples / "deploy.conf").read_text())
     original = ansible.write("original.yml", "plugin: onetouch.deploy.projects\ndeploy_conf: deploy.conf\n")
     assert "blog" in ansible.inventory(original)
+
+
+def test_what_ships_in_the_inventory_directory_describes_no_server(ansible: Ansible) -> None:
+    """Ansible and ansible-runner read every file of a directory: an example in it would be deployed by `all`."""
+    hosts = ansible.inventory(CHECKOUT / "inventory")["_meta"]["hostvars"]
+    assert [name for name in hosts if "example" in name or name.endswith("@web1")] == []
 
 
 def documented(language: str) -> list[str]:
