@@ -40,7 +40,7 @@ PROJECT_KEYS: Mapping[str, kind.Kind] = {
     "restart_file": kind.TEXT,
     "app": kind.APP,
     "bind": kind.BIND,
-    "workers": kind.COUNT,
+    "workers": kind.WORKERS,
     "env_file": kind.ABSOLUTE,
     "local": kind.TEXT,
     "reload_timeout": kind.COUNT,
@@ -53,26 +53,29 @@ TABLES: Mapping[str, Mapping[str, kind.Kind]] = {
         "path": kind.URL_PATH,
         "host_header": kind.WORD,
         "interval": kind.seconds(0),
-        "timeout": kind.seconds(0.1),
+        "timeout": kind.seconds(0.1, 3600),
         "accept": kind.STATUSES,
         "guard": kind.seconds(0),
     },
     "reload": {
         "boot_timeout": kind.seconds(0.1),
         "drain_timeout": kind.seconds(0),
-        "idle_grace": kind.seconds(0),
+        "idle_grace": kind.seconds(0, 3600),
         "surge": kind.choice("all", "one"),
     },
     "worker": {
         "hang_timeout": kind.seconds(2),
         "max_requests": kind.COUNT,
-        "max_age": kind.seconds(1),
+        "max_age": kind.seconds(1, 1e9),
         "max_rss": kind.MEMORY,
     },
 }
 
 # Mappings whose names are the user's own.
 OPEN_TABLES: Mapping[str, kind.Kind] = {"env": kind.ENVIRONMENT_VALUE, "uvicorn": kind.ANYTHING}
+
+# uvicorn's options that procmon sets itself.
+TAKEN = ("app", "host", "port", "uds", "fd", "workers", "reload", "reload_dirs", "reload_includes")
 
 REQUIRED = ("repo", "path")
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -69,9 +70,14 @@ def matching(pattern: str) -> Callable[[object], bool]:
     return lambda value: is_template(value) or (isinstance(value, str) and compiled.fullmatch(value) is not None)
 
 
+def between(least: float, most: float, test: Callable[[object], bool]) -> Callable[[object], bool]:
+    """Make a test for a number from `least` to `most`."""
+    return lambda value: test(value) and isinstance(value, (int, float)) and least <= value <= most
+
+
 def at_least(least: float, test: Callable[[object], bool]) -> Callable[[object], bool]:
     """Make a test for a number that is `least` or more."""
-    return lambda value: test(value) and isinstance(value, (int, float)) and value >= least
+    return between(least, math.inf, test)
 
 
 def listing(test: Callable[[object], bool]) -> Callable[[object], bool]:
@@ -128,9 +134,22 @@ def flag(text: str) -> object:
     return FLAGS.get(text.lower(), text)
 
 
-def seconds(least: float) -> Kind:
-    """Make the kind of a duration of `least` or more."""
-    return Kind(f"a number of seconds, {least} or more", at_least(least, is_number), number)
+def scalar(text: str) -> object:
+    """Read what YAML would: a number, yes or no, or text."""
+    read = number(text)
+    return flag(text) if read == text else read
+
+
+def is_plain(value: object) -> bool:
+    """Accept what TOML can hold, and so procmon's configuration: anything but nothing, however deep."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and is_plain(item) for name, item in value.items())
+    return all(map(is_plain, value)) if isinstance(value, list) else value is not None
+
+
+def seconds(least: float, most: float = 86400) -> Kind:
+    """Make the kind of a duration from `least` to `most`."""
+    return Kind(f"a number of seconds, {least:g} to {most:g}", between(least, most, is_number), number)
 
 
 def choice(*allowed: str) -> Kind:
@@ -144,6 +163,7 @@ SERVER = Kind("a host name or an address", matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]
 SERVERS = Kind("a list of host names", listing(SERVER.accepts), str.split)
 FLAG = Kind("yes or no", lambda value: isinstance(value, bool), flag)
 COUNT = Kind("a whole number of 1 or more", at_least(1, is_whole), number)
+WORKERS = Kind("a whole number, 1 to 512", between(1, 512, is_whole), number)
 PORT = Kind(f"a port, 1 to {MAX_PORT}", lambda value: is_whole(value) and value in range(1, MAX_PORT + 1), number)
 WHOLE_SECONDS = Kind("a whole number of seconds, 0 or more", at_least(0, is_whole), number)
 ABSOLUTE = Kind("an absolute path", is_absolute)
@@ -159,4 +179,4 @@ STATUSES = Kind(
 )
 ENVIRONMENT_VALUE = Kind("text (quote numbers with a point, yes and no)", is_environment_value)
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-ANYTHING = Kind("a value", lambda value: value is not None)
+ANYTHING = Kind("a value", is_plain, scalar)

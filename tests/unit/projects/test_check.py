@@ -83,7 +83,8 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
         ("strategy", "inplace", "strategy: wanted releases or in_place, found 'inplace'"),
         ("connection", "docker", "connection: wanted ssh or local, found 'docker'"),
         ("keep", 0, "keep: wanted a whole number of 1 or more, found 0"),
-        ("workers", 1.5, "workers: wanted a whole number of 1 or more, found 1.5"),
+        ("workers", 1.5, "workers: wanted a whole number, 1 to 512, found 1.5"),
+        ("workers", 513, "workers: wanted a whole number, 1 to 512, found 513"),
         ("shared_paths", "media", "shared_paths: wanted a list of relative paths without '..', found 'media'"),
         ("shared_paths", ["/a"], "shared_paths: wanted a list of relative paths without '..', found ['/a']"),
         ("shared_paths", ["a/../b"], "shared_paths: wanted a list of relative paths without '..', found ['a/../b']"),
@@ -113,8 +114,11 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
         ),
         ("reload", {"surge": "two"}, "reload.surge: wanted all or one, found 'two'"),
         ("worker", {"max_rss": 5}, "worker.max_rss: wanted bytes, 1048576 or more, or such as 300M or 2G, found 5"),
-        ("worker", {"hang_timeout": 1}, "worker.hang_timeout: wanted a number of seconds, 2 or more, found 1"),
+        ("worker", {"hang_timeout": 1}, "worker.hang_timeout: wanted a number of seconds, 2 to 86400, found 1"),
+        ("reload", {"idle_grace": 3601}, "reload.idle_grace: wanted a number of seconds, 0 to 3600, found 3601"),
         ("uvicorn", {"log_level": None}, "uvicorn.log_level: wanted a value, found nothing"),
+        ("uvicorn", {"log_config": {"root": None}}, "uvicorn.log_config: wanted a value, found a mapping"),
+        ("uvicorn", {"workers": 2}, "uvicorn.workers: procmon sets this itself; see 'app', 'bind' and 'workers'"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_wanted(key: str, value: object, expected: str) -> None:
@@ -207,6 +211,35 @@ def test_procmon_agrees_with_what_is_accepted_here() -> None:
     document = {name: EVERYTHING[name] for name in names} | {"env": {"A": "x"}}
     parsed = procmon.parse({**document, "name": "blog", "directory": "/srv/blog/current"})
     assert (parsed.workers, parsed.worker.max_rss_bytes, parsed.reload.surge) == (2, 300 << 20, "one")
+
+
+BOUNDS: dict[str, dict[str, tuple[object, object]]] = {
+    "heartbeat": {"interval": (0, 86400), "timeout": (0.1, 3600), "guard": (0, 86400)},
+    "reload": {"boot_timeout": (0.1, 86400), "drain_timeout": (0, 86400), "idle_grace": (0, 3600)},
+    "worker": {
+        "hang_timeout": (2, 86400),
+        "max_age": (1, 1e9),
+        "max_requests": (1, 1 << 62),
+        "max_rss": (1 << 20, 1 << 50),
+    },
+}
+
+
+@pytest.mark.parametrize(("table", "key"), [(table, key) for table, bounds in BOUNDS.items() for key in bounds])
+def test_what_is_accepted_here_is_accepted_by_procmon_and_what_is_less_by_neither(table: str, key: str) -> None:
+    least, most = BOUNDS[table][key]
+    base = {"name": "_blog", "app": "a:b", "directory": "/d", "bind": "a:1"}
+    for value in (least, most):
+        assert complaints({**SOUND, table: {key: value}}, "_blog") == []
+        procmon.parse({**base, table: {key: value}})
+    assert isinstance(least, (int, float))
+    assert complaints({**SOUND, table: {key: least - 0.01}}) != []
+    with pytest.raises(procmon.ConfigError):
+        procmon.parse({**base, table: {key: least - 0.01}})
+
+
+def test_uvicorns_options_that_procmon_sets_are_the_same_on_both_sides() -> None:
+    assert set(keys.TAKEN) == procmon.OWN_UVICORN_OPTIONS
 
 
 def test_every_key_is_in_the_documentation() -> None:

@@ -194,7 +194,7 @@ class WorkerConfig:
 class Config:
     """All of one project's settings."""
 
-    name: str = field(metadata=_rule("name", "letters, digits, and . _ -", _text(r"[A-Za-z0-9][A-Za-z0-9._-]*")))
+    name: str = field(metadata=_rule("name", "letters, digits, and . _ -", _text(r"[A-Za-z0-9_][A-Za-z0-9._-]*")))
     app: str = field(metadata=_rule("app", '"module:attribute"', _text(r"[\w.]+:[\w.]+(\(\))?")))
     directory: Path = field(metadata=_rule("directory", "an absolute path", _path))
     bind: Bind = field(metadata=_rule("bind", '"host:port", "[v6]:port" or "unix:/path"', _bind))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The workers of a procmon that was killed: they finish what they have, and whoever cleans up after it waits for them."""
+"""The workers of a killed procmon: they finish what they have, and whoever cleans up after it waits for them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,76 @@
+"""procmon's configuration as the role writes it: whatever the inventory takes, procmon reads as it was meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from procmon.config import load
+
+TEMPLATE = Path(__file__).parents[2] / "roles/supervisor/templates/procmon.toml.j2"
+BASE: dict[str, Any] = {
+    "supervisor_name": "blog",
+    "supervisor_app": "blog.main:app",
+    "supervisor_path": "/srv/my blog",
+    "supervisor_bind": "127.0.0.1:3001",
+    "supervisor_workers": 2,
+    "supervisor_restart_file": "public/system/restart",
+    "supervisor_state_dir": "/run/procmon/blog",
+    "supervisor_env": {},
+    "supervisor_env_file": "",
+    "supervisor_secrets": "/etc/procmon/blog.env",
+    "supervisor_heartbeat": {},
+    "supervisor_reload": {},
+    "supervisor_worker": {},
+    "supervisor_uvicorn": {},
+}
+
+
+def written(path: Path, **settings: object) -> Path:
+    """Fill the template in."""
+    templar = Templar(loader=DataLoader(), variables={**BASE, **settings})
+    path.write_text(templar.template(trust_as_template(TEMPLATE.read_text())), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {
+            "log_level": "warning",
+            "proxy_headers": True,
+            "limit_concurrency": 100,
+            "h11_max_incomplete_event_size": 1 << 20,
+        },
+        {"headers": [["x-served-by", 'a "quoted"\nname']], "forwarded_allow_ips": ["127.0.0.1", "::1"]},
+        {
+            "log_config": {
+                "version": 1,
+                "root": {"level": "INFO", "handlers": []},
+                "formatters": {},
+                "a b.c": {"ü": 1.5},
+            }
+        },
+    ],
+)
+def test_uvicorns_options_arrive_as_they_are(tmp_path: Path, options: dict[str, Any]) -> None:
+    """Lists of lists and mappings, too: such as a whole configuration of logging."""
+    assert load(written(tmp_path / "blog.toml", supervisor_uvicorn=options)).uvicorn == options
+
+
+def test_the_smallest_configuration_and_one_with_everything(tmp_path: Path) -> None:
+    small = load(written(tmp_path / "small.toml"))
+    assert (small.directory, small.workers, small.env_file) == (Path("/srv/my blog/current"), 2, "")
+    full = load(
+        written(
+            tmp_path / "full.toml",
+            supervisor_env={"A": "x"},
+            supervisor_heartbeat={"accept": [200, 204], "path": "/up"},
+            supervisor_reload={"surge": "one"},
+            supervisor_worker={"max_rss": "300M"},
+        )
+    )
+    assert (full.env_file, full.heartbeat.accept, full.reload.surge) == ("/etc/procmon/blog.env", (200, 204), "one")
