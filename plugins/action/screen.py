@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._screen import status_screen
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._screen import rollout_screen, status_screen
 
 
 class ActionModule(ActionBase):
@@ -20,11 +20,13 @@ class ActionModule(ActionBase):
         """Print the screen and return its lines."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = self.validate_argument_spec(  # type: ignore[no-untyped-call]  # Ansible ships few types
-            {"lines": {"type": "list", "elements": "str"}, "status": {"type": "dict"}},
-            required_one_of=[("lines", "status")],
+            {"lines": {"type": "list", "elements": "str"}, "status": {"type": "dict"}, "rollout": {"type": "dict"}},
+            required_one_of=[("lines", "status", "rollout")],
         )[1]
         lines = [*(arguments["lines"] or [])]
         if arguments["status"] is not None:
             lines += status_screen(arguments["status"])
+        if arguments["rollout"] is not None:
+            lines += rollout_screen(arguments["rollout"])
         Display().display("\n".join(["", *lines]))
         return {**result, "changed": False, "lines": lines}

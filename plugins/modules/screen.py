@@ -23,6 +23,11 @@ options:
     description:
       - Results of M(onetouch.deploy.releases_info) by host (V(project@server)), to show as one table.
     type: dict
+  rollout:
+    description:
+      - Results of M(onetouch.deploy.releases) by host, to show what each runs after a rollout that was stopped.
+      - A host without one was not reached.
+    type: dict
 attributes:
   check_mode:
     description: Changes nothing, so that check mode is like any other.

@@ -64,3 +64,31 @@ def first_line(text: object) -> str:
 def status_screen(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Make the screen of `status` from results by host: a head and one row for each project on each server."""
     return table([HEAD, *(status_row(host, results[host]) for host in sorted(results))])
+
+
+def rollout_row(host: str, result: Mapping[str, Any]) -> list[str]:
+    """Make the row of `host` from its last result of `releases`, which is empty where it was not reached."""
+    before, wanted = (str(result.get(key) or "")[:12] for key in ("previous_commit", "commit"))
+    if result.get("unreachable"):
+        return [host, "not known", "cannot be reached"]
+    if not result:
+        return [host, "what it did", "not reached"]
+    # One that has failed before it tried anything has no outcome of its own.
+    outcome = "failed" if result.get("failed") and result.get("outcome") == "unchanged" else result.get("outcome")
+    if outcome == "broken":
+        return [host, "not known", "failed, and what was live could not be put back"]
+    if outcome == "live":
+        return [host, wanted, "went live"]
+    if outcome == "unchanged" and not result.get("changed"):
+        return [host, wanted, "was live already"]
+    notes = {
+        "put_back": f"{wanted} failed, put back",
+        "prepared": f"{wanted} is prepared, not reached",
+        "unchanged": "not reached",  # a preview, which said that it would change
+    }
+    return [host, before or "nothing", notes.get(str(outcome), "failed, nothing was changed")]
+
+
+def rollout_screen(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Make the screen of a rollout that was stopped: what each host runs now, in the rollout's order."""
+    return table([("SERVER", "RUNS", "NOTE"), *(rollout_row(host, result) for host, result in results.items())])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -75,6 +76,17 @@ class Laptop:
             host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+ +changed=(\d+)", done.stdout, re.M)
         }
         return Done(done.returncode, done.stdout + done.stderr, changed)
+
+    def servers(self, names: str, upstream: Upstream, **settings: str) -> dict[str, Path]:
+        """Let the inventory be a project `blog` on several servers, each a directory of its own; give their paths."""
+        paths = {name: self.folder / "srv" / name for name in names.split()}
+        common = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        common |= {"project_name": "blog", "project_ref": "origin/main", "project_repo": str(upstream.path)}
+        hosts = {f"blog@{name}": {"project_path": str(path)} for name, path in paths.items()}
+        group = {"hosts": hosts, "vars": {**common, **settings}}
+        self.inventory = self.folder / "hosts.yml"
+        self.inventory.write_text(json.dumps({"all": {"children": {"blog": group}}}))
+        return paths
 
 
 @pytest.fixture

@@ -12,16 +12,27 @@ from .conftest import ROOT, Laptop, Upstream
 
 
 @pytest.mark.parametrize(
-    ("playbook", "folder"),
-    [("deploy.yml", "playbooks"), ("playbooks/deploy.yml", "."), ("onetouch.deploy.deploy", ".")],
+    ("form", "folder"), [("{}.yml", "playbooks"), ("playbooks/{}.yml", "."), ("onetouch.deploy.{}", ".")]
 )
-def test_a_deploy_runs_from_everywhere(laptop: Laptop, upstream: Upstream, playbook: str, folder: str) -> None:
-    """From `playbooks/`, from the root, and by the collection's name; without setup the deploy makes what it needs."""
+def test_each_command_runs_from_everywhere(laptop: Laptop, upstream: Upstream, form: str, folder: str) -> None:
+    """From `playbooks/`, from the root, and by the collection's name."""
+
+    def run(command: str) -> str:
+        done = laptop.run(form.format(command), cwd=ROOT / folder, extra={"project": "blog"})
+        assert done.code == 0, done.output
+        return done.output
+
     path = laptop.project("blog", upstream.path)
-    done = laptop.run(playbook, cwd=ROOT / folder, extra={"project": "blog"})
-    assert done.code == 0, done.output
+    run("setup")
+    assert (path / "source").is_dir()
+    assert not (path / "current").exists()
+    assert "blog@localhost: " in run("deploy")
+    upstream.commit("two")
+    run("deploy")
+    run("revert")
     assert (path / "current/page").read_text() == "one"
-    assert "blog@localhost: " in done.output
+    assert upstream.git("rev-list", "--max-parents=0", "HEAD")[:12] in run("status")
+    assert "the project has no app" in run("restart")
 
 
 @pytest.mark.parametrize(
@@ -145,6 +156,20 @@ def test_work_that_was_not_pushed_is_not_forgotten(laptop: Laptop, upstream: Ups
     forced = laptop.run("playbooks/deploy.yml", extra={"project": "blog", "force": "true"})
     assert forced.code == 0, forced.output
     assert (path / "current/page").read_text() == "two"
+
+
+def test_the_guard_minds_a_clone_without_upstream_and_names_what_is_no_clone(
+    laptop: Laptop, upstream: Upstream, tmp_path: Path
+) -> None:
+    """As in the original, a branch that follows nothing cannot be ahead of anything."""
+    clone = Upstream(tmp_path / "clone")
+    clone.commit("mine")
+    laptop.project("blog", upstream.path, local=str(clone.path))
+    laptop.project("shop", upstream.path, local=str(tmp_path / "nowhere"))
+    assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "shop"})
+    assert done.code != 0
+    assert f"`local` names {tmp_path}/nowhere, in which git finds no clone" in " ".join(done.output.split())
 
 
 def test_status_shows_every_project_on_one_screen(laptop: Laptop, upstream: Upstream) -> None:

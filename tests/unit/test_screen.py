@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._screen import age, status_screen, supervisor, table
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._screen import (
+    age,
+    rollout_screen,
+    status_screen,
+    supervisor,
+    table,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +70,38 @@ def test_a_server_that_does_not_answer_keeps_its_row() -> None:
     assert lines[1].endswith("a; b")
     assert "s" * 39 + "…" in lines[1]
     assert lines[2].endswith("no route to host")
+
+
+def test_a_rollout_that_was_stopped_is_told_server_by_server() -> None:
+    """Whoever reads it must know which servers run what, without a second look."""
+    old, new = "a" * 40, "b" * 40
+    ends = {"commit": new, "previous_commit": old}
+    lines = rollout_screen(
+        {
+            "blog@a": {**ends, "outcome": "live"},
+            "blog@b": {**ends, "outcome": "put_back", "failed": True},
+            "blog@c": {**ends, "outcome": "failed", "failed": True},
+            "blog@d": {**ends, "outcome": "broken", "failed": True},
+            "blog@e": {"unreachable": True},
+            "blog@f": {**ends, "outcome": "prepared"},
+            "blog@g": {},
+            "blog@h": {"outcome": "failed", "failed": True, "previous_commit": None},
+            "blog@i": {**ends, "outcome": "unchanged", "changed": False},
+            "blog@j": {**ends, "outcome": "unchanged", "changed": True},
+            "blog@k": {"outcome": "unchanged", "changed": False, "failed": True, "previous_commit": old},
+        }
+    )
+    assert [" ".join(line.split()) for line in lines] == [
+        "SERVER RUNS NOTE",
+        "blog@a bbbbbbbbbbbb went live",
+        "blog@b aaaaaaaaaaaa bbbbbbbbbbbb failed, put back",
+        "blog@c aaaaaaaaaaaa failed, nothing was changed",
+        "blog@d not known failed, and what was live could not be put back",
+        "blog@e not known cannot be reached",
+        "blog@f aaaaaaaaaaaa bbbbbbbbbbbb is prepared, not reached",
+        "blog@g what it did not reached",
+        "blog@h nothing failed, nothing was changed",
+        "blog@i bbbbbbbbbbbb was live already",
+        "blog@j aaaaaaaaaaaa not reached",
+        "blog@k aaaaaaaaaaaa failed, nothing was changed",
+    ]
