@@ -20,10 +20,11 @@ def descendants(pid: int) -> list[int]:
 
 def pss_mib(pid: int) -> float:
     """Sum up the proportional set size of the whole tree, in MiB; a process that ends meanwhile counts nothing."""
-    return sum(_pss_kib(each) for each in descendants(pid)) / KIB
+    return sum(pss_kib(each) for each in descendants(pid)) / KIB
 
 
-def _pss_kib(pid: int) -> int:
+def pss_kib(pid: int) -> int:
+    """Give the proportional set size of one process, in KiB; 0 when it has gone."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
