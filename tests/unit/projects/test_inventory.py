@@ -267,9 +267,9 @@ def test_what_ships_in_the_inventory_directory_describes_no_server(ansible: Ansi
     assert json.loads(done.stdout)["_meta"]["hostvars"] == {}
 
 
-def documented(language: str) -> list[str]:
-    """Return the whole files among the examples of the documentation."""
-    text = (CHECKOUT / "docs" / "configuration.md").read_text()
+def documented(language: str, document: str = "docs/configuration.md") -> list[str]:
+    """Return the whole files among the examples of a document."""
+    text = (CHECKOUT / document).read_text()
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [block for name, block in blocks if name == language and block.startswith(("plugin:", "["))]
 
@@ -279,6 +279,25 @@ def test_the_examples_of_the_documentation_load(ansible: Ansible) -> None:
     ansible.write("deploy.conf", conf)
     for text in documented("yaml"):
         assert "blog" in ansible.inventory(ansible.write("projects.yml", text))
+
+
+def test_a_second_project_is_its_name_and_five_lines(ansible: Ansible) -> None:
+    """As the README says, of the example below it: the lines of `shop` make a host with all that a deploy needs."""
+    (text,) = documented("yaml", "README.md")
+    _others, shop = text.split("  shop:\n")
+    assert len(shop.splitlines()) == 5
+    found = ansible.inventory(ansible.write("projects.yml", text))
+    assert plain(found["_meta"]["hostvars"]["shop@web1"]) == {
+        "ansible_host": "example.org",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_user": "deploy",
+        "project_app": "shop.main:app",
+        "project_bind": "127.0.0.1:3002",
+        "project_name": "shop",
+        "project_path": "/var/www/shop",
+        "project_repo": "git@github.com:you/shop.git",
+        "project_server": "web1",
+    }
 
 
 def test_a_static_inventory_can_say_the_same(ansible: Ansible) -> None:
