@@ -177,7 +177,7 @@ def test_everything_that_is_wrong_is_said_with_its_line(ansible: Ansible) -> Non
     done = ansible.run("ansible-inventory", "--list", "-i", source)
     assert f"{source}:6: project blog: 'repo' is missing" in done.stderr
     assert f"{source}:8: project blog, rep: unknown key; did you mean 'repo'?" in done.stderr
-    assert f"{source}:18: project shop, workers: wanted a whole number of 1 or more, found 'two'" in done.stderr
+    assert f"{source}:18: project shop, workers: wanted a whole number, 1 to 512, found 'two'" in done.stderr
     assert json.loads(done.stdout)["_meta"]["hostvars"] == {}, "no half of a configuration is used"
 
 
