@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import yaml
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import hosts, keys
+
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|#|mailto:)([^)#\s]+)")
+ROW = re.compile(r"^\| `(\w+)` \|.*\| ?([^|]*?) ?\|$", re.MULTILINE)
 PLAYBOOK = re.compile(r"ansible-playbook (?:playbooks/)?([a-z_]+)\.yml|onetouch\.deploy\.([a-z_]+) -e project")
 
 
@@ -45,3 +49,35 @@ def test_targets_of_make_exist(root: Path, files: list[Path]) -> None:
         name for text in documents(root, files).values() for name in re.findall(r"`(?:sudo )?make ([a-z-]+)", text)
     }
     assert named - targets == set()
+
+
+def rows(root: Path, section: str) -> dict[str, str]:
+    """The first cell and the last of each row of the table in a section of docs/configuration.md."""
+    text = (root / "docs" / "configuration.md").read_text()
+    return dict(ROW.findall(text.partition(f"\n## {section}\n")[2].partition("\n## ")[0]))
+
+
+def test_every_variable_of_the_commands_is_listed(root: Path) -> None:
+    """Each playbook's first line says what it takes."""
+    taken = {
+        name
+        for path in (root / "playbooks").glob("*.yml")
+        for name in re.findall(r"-e (\w+)=", path.read_text().splitlines()[1])
+    }
+    assert taken >= {"project", "ref", "steps"}
+    assert taken - set(rows(root, "Run the commands")) == set()
+
+
+def test_every_setting_that_is_no_key_is_listed(root: Path) -> None:
+    """Those of procmon's role that are not simply taken from the project's."""
+    of_project, of_procmon = (
+        yaml.safe_load((root / "roles" / role / "defaults" / "main.yml").read_text())
+        for role in ("project", "supervisor")
+    )
+    by_key = {f"project_{key}" for key in {*keys.known("project")} - {*hosts.CONNECTION_KEYS} - hosts.OTHER_KEYS}
+    taken_over = {name for name, value in of_procmon.items() if str(value).startswith("{{")}
+    expected = {name: value for name, value in {**of_project, **of_procmon}.items() if name not in by_key | taken_over}
+    listed = rows(root, "Set what is no key")
+    assert set(listed) == set(expected)
+    literal = {name: value for name, value in expected.items() if "{{" not in str(value)}
+    assert {name: yaml.safe_load(listed[name].strip("`")) for name in literal} == literal
