@@ -81,3 +81,13 @@ def test_every_setting_that_is_no_key_is_listed(root: Path) -> None:
     assert set(listed) == set(expected)
     literal = {name: value for name, value in expected.items() if "{{" not in str(value)}
     assert {name: yaml.safe_load(listed[name].strip("`")) for name in literal} == literal
+
+
+def test_every_module_of_procmon_is_in_its_readme(root: Path) -> None:
+    procmon = root / "roles/supervisor/files/procmon"
+    table = re.findall(r"^\| (`.*`) \|", (procmon / "README.md").read_text(), re.MULTILINE)
+    named = {name for cell in table for name in re.findall(r"`(\w+)/?`", cell)}
+    modules = {
+        path.stem for path in (procmon / "src/procmon").iterdir() if path.name[:2] != "__" and path.name != "py.typed"
+    }
+    assert named == modules
