@@ -95,7 +95,7 @@ options:
     description: A shell command that runs last in the new release. When it fails the previous release is put back.
     type: str
   restart_file:
-    description: The file whose touch asks C(procmon) to reload, relative to C(current).
+    description: The file whose touch asks C(procmon) to reload, relative to C(current) or absolute.
     type: str
     default: public/system/restart
   status_file:
@@ -252,6 +252,16 @@ msg:
   returned: always
   type: str
   sample: "blog: 1f0c9a2be6f3 is live (1 commit)"
+diff:
+  description: The commits of RV(commits) and those that are live no longer, as C(--diff) shows them.
+  returned: success
+  type: dict
+  contains:
+    prepared:
+      description: One commit a line, after C(-) or C(+).
+      type: str
+  sample:
+    prepared: "+ 1f0c9a2be6f3 Greet in French\n"
 traceback_tail:
   description: The end of what the failing worker or hook wrote.
   returned: on failure

@@ -29,10 +29,6 @@ options:
   ref:
     description: The branch, tag or sha that RV(behind) compares with; without it the newest tag.
     type: str
-  repo:
-    description: The address of the git repository. Only there so that both modules take the same variables; the
-      clone's own is used.
-    type: str
   fetch:
     description: Fetch into the clone first, so that RV(behind) is true of the remote as it is now.
     type: bool

@@ -41,6 +41,13 @@ def test_a_touch_by_the_hook_is_the_one_that_is_answered(
     assert procmon.reloads == [sha[:12]]
 
 
+def test_the_restart_file_may_be_anywhere(site: Site, upstream: Upstream, procmon: FakeProcmon, tmp_path: Path) -> None:
+    procmon.restart_file = tmp_path / "restart"
+    sha = upstream.commit("one")
+    site.deploy(status_file=procmon.status_file, restart_file=str(procmon.restart_file))
+    assert procmon.reloads == [sha[:12]]
+
+
 def test_a_release_that_does_not_come_up_is_taken_back(served: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
     upstream.commit("bad", BROKEN="")
     failure = served.fail(ref="master", status_file=procmon.status_file)

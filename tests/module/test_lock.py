@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import lock, operations
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 
 from tests.module.site import Site, until
 from tests.module.upstream import Upstream
@@ -39,6 +42,33 @@ def test_a_second_run_can_wait(site: Site, busy: Path) -> None:
     busy.write_text("go\n")
     out, _ = process.communicate()
     assert "is already live" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "doing"),
+    [
+        ({"state": "present"}, "present"),
+        ({"state": "prepared"}, "prepared origin/master"),
+        ({"state": "reverted"}, "reverted 1 step"),
+        ({"state": "reverted", "steps": 3}, "reverted 3 steps"),
+        ({"state": "reverted", "to": "a" * 40}, "reverted to aaaaaaaaaaaa"),
+    ],
+    ids=str,
+)
+def test_the_lock_tells_what_its_holder_does(
+    site: Site, monkeypatch: pytest.MonkeyPatch, options: dict[str, object], doing: str
+) -> None:
+    """A ref that comes along means nothing to a revert."""
+    told: list[str] = []
+
+    def look(_project: Project) -> None:
+        holder = lock.current_holder(site.tree.lock)
+        told.append(holder.doing if holder else "")
+        raise ReleaseError("this is enough")
+
+    monkeypatch.setattr(operations, "tidy", look)
+    site.fail(ref="origin/master", **options)
+    assert told == [doing]
 
 
 def test_a_killed_run_holds_nothing(site: Site, upstream: Upstream) -> None:

@@ -24,7 +24,6 @@ def shared_argument_spec() -> dict[str, dict[str, Any]]:
     return {
         "name": {"type": "str", "required": True},
         "path": {"type": "path", "required": True},
-        "repo": {"type": "str"},
         "ref": {"type": "str"},
         "status_file": {"type": "path"},
     }
@@ -35,6 +34,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
     return {
         **shared_argument_spec(),
         "state": {"type": "str", "choices": list(STATES), "default": "deployed"},
+        "repo": {"type": "str"},
         "commit": {"type": "str"},
         "strategy": {"type": "str", "choices": list(STRATEGIES), "default": "releases"},
         "keep": {"type": "int", "default": 5},
@@ -86,7 +86,10 @@ def check(wanted: Wanted) -> None:
     for entry in wanted.shared_paths:
         _check_shared(entry)
     if ".." in PurePosixPath(wanted.restart_file).parts or not wanted.restart_file:
-        raise ReleaseError(f"restart_file is {wanted.restart_file!r}", "it must be a path inside the release")
+        raise ReleaseError(
+            f"restart_file is {wanted.restart_file!r}",
+            "it must be absolute, or a path inside the release, and without '..'",
+        )
     if wanted.repo:
         refs.check_repo(wanted.repo)
     if wanted.ref:

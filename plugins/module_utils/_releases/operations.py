@@ -25,6 +25,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model im
     Live,
     ReleaseError,
     Target,
+    Wanted,
     as_failure,
 )
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
@@ -219,10 +220,18 @@ def _locked(project: Project) -> Iterator[None]:
     if not wanted.path.is_dir() and not wanted.repo:
         raise ReleaseError(f"there is nothing at {wanted.path} and the option repo is not set", "give repo")
     wanted.path.mkdir(parents=True, exist_ok=True)
-    holder = lock.Holder(wanted.by, f"{wanted.state} {wanted.ref or ''}".strip(), attempt.now(), os.getpid())
+    holder = lock.Holder(wanted.by, _doing(wanted), attempt.now(), os.getpid())
     with lock.held(project.tree.lock, holder, wanted.lock_wait):
         tidy(project)
         yield
+
+
+def _doing(wanted: Wanted) -> str:
+    """Say to those who find the lock taken what is under way."""
+    if wanted.state == "reverted":
+        back = f"{wanted.steps} step{'' if wanted.steps == 1 else 's'}"
+        return f"reverted to {wanted.to[:12]}" if wanted.to else f"reverted {back}"
+    return wanted.state if wanted.state == "present" or not wanted.ref else f"{wanted.state} {wanted.ref}"
 
 
 @contextmanager
