@@ -31,7 +31,7 @@ BASE: dict[str, Any] = {
 
 def written(path: Path, **settings: object) -> Path:
     """Fill the template in."""
-    templar = Templar(loader=DataLoader(), variables={**BASE, **settings})
+    templar = Templar(loader=DataLoader(), variables={**BASE, **settings})  # type: ignore[no-untyped-call]  # Ansible has no types
     path.write_text(templar.template(trust_as_template(TEMPLATE.read_text())), encoding="utf-8")
     return path
 
