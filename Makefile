@@ -1,6 +1,6 @@
 # make setup      .venv with everything below, and the checkout linked where Ansible finds it
 # make demo       deploy, break and revert a service on this machine, without a server
-# make lint       the quick checks
+# make lint       all quick checks together
 # make test       all checks and tests, with servers that boot systemd (as root; needs podman)
 # make molecule   only the scenario on those servers
 # make torture    kills a deploy before every single change of the disk (needs strace; long)
@@ -9,7 +9,7 @@
 # make bench-deploy   what a deploy costs, beside the original: BENCH="--original PATH --ansistrano PATH" (needs sshd; long)
 # make bench-release  ways to make a release directory, in time and disk: BENCH="--folder PATH"
 # make test-bare  whether a plain user can set this up on a bare Debian
-# make CHECK      any one of tools/checks/, such as `make types`
+# make CHECK      one of tools/checks/, such as `make types`
 
 CHECKS := $(notdir $(wildcard tools/checks/*))
 
@@ -23,12 +23,12 @@ demo:
 	@.venv/bin/ansible-playbook playbooks/demo.yml
 
 lint: setup
-	@tools/check format style shell changelog docs types lint
+	@tools/check format style shell changelog docs types yaml
 
 test: setup
 	@tools/check
 
-$(filter-out lint,$(CHECKS)): setup
+$(CHECKS): setup
 	@tools/check $@
 
 bench-reload bench-procmon: setup
@@ -47,5 +47,5 @@ torture: setup
 	@TORTURE=all .venv/bin/python -m pytest --quiet tests/torture/test_kill.py
 
 clean:
-	rm -rf .venv .ansible dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis collections/ansible_collections
+	rm -rf .venv .ansible dist .mypy_cache .pytest_cache .ruff_cache .hypothesis collections/ansible_collections
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -19,6 +19,14 @@ def test_every_check_runs_with_make_test(root: Path) -> None:
     assert sorted(known) == sorted(path.name for path in (root / "tools" / "checks").iterdir())
 
 
+def test_no_target_of_make_has_the_name_of_a_check(root: Path) -> None:
+    """`make CHECK` runs that check: a target of the same name would mean two things."""
+    targets = re.findall(r"^([a-z-]+(?: [a-z-]+)*):", (root / "Makefile").read_text(), re.MULTILINE)
+    names = {name for line in targets for name in line.split()}
+    assert names >= {"lint", "test", "bench-procmon"}
+    assert names & {path.name for path in (root / "tools" / "checks").iterdir()} == set()
+
+
 def test_what_is_run_can_be_run(root: Path, files: list[Path]) -> None:
     """Modules are not run but sent: Ansible wants them with a first line and without the permission."""
     scripts = [path for path in files if path.parts[0] != "plugins"]
