@@ -1,7 +1,7 @@
 # make setup      .venv with everything below, and the checkout linked where Ansible finds it
 # make demo       deploy, break and revert a service on this machine, without a server
 # make lint       all quick checks together
-# make test       all checks and tests, with servers that boot systemd (as root; needs podman)
+# make test       all checks and tests, with servers that boot systemd; installs what it needs (as root)
 # make molecule   only the scenario on those servers
 # make torture    kills a deploy before every single change of the disk (needs strace; long)
 # make bench-reload   requests lost over 200 reloads in each of four combinations, bare uvicorn beside it (long): BENCH="--help"
