@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -177,6 +178,34 @@ def test_a_log_that_nobody_reads_any_more_stops_nothing(service: Start) -> None:
     s.wait_version("b")
     os.kill(s.pids()[0], 9)
     until(lambda: len(s.pids()) == 2, "a lost worker is replaced")
+
+
+OUTRUN = """
+import os, select
+read = os.read
+def read_and_wait_for_more(fd, size):
+    data = read(fd, size)
+    select.select([fd], [], [], 1)
+    return data
+os.read = read_and_wait_for_more
+from procmon.cli import main
+raise SystemExit(main())
+"""
+"""A procmon that is never faster than whoever writes to it."""
+
+
+def test_an_output_that_never_pauses_keeps_procmon_from_nothing(service: Start) -> None:
+    s = service(workers=1, heartbeat={"interval": 0})
+    s.command = [sys.executable, "-c", OUTRUN]
+    app = s.current / "site_app.py"
+    endless = "import sys\nimport subprocess\nsubprocess.Popen(['yes'], stdout=2)\n"
+    app.write_text(app.read_text().replace("import sys\n", endless, 1))
+    argv = [*s.command, "run", str(s.config)]
+    s.process = subprocess.Popen(argv, env=s.environment, stderr=subprocess.DEVNULL)
+    until(lambda: s.status().get("state") == "serving", "it serves")
+    assert s.touch()["result"] == "ok"
+    s.signal(signal.SIGTERM)
+    assert s.wait_exit() == 0
 
 
 # -- headers ----------------------------------------------------------------------------------------------------------

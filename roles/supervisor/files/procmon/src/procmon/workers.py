@@ -37,6 +37,8 @@ from .output import Output, Tail
 
 DATAGRAM_BYTES = 1 << 18
 READ_BYTES = 65536
+LAST_READS = 16
+"""How often a worker's output is read once it has ended: what it left goes on writing for as long as it lives."""
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -237,7 +239,9 @@ class Workers:
     def _reap(self, process: Process) -> None:
         # The end of a process can be seen before the last that it said.
         self._read_control(process)
-        self._read_output(process)
+        for _ in range(LAST_READS):
+            if not self._read_output(process):
+                break
         # Until it is reaped nobody else can have its pid, so that the group is certainly its own.
         _kill_group(process)
         status = process.popen.wait()
@@ -271,17 +275,18 @@ class Workers:
                 return
             self._feed(to_event(process.number, data, process.rss_bytes))
 
-    def _read_output(self, process: Process) -> None:
-        while True:
-            try:
-                data = os.read(process.output_fd, READ_BYTES)
-            except BlockingIOError:
-                return
-            if not data:
-                self._loop.remove_reader(process.output_fd)
-                return
-            process.tail.add(data)
-            self._output.write(data)
+    def _read_output(self, process: Process) -> bool:
+        """Take one piece, so that a worker that writes without a pause keeps the loop from nobody else."""
+        try:
+            data = os.read(process.output_fd, READ_BYTES)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._loop.remove_reader(process.output_fd)
+            return False
+        process.tail.add(data)
+        self._output.write(data)
+        return True
 
 
 def _end_at_once(popen: subprocess.Popen[bytes]) -> None:
