@@ -220,7 +220,11 @@ def test_a_final_stop_answers_everybody_who_got_through(service: Start) -> None:
 
 
 def test_workers_of_a_killed_master_finish_and_are_gone(service: Start, tmp_path: Path) -> None:
-    s = service().start()
+    s = service()
+    app = s.current / "site_app.py"
+    # Nobody reads any more what the app writes.
+    app.write_text(app.read_text().replace("    body = ", "    print('x' * 100_000)\n    body = ", 1))
+    s.start()
     workers, barrier = s.pids(), tmp_path / "barrier"
     request = s.open(f"/hold?{barrier}")
     until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import select
 import signal
+import stat
 import sys
 import threading
 import time
 
+OUTPUT, ERRORS = 1, 2
 ORPHAN_SECONDS = 10.0  # from the master's end to the worker's
 
 
@@ -21,13 +24,35 @@ def end_with_master(control_fd: int) -> None:
     """
     # Our own copy: the number may belong to something else by the time that the channel has been closed.
     fd = os.dup(control_fd)
-    threading.Thread(target=_outlive_master, args=(fd,), name="procmon-master", daemon=True).start()
+    pipe = _hold_output()
+    threading.Thread(target=_outlive_master, args=(fd, pipe), name="procmon-master", daemon=True).start()
     # Registered first, called last: after what the app has to do at its end.
     atexit.register(_end_orphans, fd)
 
 
-def _outlive_master(fd: int) -> None:
+def _hold_output() -> int | None:
+    """Open the other end of the pipe that our output goes to: a print() would else fail from the master's end on."""
+    if not stat.S_ISFIFO(os.fstat(ERRORS).st_mode):
+        return None
+    return os.open(f"/proc/self/fd/{ERRORS}", os.O_RDONLY)
+
+
+def _drop_output(pipe: int) -> None:
+    """Let what is written vanish, where it still goes to that pipe: nobody reads it, and it will be full."""
+    with contextlib.suppress(OSError):  # without a descriptor left, print() fails
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for fd in (OUTPUT, ERRORS):
+            with contextlib.suppress(OSError):  # the app may have closed it
+                if os.path.sameopenfile(fd, pipe):
+                    os.dup2(nowhere, fd)
+        os.close(nowhere)
+    os.close(pipe)
+
+
+def _outlive_master(fd: int, pipe: int | None) -> None:
     _master_has_gone(fd, None)
+    if pipe is not None:
+        _drop_output(pipe)
     time.sleep(ORPHAN_SECONDS)
     try:
         _end_orphans(fd)
