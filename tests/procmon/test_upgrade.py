@@ -257,6 +257,8 @@ def test_a_configuration_with_which_the_app_cannot_start_is_said_and_the_old_wor
     assert done.returncode == 1
     assert "reload failed" in done.stderr
     assert s.pids() == workers
+    os.kill(workers[0], signal.SIGKILL)
+    until(lambda: len(s.pids()) == 2 and workers[0] not in s.pids(), "another one is started as the old ones were")
 
 
 def test_another_address_takes_a_restart(service: Start) -> None:

@@ -86,6 +86,19 @@ def test_the_successor_goes_on_where_the_other_was() -> None:
     assert new.end_drains().deploy("/releases/c").spawned() == [(0, 3)]
 
 
+def test_what_an_earlier_procmon_did_not_keep_is_as_the_configuration_says() -> None:
+    s = Story().served()
+    state = json.loads(json.dumps(remember(s.core)))
+    for generation in state["generations"]:
+        for name in ("app", "uvicorn", "idle_grace_seconds"):
+            del generation["release"][name]
+    new = Story(app="shop:app", uvicorn={"http": "h11"}, reload={"idle_grace": 3})
+    recall(new.core, state)
+    assert new.core.active
+    release = new.core.active.release
+    assert (release.app, release.uvicorn, release.idle_grace_seconds) == ("shop:app", {"http": "h11"}, 3)
+
+
 def test_a_touch_that_was_answered_is_not_answered_again_and_a_new_one_is() -> None:
     s = Story().served()
     s.touch().proceed()

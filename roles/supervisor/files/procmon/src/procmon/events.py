@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Mark(NamedTuple):
@@ -25,6 +25,9 @@ class Release:
     commit: str | None = None
     python: str = ""
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    app: str = ""
+    uvicorn: Mapping[str, Any] = field(default_factory=dict)
+    idle_grace_seconds: float = 5.0
 
 
 @dataclass(frozen=True)

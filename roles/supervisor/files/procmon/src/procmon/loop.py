@@ -89,7 +89,7 @@ class Master:
         self._listener = listener = seat.listener
         self._loop = asyncio.get_running_loop()
         self._core = Core(config, lambda: random.SystemRandom().uniform(-1, 1))
-        self._workers = Workers(config, listener, output, self.feed, self._loop)
+        self._workers = Workers(listener, output, self.feed, self._loop)
         self._watcher = Watcher(config.restart_path, lambda mark: self.feed(Touched(mark)))
         self._notifier = Notifier(os.environ)
         self._status = StatusFile(config.state_path)

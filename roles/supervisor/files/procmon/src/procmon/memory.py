@@ -12,6 +12,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from .backoff import Backoff
+from .config import Config
 from .core import Core, Restart
 from .events import Answer, Mark, Release
 from .heart import Heart
@@ -46,7 +47,7 @@ def remember(core: Core) -> dict[str, Any]:
 
 def recall(core: Core, state: Mapping[str, Any]) -> None:
     """Let a new core go on where the other one was. Raises KeyError, TypeError and ValueError for what it cannot."""
-    generations = {one["number"]: _to_generation(one) for one in state["generations"]}
+    generations = {one["number"]: _to_generation(one, core.config) for one in state["generations"]}
     core.active = None if state["active"] is None else generations[state["active"]]
     core._generations = state["count"]
     _recall_pool(core.pool, state, generations)
@@ -62,8 +63,10 @@ def _generations(core: Core, workers: Iterable[Worker]) -> list[Generation]:
     return [*([core.active] if core.active else []), *(worker.generation for worker in workers)]
 
 
-def _to_generation(one: Mapping[str, Any]) -> Generation:
-    return Generation(one["number"], Release(**one["release"]))
+def _to_generation(one: Mapping[str, Any], config: Config) -> Generation:
+    # An earlier procmon did not keep these with the release.
+    ours = {"app": config.app, "uvicorn": config.uvicorn, "idle_grace_seconds": config.reload.idle_grace_seconds}
+    return Generation(one["number"], Release(**{**ours, **one["release"]}))
 
 
 def _from_worker(worker: Worker) -> dict[str, Any]:

@@ -46,7 +46,15 @@ def resolve(config: Config) -> Release:
         raise ReleaseMissingError(f"directory = {str(config.directory)!r} does not exist") from error
     if not real.is_dir():
         raise ReleaseError(f"directory = {str(config.directory)!r} is not a directory")
-    return Release(str(real), read_commit(real), choose_python(config, real), worker_environment(config))
+    return Release(
+        str(real),
+        read_commit(real),
+        choose_python(config, real),
+        worker_environment(config),
+        config.app,
+        config.uvicorn,
+        config.reload.idle_grace_seconds,
+    )
 
 
 def choose_python(config: Config, release: Path) -> str:

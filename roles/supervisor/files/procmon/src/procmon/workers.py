@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .actions import Spawn
-from .config import Config
 from .events import (
     Accepted,
     Drained,
@@ -79,7 +78,6 @@ class Workers:
 
     def __init__(
         self,
-        config: Config,
         listener: socket.socket,
         output: Output,
         feed: Callable[[Event], None],
@@ -88,7 +86,6 @@ class Workers:
         self.processes: dict[int, Process] = {}
         self.spared: set[int] = set()
         """Children that are no workers and that somebody else reaps."""
-        self._config = config
         self._listen_fd = listener.fileno()
         self._output = output
         self._feed = feed
@@ -213,10 +210,10 @@ class Workers:
     def _configuration(self, wanted: Spawn) -> Mapping[str, Any]:
         return {
             "type": "configure",
-            "app": self._config.app,
+            "app": wanted.release.app,
             "listen_fd": self._listen_fd,
-            "uvicorn": self._config.uvicorn,
-            "idle_grace": self._config.reload.idle_grace_seconds,
+            "uvicorn": wanted.release.uvicorn,
+            "idle_grace": wanted.release.idle_grace_seconds,
             "slot": wanted.slot,
             "generation": wanted.generation,
         }
