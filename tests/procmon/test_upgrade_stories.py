@@ -90,13 +90,14 @@ def test_what_an_earlier_procmon_did_not_keep_is_as_the_configuration_says() -> 
     s = Story().served()
     state = json.loads(json.dumps(remember(s.core)))
     for generation in state["generations"]:
-        for name in ("app", "uvicorn", "idle_grace_seconds"):
+        for name in ("app", "uvicorn", "idle_grace_seconds", "settings"):
             del generation["release"][name]
     new = Story(app="shop:app", uvicorn={"http": "h11"}, reload={"idle_grace": 3})
-    recall(new.core, state)
+    recall(new.core, state, "77c1")
     assert new.core.active
     release = new.core.active.release
-    assert (release.app, release.uvicorn, release.idle_grace_seconds) == ("shop:app", {"http": "h11"}, 3)
+    assert (release.app, release.uvicorn) == ("shop:app", {"http": "h11"})
+    assert (release.idle_grace_seconds, release.settings) == (3, "77c1")
 
 
 def test_a_touch_that_was_answered_is_not_answered_again_and_a_new_one_is() -> None:

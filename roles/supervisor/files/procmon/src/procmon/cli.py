@@ -194,7 +194,7 @@ def upgrade(arguments: argparse.Namespace) -> int:
     path: Path = arguments.config.absolute()
     config = load(path)
     before = _running(config)
-    if (before["build"], before["settings"]) == (BUILD, identify(path)):
+    if before["build"] == BUILD and _has_taken(before, identify(path)):
         print(f"{config.name}: already runs procmon {__version__} ({BUILD}) with this configuration")
         return 0
     _signal(config, before["pid"])
@@ -207,7 +207,12 @@ def upgrade(arguments: argparse.Namespace) -> int:
     print(
         f"{config.name}: upgraded from {before['version']} ({before['build']}) to {after['version']} ({after['build']})"
     )
-    return _report_reload(config, before["restart"])
+    return _report_reload(config, before["restart"], identify(path))
+
+
+def _has_taken(found: dict[str, Any], settings: str) -> bool:
+    """Say whether procmon has read that configuration, and what serves was started by it."""
+    return found["settings"] == settings and found["active_settings"] in (None, settings)
 
 
 def _signal(config: Config, pid: int) -> None:
@@ -232,12 +237,13 @@ def _running(config: Config) -> dict[str, Any]:
     raise NotRunningError(f"{config.name} is not running; start it: systemctl start procmon@{config.name}")
 
 
-def _report_reload(config: Config, before: dict[str, Any]) -> int:
+def _report_reload(config: Config, before: dict[str, Any], settings: str) -> int:
     """Wait for the reload that a changed configuration leads to, and tell how it ended."""
-    after = _await(config, lambda found: found["state"] not in ("reloading", "booting"), "reload")["restart"]
-    if after == before or after["result"] != "failed":
+    after = _await(config, lambda found: found["state"] not in ("reloading", "booting"), "reload")
+    restart = after["restart"]
+    if restart["result"] != "failed" or (restart == before and _has_taken(after, settings)):
         return 0
-    print(f"{config.name}: reload failed: {after['error']}", file=sys.stderr)
+    print(f"{config.name}: reload failed: {restart['error']}", file=sys.stderr)
     return 1
 
 

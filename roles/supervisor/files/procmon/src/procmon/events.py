@@ -28,6 +28,8 @@ class Release:
     app: str = ""
     uvicorn: Mapping[str, Any] = field(default_factory=dict)
     idle_grace_seconds: float = 5.0
+    settings: str = ""
+    """Identifies the configuration that this was read by."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def restore(core: Core, handed: Handover) -> None:
                 "that takes a restart"
             )
     try:
-        recall(core, handed.core)
+        recall(core, handed.core, handed.settings)
     except (KeyError, TypeError, ValueError) as error:
         raise HandoverError(
             f"the running procmon's state cannot be taken over: {error!r}; restart it instead"

@@ -12,7 +12,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +121,9 @@ class Master:
     def _adopt(self, handed: Handover) -> None:
         restore(self._core, handed)
         self._workers.adopt(handed.processes)
-        self.feed(Adopted("the configuration has changed" if handed.settings != self._seat.settings else ""))
+        # A reload that failed has left behind what another configuration has started.
+        before = self._core.active.release.settings if self._core.active else handed.settings
+        self.feed(Adopted("the configuration has changed" if before != self._seat.settings else ""))
         for number in successor.read_signals(handed.files["signals"]):
             self._on_signal(number)
         os.close(handed.files["signals"])
@@ -187,7 +189,7 @@ class Master:
         # The mark comes first: a touch after this line is newer than what is read below.
         mark = read_mark(self._config.restart_path)
         try:
-            self.feed(Resolved(resolve(self._config), mark))
+            self.feed(Resolved(replace(resolve(self._config), settings=self._seat.settings), mark))
         except ReleaseError as error:
             self.feed(Unresolved(str(error), mark, missing=isinstance(error, ReleaseMissingError)))
 

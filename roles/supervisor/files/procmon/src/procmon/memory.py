@@ -45,9 +45,13 @@ def remember(core: Core) -> dict[str, Any]:
     }
 
 
-def recall(core: Core, state: Mapping[str, Any]) -> None:
-    """Let a new core go on where the other one was. Raises KeyError, TypeError and ValueError for what it cannot."""
-    generations = {one["number"]: _to_generation(one, core.config) for one in state["generations"]}
+def recall(core: Core, state: Mapping[str, Any], settings: str = "") -> None:
+    """Let a new core go on where the other one was, which has read `settings`.
+
+    Raises KeyError, TypeError and ValueError for what it cannot.
+    """
+    unkept = _unkept(core.config, settings)
+    generations = {one["number"]: _to_generation(one, unkept) for one in state["generations"]}
     core.active = None if state["active"] is None else generations[state["active"]]
     core._generations = state["count"]
     _recall_pool(core.pool, state, generations)
@@ -63,10 +67,18 @@ def _generations(core: Core, workers: Iterable[Worker]) -> list[Generation]:
     return [*([core.active] if core.active else []), *(worker.generation for worker in workers)]
 
 
-def _to_generation(one: Mapping[str, Any], config: Config) -> Generation:
-    # An earlier procmon did not keep these with the release.
-    ours = {"app": config.app, "uvicorn": config.uvicorn, "idle_grace_seconds": config.reload.idle_grace_seconds}
-    return Generation(one["number"], Release(**{**ours, **one["release"]}))
+def _unkept(config: Config, settings: str) -> Mapping[str, Any]:
+    """Say what an earlier procmon did not keep with each release."""
+    return {
+        "app": config.app,
+        "uvicorn": config.uvicorn,
+        "idle_grace_seconds": config.reload.idle_grace_seconds,
+        "settings": settings,
+    }
+
+
+def _to_generation(one: Mapping[str, Any], unkept: Mapping[str, Any]) -> Generation:
+    return Generation(one["number"], Release(**{**unkept, **one["release"]}))
 
 
 def _from_worker(worker: Worker) -> dict[str, Any]:

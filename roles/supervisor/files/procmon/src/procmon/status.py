@@ -30,6 +30,7 @@ def snapshot(core: Core, started: Mapping[int, float], settings: str = "") -> di
         "version": __version__,
         "build": BUILD,
         "settings": settings,
+        "active_settings": active.release.settings if active else None,
         "state": core.state,
         "generation": active.number if active else 0,
         "release": active.release.path if active else None,
