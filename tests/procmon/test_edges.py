@@ -160,6 +160,8 @@ def test_the_message_arrives(tmp_path: Path) -> None:
         notifier = Notifier({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "4000000"})
         notifier.send("READY=1")
         assert systemd.recv(100) == b"READY=1"
+        notifier.send("STATUS=generation 1, caf\udce9")
+        assert systemd.recv(100) == rb"STATUS=generation 1, caf\udce9"
         assert notifier.watchdog_seconds == 2
     notifier.send("READY=1")
     assert notifier.lost == 1

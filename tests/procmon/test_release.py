@@ -54,6 +54,15 @@ def test_no_commit_without_git(tmp_path: Path) -> None:
     assert read_commit(tmp_path) is None
 
 
+def test_no_commit_of_a_work_tree_that_a_power_loss_has_emptied(clone: Path, tmp_path: Path) -> None:
+    git(clone, "worktree", "add", "-q", "--detach", str(tmp_path / "tree"))
+    (tmp_path / "tree" / ".git").write_bytes(bytes(60))
+    assert read_commit(tmp_path / "tree") is None
+    git(clone, "pack-refs", "--all")
+    (clone / ".git" / "packed-refs").write_bytes(b"\xff" * 60)
+    assert read_commit(clone) is None
+
+
 def test_a_link_is_followed_once(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "current").symlink_to("a")
@@ -108,7 +117,15 @@ def test_env_file_forms() -> None:
     assert parse_env_file(text) == expected
 
 
-@pytest.mark.parametrize(("text", "error"), [("A=1\nB", "line 2 must be KEY=value"), ('A="x', "line 1: ")])
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("A=1\nB", "line 2 must be KEY=value"),
+        ('A="x', "line 1: "),
+        (r'A="a\u0000b"', "line 1: no environment can hold such a value"),
+        (r'A="\ud800"', "line 1: no environment can hold such a value"),
+    ],
+)
 def test_env_file_errors_name_the_line(text: str, error: str) -> None:
     with pytest.raises(ValueError, match=error):
         parse_env_file(text)

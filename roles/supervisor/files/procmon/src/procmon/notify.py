@@ -42,6 +42,7 @@ class Notifier:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as channel:
-                channel.sendto(message.encode(), self._path)
+                # A release's name need be no text.
+                channel.sendto(message.encode(errors="backslashreplace"), self._path)
         except OSError:
             self.lost += 1

@@ -102,17 +102,21 @@ def _unquote(value: str, number: int) -> str:
     if not value.startswith('"'):
         return value
     try:
-        return str(json.loads(value))
+        found = str(json.loads(value))
     except json.JSONDecodeError as error:
         raise ValueError(f"line {number}: {error.msg} in a quoted value") from error
+    if not re.fullmatch(r"[^\0\ud800-\udfff]*", found):
+        raise ValueError(f"line {number}: no environment can hold such a value")
+    return found
 
 
 def read_commit(release: Path) -> str | None:
-    """Return the commit that is checked out in `release`; None when it is no git work tree."""
+    """Return the commit that is checked out in `release`; None when it is no git work tree, or one that is damaged."""
     try:
         git = _git_directory(release)
         return _follow(git, _common_directory(git))
-    except OSError:
+    except (OSError, ValueError):
+        # A power loss leaves files full of zeros: no path, and no text.
         return None
 
 
