@@ -41,6 +41,8 @@ from .events import (
     Answer,
     Begin,
     Event,
+    Exited,
+    Failed,
     HeartbeatAnswered,
     Preflighted,
     Probed,
@@ -145,11 +147,18 @@ class Master:
         try:
             while self._events:
                 for action in self._core.handle(self._events.popleft(), time.monotonic()):
-                    self._DEEDS[type(action)](self, action)
+                    self._perform(action)
         finally:
             self._busy = False
             self._set_timer()
             self._tell()
+
+    def _perform(self, action: Action) -> None:
+        try:
+            self._DEEDS[type(action)](self, action)
+        except Exception:
+            # Nobody has foreseen it: the other deeds are done all the same.
+            log.exception("could not %s", type(action).__name__.lower())
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -192,9 +201,18 @@ class Master:
             self.feed(Resolved(replace(resolve(self._config), settings=self._seat.settings), mark))
         except ReleaseError as error:
             self.feed(Unresolved(str(error), mark, missing=isinstance(error, ReleaseMissingError)))
+        except Exception as error:
+            # Whoever waits for the answer must get one.
+            self.feed(Unresolved(f"{type(error).__name__}: {error}", mark))
+            raise
 
     def _spawn(self, action: Spawn) -> None:
-        self._workers.spawn(action)
+        try:
+            self._workers.spawn(action)
+        except Exception as error:
+            self.feed(Failed(action.worker, "spawn", f"{type(error).__name__}: {error}"))
+            self.feed(Exited(action.worker, "no process"))
+            raise
 
     def _probe(self, action: Probe) -> None:
         self._start(self._ask_worker(action))

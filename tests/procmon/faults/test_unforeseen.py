@@ -1,0 +1,58 @@
+"""Errors of procmon's own: one deed goes wrong, the others are done, and whoever waits for an answer gets one."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..service import Service, Start
+
+BROKEN = """
+import os
+from procmon import {module}
+from procmon.cli import main
+real = {module}.{name}
+def fail(*arguments):
+    if os.path.exists({flag!r}):
+        raise ValueError("nobody has foreseen this")
+    return real(*arguments)
+{module}.{name} = fail
+raise SystemExit(main())
+"""
+
+
+def break_procmon(s: Service, module: str, name: str) -> Path:
+    """Let one function of the procmon that will be started fail as long as the file that is returned exists."""
+    flag = s.root / "flag"
+    s.command = [sys.executable, "-c", BROKEN.format(module=module, name=name, flag=str(flag))]
+    return flag
+
+
+@pytest.mark.parametrize(("module", "name"), [("loop", "resolve"), ("workers", "worker_argv")])
+def test_a_reload_that_goes_wrong_is_answered_and_the_next_one_works(service: Start, module: str, name: str) -> None:
+    s = service(heartbeat={"interval": 0})
+    flag = break_procmon(s, module, name)
+    s.start()
+    workers = s.pids()
+    flag.touch()
+    answer = s.deploy("b")
+    assert answer["result"] == "failed"
+    assert "ValueError: nobody has foreseen this" in answer["error"]
+    assert "Traceback" in s.log()
+    assert s.pids() == workers
+    flag.unlink()
+    assert s.deploy("c")["result"] == "ok"
+    s.wait_version("c")
+
+
+def test_a_stop_of_which_a_part_goes_wrong_ends(service: Start) -> None:
+    s = service(heartbeat={"interval": 0})
+    flag = break_procmon(s, "loop", "close_listener")
+    s.start()
+    flag.touch()
+    s.signal(signal.SIGTERM)
+    assert s.wait_exit() == 0
+    assert "could not unlisten" in s.log()
