@@ -28,33 +28,31 @@ def no_descriptors(pid: int, spare: int) -> Iterator[None]:
     try:
         yield
     finally:
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
-def test_a_worker_without_descriptors_serves_whom_it_has_and_the_others_later(service: Start) -> None:
-    s = service(workers=1, heartbeat={"interval": 0}, uvicorn={"loop": "asyncio"}).start()
-    worker = s.pids()[0]
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_worker_without_descriptors_serves_whom_it_has_and_drains(service: Start, tmp_path: Path, loop: str) -> None:
+    s = service(workers=1, heartbeat={"interval": 0}, reload={"idle_grace": 0.2}, uvicorn={"loop": loop}).start()
+    worker, barrier = s.pids()[0], tmp_path / "barrier"
     with contextlib.ExitStack() as clients:
+        held = clients.enter_context(contextlib.closing(s.open(f"/hold?{barrier}")))
+        until(Path(f"{barrier}.held").exists, "the request is in the app")
         with no_descriptors(worker, 4):
             crowd = [clients.enter_context(contextlib.closing(s.open("/version"))) for _ in range(24)]
             assert crowd[0].getresponse().read()[:1] == b"a"
-        for connection in crowd[1:]:
-            assert connection.getresponse().read()[:1] == b"a", "when there is room again"
-        assert s.pids() == [worker]
-        assert s.deploy("b")["result"] == "ok"
+            assert s.pids() == [worker]
+            hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)[1]
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, (3, hard))  # also what becomes free is of no use
+            assert s.deploy("b")["result"] == "ok"
+            assert {connection.getresponse().read()[:1] for connection in crowd[1:]} <= {b"a", b"b"}
+            assert crowd[0].sock.recv(1) == b"", "it was idle, and is closed"
+            Path(f"{barrier}.go").touch()
+            assert held.getresponse().read()[:1] == b"a"
+            until(lambda: not alive(worker), "it has drained")
+    assert "failed" not in s.log()
     s.wait_version("b")
-    until(lambda: not alive(worker), "it has drained")
-
-
-def test_a_worker_without_descriptors_survives_on_uvloop_too(service: Start) -> None:
-    """libuv closes the connections that it has no descriptor for, instead of letting them wait."""
-    s = service(workers=1, heartbeat={"interval": 0}, uvicorn={"loop": "uvloop"}).start()
-    worker = s.pids()
-    with contextlib.ExitStack() as clients, no_descriptors(worker[0], 4):
-        crowd = [clients.enter_context(contextlib.closing(s.open("/version"))) for _ in range(24)]
-        assert crowd[0].getresponse().read()[:1] == b"a"
-    assert s.version() == "a"
-    assert s.pids() == worker
 
 
 def test_a_master_without_descriptors_fails_a_reload_with_the_reason_and_serves_on(service: Start) -> None:

@@ -11,7 +11,6 @@ import asyncio
 import enum
 import errno
 import fcntl
-import os
 import socket
 import termios
 from collections.abc import Callable, Mapping
@@ -130,12 +129,14 @@ def close_idle(connection: Connection) -> bool:
 
 def shut_writing(fd: int) -> None:
     """Send the end of file; a peer that has gone already needs none."""
-    with socket.socket(fileno=os.dup(fd)) as copy:
-        try:
-            copy.shutdown(socket.SHUT_WR)
-        except OSError as error:
-            if error.errno not in GONE_PEER:
-                raise
+    sock = socket.socket(fileno=fd)  # no copy: there may be no descriptor left for one
+    try:
+        sock.shutdown(socket.SHUT_WR)
+    except OSError as error:
+        if error.errno not in GONE_PEER:
+            raise
+    finally:
+        sock.detach()
 
 
 async def close_websocket(connection: Connection) -> None:
