@@ -173,6 +173,17 @@ def test_what_the_deadline_cuts_is_counted(
     assert held.response().status == 500
 
 
+def test_response_that_nobody_reads_is_cut_and_counted(start: Start, server: dict[str, str], client: Connect) -> None:
+    """Its app has ended long before."""
+    worker = start(idle_grace=0.1, **server).accepting()
+    connection = client()
+    connection.request("/large")
+    until(connection.has_news, "the response's begin")
+    worker.drain(seconds=0.3)
+    assert worker.drained() == 1
+    assert "cutting 1 requests. GET /large" in worker.complaints()
+
+
 def test_request_that_cannot_be_cancelled_does_not_keep_the_worker(
     start: Start, server: dict[str, str], client: Connect, barrier: Path, tmp_path: Path
 ) -> None:

@@ -93,10 +93,12 @@ class Inspector:
 
 def is_responding(connection: Connection) -> bool:
     """Tell whether a request is being answered, or its answer still being written."""
-    cycle = connection.cycle
-    if cycle is not None and not cycle.response_complete:
-        return True
-    return bool(connection.transport.get_write_buffer_size())
+    return is_asked(connection) or bool(connection.transport.get_write_buffer_size())
+
+
+def is_asked(connection: Connection) -> bool:
+    """Tell whether the app has yet to end a response."""
+    return connection.cycle is not None and not connection.cycle.response_complete
 
 
 def is_h11_pipeline(connection: Connection) -> bool:

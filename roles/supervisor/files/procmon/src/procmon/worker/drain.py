@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from uvicorn.server import ServerState
 
-from .connections import Connection, Inspector, Phase, close_idle, close_websocket
+from .connections import Connection, Inspector, Phase, close_idle, close_websocket, is_asked
 
 ROUND_SECONDS = 0.05
 CANCEL_SECONDS = 2.0  # what cancelled requests have to end
@@ -100,7 +100,9 @@ class Drain:
         """Cancel what is left, give it `CANCEL_SECONDS`, and drop the connections that remain even then."""
         phases = {connection: self._inspector.phase(connection) for connection in self._state.connections}
         halves = [connection for connection, phase in phases.items() if phase is Phase.RECEIVING]
-        cut = len(halves) + len(self._state.tasks)
+        # The app has done its part, and no task is left to be counted.
+        unread = [one for one, phase in phases.items() if phase is Phase.RESPONDING and not is_asked(one)]
+        cut = len(halves) + len(unread) + len(self._state.tasks)
         if cut:
             log.warning("The drain's time is over: cutting %d requests. %s", cut, "; ".join(requests(phases)))
         for task in list(self._state.tasks):
