@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,4 +68,21 @@ def test_each_of_many_is_told(start: Start, ws: str, listener: socket.socket) ->
                 websocket.recv(timeout=30)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1012
+    assert worker.drained() == 0
+
+
+def test_the_ends_of_many_are_spread_out(start: Start, client: Callable[[], Client]) -> None:
+    """Their clients would else all come back in one instant."""
+    worker = start(idle_grace=1.0).accepting()
+    crowd = [client() for _ in range(20)]
+    for one in crowd:
+        one.send(UPGRADE)
+        assert one.response().status == 101
+    worker.drain()
+    told: dict[socket.socket, float] = {}
+    while waiting := [one.sock for one in crowd if one.sock not in told]:
+        ready = select.select(waiting, [], [], 30)[0]
+        assert ready
+        told |= dict.fromkeys(ready, time.monotonic())
+    assert max(told.values()) - min(told.values()) > 0.2, "of a second"
     assert worker.drained() == 0

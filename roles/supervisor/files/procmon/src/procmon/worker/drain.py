@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,32 +21,34 @@ log = logging.getLogger("uvicorn.error")
 
 @dataclass
 class Schedule:
-    """The moments of a drain, on the event loop's clock: `grace` is the seconds of silence before an idle close."""
+    """The moments of a drain, on the event loop's clock: `grace` is the seconds of silence before an idle close.
+
+    WebSockets end from `websockets` on, spread over `spread` seconds.
+    """
 
     grace: float
     websockets: float
+    spread: float
     deadline: float
 
     @classmethod
-    def starting(cls, now: float, seconds: float, idle_grace: float, jitter: float) -> Schedule:
-        """Plan a drain of `seconds`. WebSockets end after the grace, spread by `jitter` (0 to 1).
-
-        The clients of many workers would else come back in one instant. The spread ends before the deadline does.
-        """
+    def starting(cls, now: float, seconds: float, idle_grace: float) -> Schedule:
+        """Plan a drain of `seconds`. The spread of the WebSockets ends before the deadline does."""
         grace = min(idle_grace, seconds)
-        spread = min(grace, (seconds - grace) / 2)
-        return cls(grace, now + grace + spread * jitter, now + seconds)
+        return cls(grace, now + grace, min(grace, (seconds - grace) / 2), now + seconds)
 
     def hasten(self, deadline: float) -> None:
         """Bring the deadline forward; never put it off."""
         self.deadline = min(self.deadline, deadline)
-        self.websockets = min(self.websockets, self.deadline)
 
-    def is_due(self, phase: Phase, silent_since: float, now: float) -> bool:
-        """Tell whether a connection in `phase` that has been silent since then is to be closed now."""
+    def is_due(self, phase: Phase, silent_since: float, now: float, jitter: float = 0.0) -> bool:
+        """Tell whether a connection in `phase` that has been silent since then is to be closed now.
+
+        `jitter` (0 to 1) is a WebSocket's own: all clients would else come back in one instant.
+        """
         if phase is Phase.IDLE:
             return now >= min(silent_since + self.grace, self.deadline)
-        return phase is Phase.WEBSOCKET and now >= self.websockets
+        return phase is Phase.WEBSOCKET and now >= min(self.websockets + self.spread * jitter, self.deadline)
 
 
 class Drain:
@@ -56,6 +60,7 @@ class Drain:
         self._schedule = schedule
         self._loop = asyncio.get_running_loop()
         self._silent_since: dict[Connection, float] = {}
+        self._jitter: defaultdict[Connection, float] = defaultdict(random.random)
         self._farewells: dict[Connection, asyncio.Task[None]] = {}
 
     def hasten(self, seconds: float) -> None:
@@ -87,7 +92,7 @@ class Drain:
             if phase is Phase.IDLE
         }
         for connection, phase in phases.items():
-            if self._schedule.is_due(phase, self._silent_since.get(connection, now), now):
+            if self._schedule.is_due(phase, self._silent_since.get(connection, now), now, self._jitter[connection]):
                 self._close(connection, phase)
 
     def _close(self, connection: Connection, phase: Phase) -> None:

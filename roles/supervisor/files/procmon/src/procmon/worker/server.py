@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
 import socket
 from typing import Any
@@ -105,9 +104,8 @@ class WorkerServer(uvicorn.Server):
         self._control.offer(self._report())
         for sock in waiting:
             await self._adopt(sock)
-        jitter = random.random()  # noqa: S311 - spreads reconnections, guards nothing
         now = asyncio.get_running_loop().time()
-        schedule = Schedule.starting(now, seconds_of(order), self._settings.idle_grace, jitter)
+        schedule = Schedule.starting(now, seconds_of(order), self._settings.idle_grace)
         drain = Drain(self.server_state, self._inspector, schedule)
         hastening = asyncio.create_task(self._hasten(drain), name="hasten")
         try:
