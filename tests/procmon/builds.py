@@ -25,6 +25,12 @@ sys.exit(main())
 """
 REFUSE = "if 'adopt-check' in sys.argv: sys.exit('this build has no dependencies')"
 VANISH = "if 'adopt-check' in sys.argv: Path(__file__).resolve().chmod(0o644)"
+EXHAUST = """if 'adopt-check' in sys.argv:
+    import resource
+    hard = resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE)[1]
+    resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (3, hard))
+"""
+"""The successor leaves its predecessor no file descriptor to open, once it has been tried."""
 WAIT = """if "--adopt" in sys.argv:
     (here / "waits").touch()
     while not (here / "go").exists(): time.sleep(0.01)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from pathlib import Path
 
 import pytest
 
-from .builds import REFUSE, VANISH, Builds
+from .builds import EXHAUST, REFUSE, VANISH, Builds
 from .service import Service, Start, alive
 from .users import load, lost
 from .waiting import until
@@ -94,6 +95,22 @@ def test_a_successor_that_cannot_take_over_changes_nothing(service: Start, first
     assert why in s.log()
     assert (s.status()["build"], s.pids()) == (before["build"], [one["pid"] for one in before["workers"]])
     assert s.deploy("b")["result"] == "ok"
+
+
+def test_an_upgrade_without_a_descriptor_left_is_answered(service: Start) -> None:
+    s = service()
+    builds = Builds(s)
+    s.start()
+    assert s.process
+    limits = resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE)
+    builds.install(EXHAUST)
+    s.signal(signal.SIGUSR2)
+    until(lambda: "upgrade failed, this procmon goes on: " in s.log(), "it was tried")
+    resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE, limits)
+    until(lambda: s.status()["upgrade"]["result"] == "failed", "it is told")
+    assert "Too many open files" in s.status()["upgrade"]["error"]
+    builds.install()
+    assert builds.upgrade()["upgrade"]["result"] == "ok"
 
 
 def test_a_successor_of_another_format_is_refused_before_anything_is_given_up(service: Start) -> None:

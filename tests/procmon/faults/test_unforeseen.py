@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ..service import Service, Start
+from ..waiting import until
 
 BROKEN = """
 import os
@@ -56,3 +57,15 @@ def test_a_stop_of_which_a_part_goes_wrong_ends(service: Start) -> None:
     s.signal(signal.SIGTERM)
     assert s.wait_exit() == 0
     assert "could not unlisten" in s.log()
+
+
+def test_an_upgrade_that_goes_wrong_is_answered_and_can_be_asked_for_again(service: Start) -> None:
+    s = service(heartbeat={"interval": 0})
+    flag = break_procmon(s, "successor", "preflight")
+    s.start()
+    flag.touch()
+    s.signal(signal.SIGUSR2)
+    until(lambda: s.status()["upgrade"]["number"] == 1, "it is answered")
+    assert s.status()["upgrade"]["error"] == "ValueError: nobody has foreseen this"
+    s.signal(signal.SIGUSR2)
+    until(lambda: s.status()["upgrade"]["number"] == 2, "it is answered again")

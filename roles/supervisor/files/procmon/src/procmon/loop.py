@@ -203,14 +203,14 @@ class Master:
             self.feed(Unresolved(str(error), mark, missing=isinstance(error, ReleaseMissingError)))
         except Exception as error:
             # Whoever waits for the answer must get one.
-            self.feed(Unresolved(f"{type(error).__name__}: {error}", mark))
+            self.feed(Unresolved(in_words(error), mark))
             raise
 
     def _spawn(self, action: Spawn) -> None:
         try:
             self._workers.spawn(action)
         except Exception as error:
-            self.feed(Failed(action.worker, "spawn", f"{type(error).__name__}: {error}"))
+            self.feed(Failed(action.worker, "spawn", in_words(error)))
             self.feed(Exited(action.worker, "no process"))
             raise
 
@@ -263,22 +263,39 @@ class Master:
         self._start(self._try_successor())
 
     async def _try_successor(self) -> None:
-        self.feed(Preflighted(await successor.preflight(self._seat.path, self._handover(), self._workers.spared)))
+        try:
+            error = await successor.preflight(self._seat.path, self._handover(), self._workers.spared)
+        except Exception as unforeseen:
+            log.exception("could not try the successor")
+            error = in_words(unforeseen)
+        self.feed(Preflighted(error))
 
     def _replace(self, _action: Replace) -> None:
         self._start(self._become_successor())
 
     async def _become_successor(self) -> None:
-        error = ""
-        with successor.SignalPipe() as signals:
-            for _turn in range(TURNS):
-                await asyncio.sleep(0)
-            if self._core.calm():
-                error = successor.replace(self._seat.path, self._handover(signals=signals.reader))
-            missed = successor.read_signals(signals.reader)
+        error, missed = "", b""
+        try:
+            with successor.SignalPipe() as signals:
+                error = await self._exec(signals.reader)
+                missed = successor.read_signals(signals.reader)
+        except OSError as unmade:
+            error = in_words(unmade)
         self.feed(Stayed(error))
         for number in missed:
             self._on_signal(number)
+
+    async def _exec(self, signals: int) -> str:
+        """Return why it failed; nothing, when something else has come in between."""
+        for _turn in range(TURNS):
+            await asyncio.sleep(0)
+        if not self._core.calm():
+            return ""
+        try:
+            return successor.replace(self._seat.path, self._handover(signals=signals))
+        except Exception as unforeseen:
+            log.exception("could not become the successor")
+            return in_words(unforeseen)
 
     def _handover(self, **files: int) -> Handover:
         files |= {"listener": self._listener.fileno(), "lock": self._seat.lock_fd}
@@ -308,6 +325,11 @@ class Master:
         Log: _log,
         Exit: _exit,
     }
+
+
+def in_words(error: Exception) -> str:
+    """Say what went wrong."""
+    return f"{type(error).__name__}: {error}"
 
 
 _SIGNALS: dict[int, Event] = {
