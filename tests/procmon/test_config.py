@@ -75,6 +75,10 @@ def test_memory_is_bytes_or_has_a_unit(size: object) -> None:
         ({"worker": {"max_rss": "300"}}, "worker.max_rss = '300': must be bytes"),
         ({"worker": {"hang_timeout": 1}}, "worker.hang_timeout = 1: must be seconds, 2 to"),
         ({"uvicorn": {"workers": 4}}, "uvicorn.workers is set by procmon itself"),
+        (
+            {"uvicorn": {"ssl_keyfile": "/key"}},
+            "uvicorn.ssl_keyfile: remove it; procmon speaks plain HTTP, TLS belongs",
+        ),
         ({"uvicorn": {"x": Path("/")}}, "uvicorn = "),
         ({"worker_count": 2}, "worker_count is not a key of procmon."),
         ({"worcers": 2}, "Did you mean workers?"),

@@ -81,6 +81,8 @@ def _check_table(section: Section, table: str, values: dict[object, object]) -> 
             yield section.problem(f"env.{name}", "a variable's name takes letters, digits and '_' only")
         elif table == "uvicorn" and name in keys.TAKEN:
             yield section.problem(f"uvicorn.{name}", "procmon sets this itself; see 'app', 'bind' and 'workers'")
+        elif table == "uvicorn" and name.startswith("ssl_"):
+            yield section.problem(f"uvicorn.{name}", "procmon speaks plain HTTP; TLS belongs to a proxy in front")
         elif kind is None:
             yield section.problem(f"{table}.{name}", f"unknown key; {nearest(name, keys.TABLES[table])}")
         else:

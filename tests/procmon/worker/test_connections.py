@@ -20,7 +20,7 @@ class OnSocket:
         self.closing = False
 
     def get_extra_info(self, name: str) -> socket.socket | None:
-        """Give the socket; there is no TLS."""
+        """Give the socket."""
         return self.sock if name == "socket" else None
 
     def close(self) -> None:

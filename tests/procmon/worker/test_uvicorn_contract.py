@@ -213,7 +213,7 @@ def test_config_loads_an_app_object_and_makes_a_loop() -> None:
     config.app = app
     config.load()
     assert config.loaded_app is app
-    assert (config.asgi_version, config.ssl, config.lifespan, config.backlog) == ("3.0", None, "auto", 2048)
+    assert (config.asgi_version, config.lifespan, config.backlog) == ("3.0", "auto", 2048)
     factory = config.get_loop_factory()
     assert factory is not None
     factory().close()

@@ -118,6 +118,11 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
         ("reload", {"idle_grace": 3601}, "reload.idle_grace: wanted a number of seconds, 0 to 3600, found 3601"),
         ("uvicorn", {"log_level": None}, "uvicorn.log_level: wanted a value, found nothing"),
         ("uvicorn", {"log_config": {"root": None}}, "uvicorn.log_config: wanted a value, found a mapping"),
+        (
+            "uvicorn",
+            {"ssl_keyfile": "/key"},
+            "uvicorn.ssl_keyfile: procmon speaks plain HTTP; TLS belongs to a proxy in front",
+        ),
         ("uvicorn", {"workers": 2}, "uvicorn.workers: procmon sets this itself; see 'app', 'bind' and 'workers'"),
     ],
 )

@@ -261,9 +261,16 @@ def parse(document: Mapping[str, Any]) -> Config:
         reload=_section(ReloadConfig, document, "reload"),
         worker=_section(WorkerConfig, document, "worker"),
     )
-    if taken := sorted(OWN_UVICORN_OPTIONS & config.uvicorn.keys()):
-        raise ConfigError(f"uvicorn.{taken[0]} is set by procmon itself: remove it (see app, bind and workers)")
+    _check_uvicorn(config.uvicorn)
     return config
+
+
+def _check_uvicorn(options: Mapping[str, Any]) -> None:
+    for name in sorted(options):
+        if name in OWN_UVICORN_OPTIONS:
+            raise ConfigError(f"uvicorn.{name} is set by procmon itself: remove it (see app, bind and workers)")
+        if name.startswith("ssl_"):
+            raise ConfigError(f"uvicorn.{name}: remove it; procmon speaks plain HTTP, TLS belongs to a proxy in front")
 
 
 def _section(kind: Callable[..., T], document: Mapping[str, Any], name: str) -> T:

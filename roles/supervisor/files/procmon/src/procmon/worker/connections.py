@@ -123,8 +123,7 @@ def close_idle(connection: Connection) -> bool:
     fd = transport.get_extra_info("socket").fileno()
     if unread_bytes(fd):
         return False
-    if transport.get_extra_info("sslcontext") is None:  # TLS has its own farewell, which close() sends
-        shut_writing(fd)
+    shut_writing(fd)
     transport.close()
     return True
 

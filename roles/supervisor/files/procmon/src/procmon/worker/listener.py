@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 EXHAUSTED_PAUSE_SECONDS = 1.0
-# A connection that was accepted is attached within a turn of the loop; only a TLS handshake can take longer.
+# A connection that was accepted is attached within a turn of the loop.
 ATTACH_SECONDS = 5.0
 
 
@@ -65,7 +65,7 @@ class Listener:
 
     def _attached(self, attaching: asyncio.Future[None]) -> None:
         self._attaching.discard(attaching)
-        # A client that left during the handshake is its own affair; whatever else went wrong must be heard of.
+        # A client that has left meanwhile is its own affair; whatever else went wrong must be heard of.
         if not attaching.cancelled() and not isinstance(attaching.exception(), (OSError, type(None))):
             attaching.result()
 

@@ -86,7 +86,7 @@ class WorkerServer(uvicorn.Server):
     async def _adopt(self, sock: socket.socket) -> None:
         """Serve an accepted connection."""
         sock.setblocking(False)
-        await asyncio.get_running_loop().connect_accepted_socket(self._protocol, sock, ssl=self.config.ssl)
+        await asyncio.get_running_loop().connect_accepted_socket(self._protocol, sock)
 
     def _protocol(self) -> asyncio.Protocol:
         protocol: Any = self.config.http_protocol_class
