@@ -241,6 +241,15 @@ def test_endless_drains_do_not_pile_up() -> None:
     assert len(s.workers(State.DRAINING)) == 4
 
 
+def test_a_stop_cuts_no_drain_short() -> None:
+    s = Story(workers=1).served()
+    for number in range(4):
+        s.deploy(f"/releases/{number}").proceed()
+    assert len(s.workers(State.DRAINING)) == 4
+    s.stop()
+    assert (len(s.workers(State.DRAINING)), s.done(Kill)) == (5, [])
+
+
 def test_an_old_worker_that_dies_during_a_reload_is_not_counted_twice() -> None:
     s = Story().served().deploy("/releases/b")
     s.exited(s.workers(generation=1)[0], "SIGSEGV")
@@ -340,6 +349,16 @@ def test_one_by_one_each_worker_has_its_own_boot_timeout() -> None:
     s.after(8).ready(new).accepted(new).end_drains().after(8)
     assert s.state == "reloading"
     assert s.proceed().end_drains().state == "serving"
+
+
+def test_a_release_deleted_while_a_newer_one_boots_leads_to_no_second_reload() -> None:
+    s = Story(workers=2).served()
+    s.exited(s.workers()[0], "SIGKILL")
+    replacement = s.workers(State.STARTING)[0]
+    s.deploy("/releases/b")
+    s.tell(ReleaseGone(replacement.number))
+    s.proceed().end_drains().after(5)
+    assert [worker.generation.number for worker in s.workers()] == [2, 2]
 
 
 def test_a_release_deleted_under_a_crashed_worker_leads_to_a_reload_from_the_directory() -> None:

@@ -361,7 +361,9 @@ class Core:
         if worker is None:
             return
         self._lost(worker, f"could not start: {worker.generation.release.path} no longer exists")
-        self._ask_reload("the release that serves was deleted")
+        if self.rollout is None:
+            # One that is under way brings the newest code already.
+            self._ask_reload("the release that serves was deleted")
 
     def _lost(self, worker: Worker, why: str) -> None:
         """`worker` no longer counts, whatever it was here for; harmless when it did not count before."""

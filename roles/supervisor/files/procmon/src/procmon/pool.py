@@ -130,6 +130,9 @@ class Pool:
         return self.now >= worker.last_tick + self.config.worker.hang_timeout_seconds
 
     def _limit_draining(self) -> None:
+        if self.stopping:
+            # All drain now, and nobody follows: each has the time that it was given.
+            return
         # Streams that never end would otherwise pile up one generation a deploy.
         draining = [worker for worker in self.workers.values() if worker.state is State.DRAINING]
         excess = len(draining) - MOST_DRAINING_PER_SLOT * len(self.slots)
