@@ -130,6 +130,17 @@ def test_a_full_disk_costs_the_status_but_not_the_service(service: Start, disk: 
     until(lambda: release in (disk / "status.json").read_text(), "the status is true again")
 
 
+def test_a_reload_asked_for_while_there_is_no_status_says_so(service: Start, disk: Path) -> None:
+    s = service(heartbeat={"interval": 0}, state_dir=str(disk))
+    (disk / "lock").touch()
+    fill(disk)
+    s.start_blind()
+    s.wait_version("a")
+    done = s.run("reload", "--wait")
+    assert done.returncode == 1
+    assert done.stderr.startswith("procmon: blog runs, but its status cannot be read: ")
+
+
 def test_a_full_disk_does_not_keep_it_from_starting(service: Start, disk: Path) -> None:
     (disk / "lock").touch()
     fill(disk)

@@ -143,7 +143,7 @@ def reload(arguments: argparse.Namespace) -> int:
 
 def _touch(config: Config) -> int:
     path = config.restart_path
-    answered = status.read(config.state_path)["restart"]["stamp"] or 0
+    answered = _read_status(config)["restart"]["stamp"] or 0
     try:
         path.touch()
         if path.stat().st_mtime_ns <= answered:
@@ -171,13 +171,21 @@ def _await(config: Config, wanted: Callable[[dict[str, Any]], bool], what: str) 
     while time.monotonic() < until:
         if not lock.running(config.state_path):
             raise NotRunningError(f"{config.name} stopped before it answered")
-        found = status.read(config.state_path)
+        found = _read_status(config)
         if wanted(found):
             return found
         time.sleep(LOOK_SECONDS)
     raise NotRunningError(
         f"{config.name}: no {what} within {patience:g} s; see: procmon status, journalctl -u procmon@{config.name}"
     )
+
+
+def _read_status(config: Config) -> dict[str, Any]:
+    try:
+        return status.read(config.state_path)
+    except (OSError, ValueError) as error:
+        # It may have been unable to write, as on a full disk.
+        raise NotRunningError(f"{config.name} runs, but its status cannot be read: {error}") from error
 
 
 def _rolling_seconds(config: Config) -> float:
