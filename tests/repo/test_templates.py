@@ -1,4 +1,4 @@
-"""procmon's configuration as the role writes it: whatever the inventory takes, procmon reads as it was meant."""
+"""What the role writes: whatever the inventory takes, procmon reads as it was meant; and procmon's unit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from procmon.config import load
 
-TEMPLATE = Path(__file__).parents[2] / "roles/supervisor/templates/procmon.toml.j2"
+TEMPLATES = Path(__file__).parents[2] / "roles/supervisor/templates"
 BASE: dict[str, Any] = {
     "supervisor_name": "blog",
     "supervisor_app": "blog.main:app",
@@ -29,10 +29,16 @@ BASE: dict[str, Any] = {
 }
 
 
+def filled(template: str, variables: dict[str, Any]) -> str:
+    """Fill a template in."""
+    templar = Templar(loader=DataLoader(), variables=variables)  # type: ignore[no-untyped-call]  # Ansible has no types
+    text: str = templar.template(trust_as_template((TEMPLATES / template).read_text()))
+    return text
+
+
 def written(path: Path, **settings: object) -> Path:
-    """Fill the template in."""
-    templar = Templar(loader=DataLoader(), variables={**BASE, **settings})  # type: ignore[no-untyped-call]  # Ansible has no types
-    path.write_text(templar.template(trust_as_template(TEMPLATE.read_text())), encoding="utf-8")
+    """Write a configuration."""
+    path.write_text(filled("procmon.toml.j2", {**BASE, **settings}), encoding="utf-8")
     return path
 
 
@@ -74,3 +80,12 @@ def test_the_smallest_configuration_and_one_with_everything(tmp_path: Path) -> N
         )
     )
     assert (full.env_file, full.heartbeat.accept, full.reload.surge) == ("/etc/procmon/blog.env", (200, 204), "one")
+
+
+def test_a_configuration_that_cannot_be_read_makes_no_stop_fail() -> None:
+    """systemd ignores the failure of a command that begins with "-"."""
+    where = {"supervisor_program": "/opt/procmon/current/bin/procmon", "supervisor_config_dir": "/etc/procmon"}
+    unit = filled("procmon@.service.j2", {**where, "supervisor_systemctl": {"stdout": "systemd 255"}})
+    outlast = "-/opt/procmon/current/bin/procmon outlast /etc/procmon/%i.toml"
+    commands = [line for line in unit.splitlines() if line.startswith("ExecStop")]
+    assert commands == [f"ExecStop={outlast}", f"ExecStopPost={outlast}"]
