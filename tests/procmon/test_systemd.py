@@ -86,24 +86,41 @@ def test_nobody_is_refused_when_procmon_is_killed_and_started_again(held: Servic
     assert lost(users) == []
 
 
-def test_systemd_waits_for_the_workers_of_a_killed_procmon_and_for_nobody_else(held: Service, tmp_path: Path) -> None:
-    """`procmon outlast` stands before the moment at which systemd kills whoever is left."""
-    assert held.run("outlast").returncode == 0, "nothing has run yet"
+def test_workers_that_are_told_to_end_after_their_procmon_was_killed_finish_first(
+    held: Service, tmp_path: Path
+) -> None:
+    """As systemd tells whoever is left in the control group."""
     start(held)
     workers, barrier = held.pids(), tmp_path / "barrier"
-    assert held.run("outlast").returncode == 0, "procmon itself runs: it sees to its workers"
     request = held.open(f"/hold?{barrier}")
     until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
     held.signal(signal.SIGKILL)
     held.wait_exit()
-    with subprocess.Popen([*held.command, "outlast", str(held.config)], env=held.environment) as waiting:
-        until(lambda: len([pid for pid in workers if alive(pid)]) == 1, "the other worker has ended")
-        assert waiting.poll() is None
+    for pid in workers:
+        os.kill(pid, signal.SIGTERM)
+    until(lambda: len([pid for pid in workers if alive(pid)]) == 1, "the other worker has ended")
+    Path(f"{barrier}.go").touch()
+    assert request.getresponse().status == http.client.OK
+    request.close()
+    until(lambda: not any(alive(pid) for pid in workers), "both have ended")
+
+
+def test_stop_ends_procmon_alone_and_waits_for_that(held: Service, tmp_path: Path) -> None:
+    assert held.run("stop").returncode == 0, "nothing has run yet"
+    start(held)
+    barrier = tmp_path / "barrier"
+    request = held.open(f"/hold?{barrier}")
+    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
+    with subprocess.Popen([*held.command, "stop", str(held.config)], env=held.environment) as stopping:
+        until(lambda: held.status()["state"] == "stopping", "it stops")
+        assert stopping.poll() is None
         Path(f"{barrier}.go").touch()
         assert request.getresponse().status == http.client.OK
         request.close()
-        assert waiting.wait(timeout=30) == 0
-    assert not any(alive(pid) for pid in workers)
+        assert stopping.wait(timeout=60) == 0
+    assert held.process is not None
+    assert held.process.wait(timeout=1) == 0
+    assert held.run("stop").returncode == 0, "it has ended already"
 
 
 def test_upgrades_behind_the_socket_keep_it(held: Service) -> None:
@@ -151,7 +168,7 @@ class Systemd:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(s.root / "notify"))
         self.socket.settimeout(60)
-        s.environment |= {"NOTIFY_SOCKET": str(s.root / "notify"), "WATCHDOG_USEC": "400000"}
+        s.environment |= {"NOTIFY_SOCKET": str(s.root / "notify"), "WATCHDOG_USEC": "6000000"}
 
     def hear(self, word: str) -> list[str]:
         """Return the lines up to the one that begins with `word`."""
@@ -202,6 +219,26 @@ def test_the_watchdog_hears_of_a_successor_as_well(held: Service, systemd: Syste
     systemd.forget()
     systemd.hear("WATCHDOG=1")
     assert held.status()["upgrade"]["result"] == "ok"
+
+
+def test_a_master_that_stands_still_says_where_and_ends_before_systemd_ends_the_workers(
+    held: Service, systemd: Systemd, tmp_path: Path
+) -> None:
+    """Its status file is a pipe that nobody reads: whoever opens that waits for ever."""
+    start(held)
+    systemd.hear("WATCHDOG=1")
+    workers, barrier = held.pids(), tmp_path / "barrier"
+    request = held.open(f"/hold?{barrier}")
+    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
+    os.mkfifo(held.root / "state" / ".status.json.new")
+    held.restart_file.touch()
+    assert held.wait_exit() == 1
+    assert "Timeout (" in held.log()
+    assert "status.py" in held.log()
+    assert any(alive(pid) for pid in workers)
+    Path(f"{barrier}.go").touch()
+    assert request.getresponse().status == http.client.OK
+    request.close()
 
 
 # -- without a socket of systemd --------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def test_systemd_holds_the_socket_and_the_unit_is_confined(web1: Server) -> None
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
         "OOMPolicy=continue",
-        "KillMode=mixed",
+        "KillMode=control-group",
         "User=deploy",
     } <= set(shown)
 

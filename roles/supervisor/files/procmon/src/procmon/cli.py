@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands: run, check, reload, upgrade, status, and two that procmon and its unit use."""
+"""The commands: run, check, reload, upgrade, stop, status."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import random
+import select
 import signal
 import sys
 import time
@@ -16,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__, lock, status, successor, survivors
+from . import __version__, lock, status, successor
 from .build import BUILD
 from .config import Config, ConfigError, identify, load
 from .core import Core
@@ -58,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         ("reload", reload, "touch the restart file"),
         ("upgrade", upgrade, "let this procmon, and CONFIG as it is now, take the place of what runs"),
         ("status", show, "tell what runs"),
-        ("outlast", outlast, "wait until the workers of a procmon that was killed have finished"),
+        ("stop", stop, "let what runs finish its requests and end, and wait for that"),
     ):
         one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         one.set_defaults(command=command)
@@ -113,12 +114,6 @@ def check(arguments: argparse.Namespace) -> int:
 def adopt_check(arguments: argparse.Namespace) -> int:
     """Take over, without any consequence, what a running procmon would leave."""
     restore(Core(load(arguments.config), random.random), from_json(sys.stdin.buffer.read()))
-    return 0
-
-
-def outlast(arguments: argparse.Namespace) -> int:
-    """Let systemd kill nobody who still answers a request."""
-    survivors.outlast(load(arguments.config).state_path)
     return 0
 
 
@@ -205,7 +200,7 @@ def upgrade(arguments: argparse.Namespace) -> int:
     if before["build"] == BUILD and _has_taken(before, identify(path)):
         print(f"{config.name}: already runs procmon {__version__} ({BUILD}) with this configuration")
         return 0
-    _signal(config, before["pid"])
+    _signal(config, before["pid"], signal.SIGUSR2)
     if not arguments.wait:
         return 0
     after = _await(config, lambda found: found["upgrade"]["number"] > before["upgrade"]["number"], "upgrade")
@@ -223,11 +218,12 @@ def _has_taken(found: dict[str, Any], settings: str) -> bool:
     return found["settings"] == settings and found["active_settings"] in (None, settings)
 
 
-def _signal(config: Config, pid: int) -> None:
+def _signal(config: Config, pid: int, number: int) -> None:
     # Root may ask, and what it reads there belongs to somebody who may not signal others.
-    if Path(f"/proc/{pid}").stat().st_uid != (config.state_path / status.NAME).stat().st_uid:
-        raise NotRunningError(f"{config.state_path / status.NAME} names pid {pid}, which is somebody else's")
-    os.kill(pid, signal.SIGUSR2)
+    file = config.state_path / lock.NAME
+    if Path(f"/proc/{pid}").stat().st_uid != file.stat().st_uid:
+        raise NotRunningError(f"{file} names pid {pid}, which is somebody else's")
+    os.kill(pid, number)
 
 
 def _running(config: Config) -> dict[str, Any]:
@@ -253,6 +249,21 @@ def _report_reload(config: Config, before: dict[str, Any], settings: str) -> int
         return 0
     print(f"{config.name}: reload failed: {restart['error']}", file=sys.stderr)
     return 1
+
+
+# -- stop -------------------------------------------------------------------------------------------------------------
+
+
+def stop(arguments: argparse.Namespace) -> int:
+    """Send SIGTERM to the running procmon alone, and wait for its end; nothing to do where none runs."""
+    config = load(arguments.config)
+    pid = lock.holder(config.state_path) if lock.running(config.state_path) else 0
+    if pid:
+        pidfd = os.pidfd_open(pid)
+        _signal(config, pid, signal.SIGTERM)
+        select.select([pidfd], [], [])
+        os.close(pidfd)
+    return 0
 
 
 # -- status -----------------------------------------------------------------------------------------------------------

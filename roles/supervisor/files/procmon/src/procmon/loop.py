@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
 import os
 import random
@@ -67,6 +68,8 @@ from .watch import Watcher
 from .workers import Workers
 
 log = logging.getLogger("procmon")
+STILL_BEATS = 4 / 3
+"""So many beats of the watchdog may be missed: systemd's patience is two."""
 TURNS = 3
 """After so many turns the loop has handled each signal that it knew of before."""
 
@@ -182,9 +185,10 @@ class Master:
             self._told = now
 
     def _live(self) -> None:
-        """Tell systemd that the loop turns."""
+        """Tell systemd that the loop turns; should it stand still, end before systemd ends the workers as well."""
         if seconds := self._notifier.watchdog_seconds:
             self._notifier.send("WATCHDOG=1")
+            faulthandler.dump_traceback_later(seconds * STILL_BEATS, exit=True)
             self._loop.call_later(seconds, self._live)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
