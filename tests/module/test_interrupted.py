@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -200,3 +201,40 @@ def test_a_lock_file_stays_while_a_git_works_there(
         assert working.stdin
         working.stdin.close()
     assert site.version == "one"
+
+
+def test_preparing_leaves_what_an_interrupted_run_goes_back_to(site: Site, upstream: Upstream) -> None:
+    """With one release kept, it would be the one to make the next out of."""
+    upstream.commit("one")
+    site.deploy(keep=1)
+    upstream.commit("two")
+    site.exit_code(ref="master", keep=1, post_deploy=KILL)
+    upstream.commit("three")
+    site.run(state="prepared", ref="master", keep=1)
+    site.fail(ref="master", keep=1, test="false")
+    assert site.version == "one"
+    assert site.consistent()
+
+
+def test_a_release_to_go_back_to_that_somebody_removed_is_made_anew(site: Site, upstream: Upstream) -> None:
+    one = upstream.commit("one")
+    site.deploy()
+    upstream.commit("two")
+    site.exit_code(ref="master", post_deploy=KILL)
+    shutil.rmtree(site.tree.release(one))
+    assert "was put back" in site.fail(ref="nowhere").report.warnings[0]
+    assert site.version == "one"
+    assert site.consistent()
+
+
+def test_nothing_is_live_by_a_link_that_leads_nowhere(site: Site, upstream: Upstream, tmp_path: Path) -> None:
+    upstream.commit("one")
+    site.deploy()
+    shutil.copytree(site.tree.current, tmp_path / "elsewhere")
+    site.tree.current.unlink()
+    site.tree.current.symlink_to(tmp_path / "elsewhere")
+    upstream.commit("two")
+    site.exit_code(ref="master", post_deploy=KILL)
+    shutil.rmtree(tmp_path / "elsewhere")
+    assert f"cannot be undone: {tmp_path}/elsewhere is gone. bring it back" in site.fail(ref="master").text
+    assert site.version == "two"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import disk
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import attempt, disk
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import Git
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Live, Target, Tree, Wanted
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.report import Report
@@ -44,6 +44,12 @@ class Project:
     def live(self) -> Live:
         """Say what `current` stands for now."""
         return disk.read_live(self.tree, self.git)
+
+    def untouchable(self) -> set[str]:
+        """Name the releases that are live, or would be again when an interrupted run is undone."""
+        interrupted = attempt.read(self.tree.state)
+        links = (self.live().link, interrupted.link if interrupted else None)
+        return {Path(link).name for link in links if link}
 
     def target(self, commit: str, ref: str) -> Target:
         """Say where a full sha lives when it is live."""

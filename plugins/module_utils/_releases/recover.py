@@ -8,8 +8,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import answer, attempt, disk, log, transaction
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
+    answer,
+    attempt,
+    disk,
+    log,
+    prepare,
+    transaction,
+)
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.attempt import Attempt
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Target
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 
 
@@ -41,9 +49,26 @@ def _apply(project: Project, found: Attempt, remedy: str, *, moved: bool) -> str
         return f"{commit} had been proven and is live"
     if remedy == attempt.LEAVE:
         return f"{commit} is not live: somebody else has deployed since"
+    _provide(project, found)
     transaction.switch_back(project, found.live_before())
     _reload(project)
     return f"{commit} had not been proven; {_now(found.previous, moved=moved)}"
+
+
+def _provide(project: Project, found: Attempt) -> None:
+    """Make the release that was live before anew, should somebody have removed it.
+
+    Raises ReleaseError when it is none of ours, for `current` must not point at nothing.
+    """
+    release = project.tree.path / found.link if found.link else None
+    if release is None or release.is_dir():
+        return
+    if found.previous is None or release != project.tree.release(found.previous):
+        raise ReleaseError(
+            f"the interrupted run of {found.by} cannot be undone: {release} is gone",
+            f"bring it back, or remove {project.tree.state} to go on from what is live",
+        )
+    prepare.prepare(project, Target(found.previous, release, found.previous))
 
 
 def _now(previous: str | None, *, moved: bool) -> str:

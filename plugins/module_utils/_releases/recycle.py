@@ -58,10 +58,10 @@ def in_use(directory: Path, processes: Path = PROCESSES) -> bool:
 
 def _spare(project: Project, target: Target) -> Spare | None:
     """Find a release that will not be needed once the target is live, and that nobody works in any more."""
-    tree, live = project.tree, project.live()
+    tree = project.tree
     ages = {**disk.release_ages(tree), target.release.name: float("inf")}
     lines = [*log.read_deploys(tree.deploys), target.commit]
-    needed = {path.name for path in (target.release, live.release) if path}
+    needed = {target.release.name, *project.untouchable()}
     for name in plan.to_prune(ages, lines, project.wanted.keep, needed):
         with suppress(ReleaseError):
             spare = look_at(project.git.at(tree.releases / name), target.commit)
