@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.module.shim import GitShim
 from tests.module.site import CALL, COLLECTIONS, Site, until
 from tests.module.ssh_server import SshServer, ssh_server
 from tests.module.upstream import Upstream
@@ -42,10 +43,15 @@ def second(site: Site, upstream: Upstream) -> Site:
     return site
 
 
-def log_in(server: SshServer, site: Site, *, terminal: bool, **options: object) -> subprocess.Popen[str]:
-    """Run the module on the other side of ssh, as Ansible does, with or without a terminal there."""
+def log_in(
+    server: SshServer, site: Site, *, terminal: bool, path: str = "$PATH", **options: object
+) -> subprocess.Popen[str]:
+    """Run the module on the other side of ssh, as Ansible does, with or without a terminal there.
+
+    The shell stays above it: when that dies of a hang-up, the terminal's whole group is told.
+    """
     program = shlex.join([sys.executable, "-c", CALL.format(module="releases")])
-    command = f"PYTHONPATH={COLLECTIONS} GIT_CONFIG_GLOBAL=/dev/null {program}"
+    command = f"PATH={path} PYTHONPATH={COLLECTIONS} GIT_CONFIG_GLOBAL=/dev/null {program} && sleep 0"
     client = server.client(server.key).split()
     process = subprocess.Popen(
         [*client, "-tt" if terminal else "-T", "-p", str(server.port), "127.0.0.1", command],
@@ -95,6 +101,22 @@ def test_a_connection_that_is_cut_between_switch_and_answer(
     assert_agreement(second)
 
 
+@pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
+def test_a_connection_that_is_cut_while_git_works(
+    second: Site, server: SshServer, tmp_path: Path, *, terminal: bool
+) -> None:
+    """The terminal's hang-up goes to all who belong to it: git must not be one of them."""
+    shim = GitShim(tmp_path / "shim", "reset --quiet --soft")
+    client = log_in(server, second, terminal=terminal, path=f"{shim.gate.parent}:$PATH")
+    shim.reach()
+    server.hang_up()
+    client.communicate(timeout=30)
+    until(shim.open, "git at the gate")
+    until(lambda: ended(second), "the end of the deploy")
+    assert (second.version, second.outcomes[-1]) == ("two", "live")
+    assert_agreement(second)
+
+
 def test_an_answer_that_nobody_reads_takes_nothing_back(second: Site, tmp_path: Path) -> None:
     process = second.start(ref="master", post_deploy=gate(tmp_path))
     until((tmp_path / "up").exists, "the hook")
@@ -131,7 +153,6 @@ def test_a_first_deploy_that_is_killed_is_told_and_then_done(site: Site, upstrea
     told = site.info()
     assert told["interrupted"]["by"] == "tj"
     assert any(note.startswith("a run of tj was interrupted at") for note in told["notes"])
-    (tmp_path / "gate").write_text("go\n")
     answered = site.module(ref="master")
     assert "had not been proven; nothing was live before, current was removed" in json.dumps(answered["warnings"])
     assert_agreement(site)

@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import git_locks
 
 from tests.module.fake_procmon import FakeProcmon
+from tests.module.shim import GitShim, opened
 from tests.module.site import Site, until
 from tests.module.upstream import GIT, Upstream
 
@@ -238,3 +239,38 @@ def test_nothing_is_live_by_a_link_that_leads_nowhere(site: Site, upstream: Upst
     shutil.rmtree(tmp_path / "elsewhere")
     assert f"cannot be undone: {tmp_path}/elsewhere is gone. bring it back" in site.fail(ref="master").text
     assert site.version == "two"
+
+
+@pytest.mark.parametrize("command", ["clone", "fetch", "worktree add"])
+def test_a_git_does_not_outlive_its_run(
+    site: Site, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """It would go on in directories that the next run removes or fills."""
+    upstream.commit("one")
+    if command != "clone":
+        site.deploy()
+        upstream.commit("two")
+    shim = GitShim(tmp_path / "shim", command)
+    with monkeypatch.context() as shimmed:
+        shim.put_before(shimmed)
+        process = site.start(ref="master")
+        shim.reach()
+    process.kill()
+    process.communicate()
+    site.deploy()
+    assert not shim.open()
+    assert site.consistent()
+    assert not site.tree.unfinished.exists()
+
+
+def test_a_hook_does_not_outlive_its_run(site: Site, upstream: Upstream, tmp_path: Path) -> None:
+    """Nor what it has started. The next run's hooks would have it beside them."""
+    upstream.commit("one")
+    gate = tmp_path / "gate"
+    process = site.start(ref="master", pre_deploy=f"mkfifo {gate}; (echo > {tmp_path}/up; read line < {gate}); true")
+    until((tmp_path / "up").exists, "the hook")
+    process.kill()
+    process.communicate()
+    site.deploy()
+    assert not opened(gate)
+    assert site.consistent()

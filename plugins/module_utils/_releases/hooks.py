@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import log
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import guard, log
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import own_environment
 
@@ -63,21 +63,23 @@ def run_hook(hook: Hook, release: Path, told: Mapping[str, str], output: Path) -
 
 def _run(command: str, directory: Path, env: Mapping[str, str], output: IO[bytes]) -> int:
     """Run a shell line to its end; when this process is stopped meanwhile, all that the line started is killed."""
-    process = subprocess.Popen(
-        [_shell(), "-c", command],
-        cwd=directory,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        return process.wait()
-    except ReleaseError:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
+    with guard.watching() as begin:
+        process = subprocess.Popen(
+            [_shell(), "-c", command],
+            cwd=directory,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=begin,  # noqa: PLW1509  it writes one line and takes no lock
+        )
+        try:
+            return process.wait()
+        except ReleaseError:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
 
 
 def _shell() -> str:

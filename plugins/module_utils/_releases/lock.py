@@ -18,6 +18,8 @@ from typing import IO
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 
+# A run that was killed holds the lock until its programs have ended.
+ENDING = 10.0
 # Whoever only asks holds the lock shared for an instant: that must not fail a deploy.
 PATIENCE = 0.25
 POLL = 0.02
@@ -34,8 +36,8 @@ class Holder:
 
 
 @contextmanager
-def held(path: Path, holder: Holder, wait: float) -> Iterator[None]:
-    """Hold the project's lock; the kernel drops it when this process ends in whatever way.
+def held(path: Path, holder: Holder, wait: float) -> Iterator[int]:
+    """Hold the project's lock; the kernel drops it when all who have its descriptor, which this gives, have ended.
 
     Waits at most `wait` seconds. Raises ReleaseError that names who holds it.
     """
@@ -44,7 +46,7 @@ def held(path: Path, holder: Holder, wait: float) -> Iterator[None]:
             raise ReleaseError(f"another run holds the lock: {_told(file)}", "wait for it, or set lock_wait")
         _write(file, json.dumps(asdict(holder)))
         try:
-            yield
+            yield file.fileno()
         finally:
             _write(file, "")
 
@@ -54,15 +56,27 @@ def current_holder(path: Path) -> Holder | None:
     if not path.exists():
         return None
     with path.open(encoding="utf-8") as file:
-        return None if _try(file, fcntl.LOCK_SH) else _holder(file)
+        holder = None if _try(file, fcntl.LOCK_SH) else _holder(file)
+    return holder if holder and _is_alive(holder) else None
 
 
 def _taken(file: IO[str], wait: float) -> bool:
-    deadline = time.monotonic() + wait
+    start = time.monotonic()
     while not _try(file, fcntl.LOCK_EX):
-        if time.monotonic() >= deadline:
+        if time.monotonic() - start >= (wait if _is_alive(_holder(file)) else max(wait, ENDING)):
             return False
         time.sleep(POLL)
+    return True
+
+
+def _is_alive(holder: Holder) -> bool:
+    """Say whether the process that took the lock is there, whoever owns it."""
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
     return True
 
 

@@ -14,6 +14,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
     answer,
     attempt,
     disk,
+    guard,
     lock,
     log,
     plan,
@@ -221,7 +222,7 @@ def _locked(project: Project) -> Iterator[None]:
         raise ReleaseError(f"there is nothing at {wanted.path} and the option repo is not set", "give repo")
     wanted.path.mkdir(parents=True, exist_ok=True)
     holder = lock.Holder(wanted.by, _doing(wanted), attempt.now(), os.getpid())
-    with lock.held(project.tree.lock, holder, wanted.lock_wait):
+    with lock.held(project.tree.lock, holder, wanted.lock_wait) as descriptor, guard.on_duty(descriptor):
         tidy(project)
         yield
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import guard
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 
 # Whoever calls us from inside a git hook exports these: git would then work on the wrong repository.
@@ -55,17 +56,21 @@ def run_command(argv: Sequence[str], cwd: str | None = None, env: Mapping[str, s
     Raises ReleaseError when the program or the directory is not there.
     """
     try:
-        done = subprocess.run(
-            list(argv),
-            cwd=cwd,
-            env={**own_environment(), **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            # Names of files are bytes: they must come back as they were.
-            errors="surrogateescape",
-            check=False,
-        )
+        with guard.watching() as begin:
+            done = subprocess.run(
+                list(argv),
+                cwd=cwd,
+                env={**own_environment(), **(env or {})},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                # Names of files are bytes: they must come back as they were.
+                errors="surrogateescape",
+                check=False,
+                # A terminal that hangs up, or Ctrl-C, must not stop a git half way.
+                start_new_session=True,
+                preexec_fn=begin,
+            )
     except FileNotFoundError as missing:
         raise ReleaseError(f"{missing.filename} is not there", f"needed for: {' '.join(argv)}") from missing
     return Result(done.returncode, done.stdout, done.stderr)
