@@ -20,7 +20,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import g
 from tests.module.fake_procmon import FakeProcmon
 from tests.module.shim import GitShim, opened
 from tests.module.site import Site, until
-from tests.module.upstream import GIT, Upstream
+from tests.module.upstream import GIT, Upstream, git
 
 # What changes the disk, or starts a program that does: between two of these nothing can differ for the next run.
 ACTIONS = frozenset({"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink"})
@@ -188,20 +188,40 @@ def test_a_lock_file_of_a_git_that_died_does_not_stop_a_deploy(site: Site, upstr
     assert site.consistent()
 
 
+@pytest.fixture(params=[False, True], ids=["straight", "by a link"])
+def reached(request: pytest.FixtureRequest, upstream: Upstream, tmp_path: Path) -> Site:
+    """A project whose path is a real one, and one whose path leads through a symlink."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    return Site(tmp_path / ("link/blog" if request.param else "real/blog"), upstream)
+
+
+def test_a_release_that_was_being_made_is_forgotten(reached: Site, upstream: Upstream) -> None:
+    upstream.commit("one")
+    reached.deploy()
+    sha = upstream.commit("two")
+    git(reached.tree.source, "fetch", "--quiet")
+    making = reached.tree.unfinished / sha[:12]
+    git(reached.tree.source, "worktree", "add", "--quiet", "--detach", str(making), sha)
+    reached.deploy()
+    assert len(git(reached.tree.source, "worktree", "list").splitlines()) == 3
+    assert reached.consistent()
+
+
 def test_a_lock_file_stays_while_a_git_works_there(
-    site: Site, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+    reached: Site, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(git_locks, "PATIENCE", 0.1)
     upstream.commit("one")
-    site.deploy(strategy="in_place")
+    reached.deploy(strategy="in_place")
     upstream.commit("two")
-    (site.tree.source / ".git/index.lock").touch()
-    with subprocess.Popen([GIT, "cat-file", "--batch"], cwd=site.tree.source, stdin=subprocess.PIPE) as working:
-        assert "another git process works in" in site.fail(ref="master", strategy="in_place").text
+    (reached.tree.source / ".git/index.lock").touch()
+    with subprocess.Popen([GIT, "cat-file", "--batch"], cwd=reached.tree.source, stdin=subprocess.PIPE) as working:
+        assert "another git process works in" in reached.fail(ref="master", strategy="in_place").text
         assert working.poll() is None
         assert working.stdin
         working.stdin.close()
-    assert site.version == "one"
+    assert reached.version == "one"
 
 
 def test_preparing_leaves_what_an_interrupted_run_goes_back_to(site: Site, upstream: Upstream) -> None:

@@ -49,12 +49,16 @@ def remove_stale(directory: Path, project: Path) -> list[str]:
 
 
 def works_in(project: Path, argv: Iterable[str], cwd: str) -> bool:
-    """Say whether a process with these arguments and this directory is a git that works in the project."""
+    """Say whether a process with these arguments and this directory is a git that works in the project.
+
+    Both ways to the project count, the one that was given and the real one, which is all that a `cwd` tells.
+    """
     program, *arguments = [*argv, ""]
     if not Path(program).name.startswith("git"):
         return False
     places = [Path(place) for place in (cwd, *arguments) if place.startswith("/")]
-    return any(place == project or project in place.parents for place in places)
+    ways = {project, project.resolve()}
+    return any(not ways.isdisjoint({place, *place.parents}) for place in places)
 
 
 def _locks(directory: Path) -> list[Path]:

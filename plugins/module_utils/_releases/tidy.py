@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import disk, git_locks
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Tree
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 
 # What `durable.write_synced` and `disk.point_current` write before they rename it.
@@ -32,7 +33,8 @@ def tidy(project: Project) -> None:
 
 
 def _remove_unfinished(project: Project) -> None:
-    tree = project.tree
+    # git writes down real paths, whatever way leads to the project.
+    tree = Tree(project.tree.path.resolve())
     disk.remove_leftovers(tree.unfinished)
     whole = [tree.releases / name for name in disk.release_ages(tree)]
     for record in lost_records(tree.source / ".git/worktrees", tree.releases, whole):
