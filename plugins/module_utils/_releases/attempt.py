@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -26,7 +27,8 @@ class Attempt:
     """One try at making a commit live: what is under way, and all that is needed to undo it.
 
     `started` is UTC in ISO 8601, `link` and `previous` are what `current` said and meant before, `source_head`
-    is the HEAD of `source` before, `lines` how many commits `.deploys` had.
+    is the HEAD of `source` before, `lines` how many commits `.deploys` had. `id` tells attempts of one second apart;
+    those of an earlier version have none.
     """
 
     started: str
@@ -40,6 +42,7 @@ class Attempt:
     previous: str | None
     source_head: str | None
     lines: int
+    id: str = ""
 
     def live_before(self) -> Live:
         """Return what was live when the attempt began, as far as undoing needs it."""
@@ -48,6 +51,7 @@ class Attempt:
     def entry(self, outcome: str, phases: list[dict[str, object]], error: str = "") -> dict[str, object]:
         """Return the journal's line for this attempt."""
         return {
+            "id": self.id,
             "time": self.started,
             "by": self.by,
             "action": self.action,
@@ -66,6 +70,11 @@ class Attempt:
 def now() -> str:
     """Return the present time: UTC, ISO 8601, to the second."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def new_id() -> str:
+    """Return what no other attempt goes by."""
+    return secrets.token_hex(6)
 
 
 def write(path: Path, attempt: Attempt) -> None:
@@ -90,7 +99,8 @@ def read(path: Path) -> Attempt | None:
 
 def is_over(attempt: Attempt, entries: Iterable[Mapping[str, Any]]) -> bool:
     """Say whether the journal tells how the attempt ended, so that only its state was left behind."""
-    told = [entry for entry in entries if entry.get("time") == attempt.started and entry.get("to") == attempt.commit]
+    names = {"id": attempt.id} if attempt.id else {"time": attempt.started, "to": attempt.commit}
+    told = [entry for entry in entries if all(entry.get(key) == value for key, value in names.items())]
     return any(entry.get("outcome") in OVER for entry in told)
 
 

@@ -257,6 +257,7 @@ def _failures_noted(project: Project, action: str) -> Iterator[None]:
                 previous=live.commit,
                 source_head=live.source_head,
                 lines=0,
+                id=attempt.new_id(),
             )
             journal(project, tried, "failed", as_failure(reason).msg)
         raise

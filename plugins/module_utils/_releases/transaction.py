@@ -98,6 +98,7 @@ def _begin(project: Project, target: Target, before: Live, action: str) -> Attem
         previous=before.commit,
         source_head=before.source_head,
         lines=len(log.read_deploys(project.tree.deploys)),
+        id=attempt.new_id(),
     )
 
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ TRIED = attempt.Attempt(
     previous="a" * 40,
     source_head="a" * 40,
     lines=1,
+    id="0123456789ab",
 )
 
 
@@ -66,5 +69,21 @@ def test_a_state_that_says_nothing_is_an_error_with_a_remedy(tmp_path: Path, tex
 def test_the_journal_says_whether_only_the_state_was_left_behind(outcome: str, over: object) -> None:
     """After a put-back that failed, or one that was interrupted, there is still something to do."""
     assert attempt.is_over(TRIED, [TRIED.entry(outcome, [])]) is over
-    assert not attempt.is_over(TRIED, [{**TRIED.entry("live", []), "time": "2026-11-23T15:28:48Z"}])
     assert not attempt.is_over(TRIED, [])
+
+
+def test_two_attempts_at_one_commit_in_one_second_are_two() -> None:
+    """The first was put back; the second was killed, and is to be undone."""
+    first = replace(TRIED, id="ba9876543210")
+    assert not attempt.is_over(TRIED, [first.entry("put_back", [])])
+
+
+def test_an_attempt_of_an_earlier_version_has_no_id(tmp_path: Path) -> None:
+    """It goes by its time and its commit."""
+    said = {name: value for name, value in asdict(TRIED).items() if name != "id"}
+    (tmp_path / "state").write_text(json.dumps(said))
+    old = attempt.read(tmp_path / "state")
+    assert old == replace(TRIED, id="")
+    entry = {name: value for name, value in TRIED.entry("live", []).items() if name != "id"}
+    assert attempt.is_over(old, [entry])
+    assert not attempt.is_over(old, [{**entry, "time": "2026-11-23T15:28:48Z"}])
