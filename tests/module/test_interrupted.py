@@ -152,6 +152,29 @@ def test_in_place_a_kill_after_the_reset_is_undone(site: Site, upstream: Upstrea
     assert site.consistent()
 
 
+def test_what_was_begun_in_place_is_undone_in_place(site: Site, upstream: Upstream) -> None:
+    """Also by a run with the other strategy: the clone's files are what is live."""
+    upstream.commit("one")
+    site.deploy(strategy="in_place")
+    upstream.commit("two")
+    site.exit_code(ref="master", strategy="in_place", post_deploy=KILL)
+    assert "was put back" in site.fail(ref="nowhere").report.warnings[0]
+    assert site.version == "one"
+    assert site.consistent()
+
+
+def test_what_was_begun_in_a_release_leaves_the_clones_files_alone(site: Site, upstream: Upstream) -> None:
+    """A file that somebody changed there is theirs; only a deploy in place would overwrite it."""
+    upstream.commit("one")
+    site.deploy()
+    upstream.commit("two")
+    site.exit_code(ref="master", post_deploy=KILL)
+    (site.tree.source / "VERSION").write_text("mine")
+    site.fail(ref="nowhere", strategy="in_place")
+    assert (site.tree.source / "VERSION").read_text() == "mine"
+    assert site.version == "one"
+
+
 def test_a_terminated_run_takes_its_release_back(site: Site, upstream: Upstream, tmp_path: Path) -> None:
     upstream.commit("one")
     site.deploy()

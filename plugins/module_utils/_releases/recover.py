@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
@@ -35,7 +36,9 @@ def recover(project: Project) -> bool:
         return False
     link = str(tree.current.readlink()) if tree.current.is_symlink() else None
     remedy = attempt.remedy(found, link, disk.link_text(tree, Path(found.release)), log.read_deploys(tree.deploys))
-    error = _apply(project, found, remedy, moved=project.live().commit != found.previous)
+    # What is wanted today may be another strategy.
+    as_then = replace(project, wanted=replace(project.wanted, strategy=found.strategy))
+    error = _apply(as_then, found, remedy, moved=project.live().commit != found.previous)
     project.report.warnings.append(f"the run of {found.by} at {found.started} was interrupted: {error}")
     transaction.journal(project, found, "recovered" if remedy == attempt.FINISH else "interrupted", error)
     project.report.outcome = "unchanged"
