@@ -107,6 +107,11 @@ options:
     description: How many seconds C(procmon) may take to answer.
     type: float
     default: 120
+  hook_timeout:
+    description: How many seconds each hook may take. One that takes longer is ended, with all that it has started,
+      and has failed.
+    type: float
+    default: 3600
   python:
     description: The interpreter for Python environments, a path or a name.
     type: str

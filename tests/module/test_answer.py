@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import answer, log
 
 from tests.module.fake_procmon import FakeProcmon
+from tests.module.shim import opened
 from tests.module.site import Site
 from tests.module.upstream import Upstream
 
@@ -84,6 +85,22 @@ def test_a_hook_that_fails_before_the_switch_changes_nothing(
     assert procmon.reloads == []
     assert served.consistent()
     assert served.outcomes[-1] == "failed"
+
+
+@pytest.mark.parametrize("hook", ["pre_deploy", "post_deploy", "test"])
+def test_a_hook_that_hangs_is_ended_with_all_it_has_started(
+    served: Site, upstream: Upstream, procmon: FakeProcmon, tmp_path: Path, hook: str
+) -> None:
+    """It would hold the lock for ever."""
+    upstream.commit("two")
+    hanging = {hook: f"echo because; mkfifo {tmp_path}/gate; (read line < {tmp_path}/gate); true"}
+    failure = served.fail(ref="master", status_file=procmon.status_file, hook_timeout=0.5, **hanging)
+    assert f"{hook} took more than 0.5 s and was ended: echo because" in failure.text
+    assert "see hook_timeout" in failure.text
+    assert failure.error.detail == "because"
+    assert not opened(tmp_path / "gate")
+    assert served.version == "one"
+    assert served.consistent()
 
 
 def test_no_answer_in_time_takes_it_back(served: Site, upstream: Upstream, procmon: FakeProcmon) -> None:

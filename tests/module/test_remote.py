@@ -55,6 +55,21 @@ def test_a_good_key_and_a_known_host(
     assert site.module(ref="master", repo=server.address(upstream.url))["changed"]
 
 
+def test_a_server_that_falls_silent_is_given_up(
+    site: Site, upstream: Upstream, server: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git itself waits for ever, with the lock in its hands; what ssh takes its options for is what ssh says."""
+    client = server.client(server.key)
+    recorder = server.home / "recorder"
+    recorder.write_text(f'#!/bin/sh\n{client} -G "$@" >> {server.home}/asked\nexec {client} "$@"\n')
+    recorder.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(recorder))
+    upstream.commit("one")
+    assert site.module(ref="master", repo=server.address(upstream.url))["changed"]
+    asked = (server.home / "asked").read_text().splitlines()
+    assert {"serveraliveinterval 15", "serveralivecountmax 4", "connecttimeout 15", "batchmode yes"} <= set(asked)
+
+
 def test_a_key_that_the_server_refuses(live: Site, server: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:
     stranger = make_key(server.home / "stranger")
     monkeypatch.setenv("GIT_SSH_COMMAND", server.client(stranger))

@@ -44,6 +44,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "test": {"type": "str"},
         "restart_file": {"type": "str", "default": "public/system/restart"},
         "reload_timeout": {"type": "float", "default": 120},
+        "hook_timeout": {"type": "float", "default": 3600},
         "python": {"type": "str", "default": "python3"},
         "uv": {"type": "path"},
         "force": {"type": "bool", "default": False},
@@ -64,7 +65,7 @@ def read(given: Mapping[str, Any]) -> Wanted:
             **{option: given[option] or None for option in ("repo", "ref", "commit", "to", "uv")},
             **{option: given[option] or None for option in ("pre_deploy", "post_deploy", "test")},
             **{option: given[option] for option in ("name", "state", "strategy", "keep", "force", "steps")},
-            **{option: given[option] for option in ("restart_file", "reload_timeout", "lock_wait")},
+            **{option: given[option] for option in ("restart_file", "reload_timeout", "hook_timeout", "lock_wait")},
         },
         python=_program(given["python"]),
         path=Path(given["path"]),
@@ -78,7 +79,7 @@ def read(given: Mapping[str, Any]) -> Wanted:
 
 def check(wanted: Wanted) -> None:
     """Raise ReleaseError when an option has a value that cannot be meant."""
-    for option, least in (("keep", 1), ("steps", 1), ("reload_timeout", 0), ("lock_wait", 0)):
+    for option, least in (("keep", 1), ("steps", 1), ("reload_timeout", 0), ("hook_timeout", 0), ("lock_wait", 0)):
         if getattr(wanted, option) < least:
             raise ReleaseError(f"{option} is {getattr(wanted, option)}", f"it must be {least} or more")
     if not wanted.path.is_absolute() or not str(wanted.path).isprintable():

@@ -291,8 +291,9 @@ class Git:
 
     def _network(self) -> dict[str, str]:
         ssh = os.environ.get("GIT_SSH_COMMAND") or self._configured_ssh() or "ssh"
-        # Nobody is there to answer a question: fail instead of waiting for ever.
-        quiet = f"{ssh} -o BatchMode=yes -o ConnectTimeout=15"
+        # Nobody is there to answer a question, and a server may fall silent: fail instead of waiting for ever.
+        alive = "-o ServerAliveInterval=15 -o ServerAliveCountMax=4"
+        quiet = f"{ssh} -o BatchMode=yes -o ConnectTimeout=15 {alive}"
         return {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_SSH_COMMAND": quiet}
 
     def _configured_ssh(self) -> str:

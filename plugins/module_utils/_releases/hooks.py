@@ -27,10 +27,14 @@ SHELLS = ("/bin/bash", "/bin/sh")
 
 @dataclass(frozen=True)
 class Hook:
-    """One of the project's commands: `name` is the option it stands in, `command` a line for the shell."""
+    """One of the project's commands: `name` is the option it stands in, `command` a line for the shell.
+
+    It has `limit` seconds.
+    """
 
     name: str
     command: str
+    limit: float
 
 
 def search_path(release: Path) -> str:
@@ -50,22 +54,28 @@ def environment(release: Path, told: Mapping[str, str]) -> dict[str, str]:
 def run_hook(hook: Hook, release: Path, told: Mapping[str, str], output: Path) -> None:
     """Run a hook in `release`; what it writes is appended to the file `output`.
 
-    Raises ReleaseError with the tail of its output when it does not exit with 0.
+    Raises ReleaseError with the tail of its output when it does not exit with 0, or not in time.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     # A file and not a pipe: a daemon that the hook leaves behind would keep a pipe open for ever.
     with output.open("ab") as file:
         start = file.tell()
-        rc = _run(hook.command, release, environment(release, told), file)
+        rc = _run(hook, release, environment(release, told), file)
+    if rc is None:
+        late = f"{hook.name} took more than {hook.limit:g} s and was ended: {hook.command}"
+        raise ReleaseError(late, "see hook_timeout", _written(output, start))
     if rc:
         raise ReleaseError(_verdict(hook, rc), detail=_written(output, start))
 
 
-def _run(command: str, directory: Path, env: Mapping[str, str], output: IO[bytes]) -> int:
-    """Run a shell line to its end; when this process is stopped meanwhile, all that the line started is killed."""
+def _run(hook: Hook, directory: Path, env: Mapping[str, str], output: IO[bytes]) -> int | None:
+    """Run a shell line to its end, and return None when that was not in time.
+
+    When this process is stopped meanwhile, or time is up, all that the line started is killed.
+    """
     with guard.watching() as begin:
         process = subprocess.Popen(
-            [_shell(), "-c", command],
+            [_shell(), "-c", hook.command],
             cwd=directory,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -75,11 +85,13 @@ def _run(command: str, directory: Path, env: Mapping[str, str], output: IO[bytes
             preexec_fn=begin,  # noqa: PLW1509  it writes one line and takes no lock
         )
         try:
-            return process.wait()
-        except ReleaseError:
+            return process.wait(hook.limit)
+        except (ReleaseError, subprocess.TimeoutExpired) as end:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            raise
+            if isinstance(end, ReleaseError):
+                raise
+            return None
 
 
 def _shell() -> str:

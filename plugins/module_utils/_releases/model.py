@@ -129,6 +129,7 @@ class Wanted:
     restart_file: str = "public/system/restart"
     status_file: Path | None = None
     reload_timeout: float = 120.0
+    hook_timeout: float = 3600.0
     python: str = "python3"
     uv: str | None = None
     force: bool = False

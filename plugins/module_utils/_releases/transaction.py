@@ -221,7 +221,8 @@ def _hook(transaction: Transaction, name: str, command: str | None, release: Pat
     project = transaction.project
     if command:
         with project.report.phase(name):
-            hooks.run_hook(hooks.Hook(name, command), release, _told(transaction), project.tree.hook_log)
+            hook = hooks.Hook(name, command, project.wanted.hook_timeout)
+            hooks.run_hook(hook, release, _told(transaction), project.tree.hook_log)
 
 
 def _told(transaction: Transaction) -> dict[str, str]:

@@ -44,6 +44,7 @@ PROJECT_KEYS: Mapping[str, kind.Kind] = {
     "env_file": kind.ABSOLUTE,
     "local": kind.TEXT,
     "reload_timeout": kind.COUNT,
+    "hook_timeout": kind.COUNT,
     "lock_wait": kind.WHOLE_SECONDS,
 }
 

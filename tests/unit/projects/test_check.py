@@ -58,6 +58,7 @@ EVERYTHING: dict[str, object] = {
     "worker": {"hang_timeout": 2, "max_requests": 1, "max_age": 1.5, "max_rss": "300M"},
     "uvicorn": {"log_level": "warning", "proxy_headers": True},
     "reload_timeout": 60,
+    "hook_timeout": 600,
     "lock_wait": 0,
 }
 
@@ -94,6 +95,7 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
         ("post_deploy", ["a"], "post_deploy: wanted text, found ['a']"),
         ("forward_agent", "yes", "forward_agent: wanted yes or no, found 'yes'"),
         ("reload_timeout", 1.5, "reload_timeout: wanted a whole number of 1 or more, found 1.5"),
+        ("hook_timeout", 0, "hook_timeout: wanted a whole number of 1 or more, found 0"),
         ("lock_wait", -1, "lock_wait: wanted a whole number of seconds, 0 or more, found -1"),
         ("env_file", "env", "env_file: wanted an absolute path, found 'env'"),
         ("hst", "x", "hst: unknown key; did you mean 'host'?"),
