@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from tests.module.site import Site
 from tests.module.upstream import Upstream, git
 
@@ -28,6 +30,17 @@ def test_another_repo_replaces_the_clones_address(site: Site, upstream: Upstream
     assert site.run(state="present", repo=str(moved)).changed
     assert git(site.tree.source, "remote", "get-url", "origin") == str(moved)
     assert not site.run(state="present", repo=str(moved)).changed
+
+
+@pytest.mark.parametrize("state", ["present", "prepared", "deployed"])
+def test_a_repo_that_is_not_there_does_not_replace_the_clones_address(
+    site: Site, upstream: Upstream, state: str
+) -> None:
+    upstream.commit("one")
+    site.run(state="present")
+    failure = site.fail(state=state, ref="master", repo=f"{upstream.url}x")
+    assert f"could not fetch from {upstream.url}x: there is no repository at that address" in failure.text
+    assert git(site.tree.source, "remote", "get-url", "origin") == str(upstream.url)
 
 
 def test_without_a_clone_the_repo_is_needed(site: Site) -> None:

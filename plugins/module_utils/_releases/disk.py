@@ -40,6 +40,8 @@ def apply(step: plan.Step, tree: Tree, git: Git) -> None:
     elif isinstance(step, plan.Clone):
         _clone(step.url, tree, git)
     elif isinstance(step, plan.SetUrl):
+        # First, for a wrong address must not be the one that every later run asks.
+        git.fetch(step.url)
         git.set_url(step.url)
     else:
         _move_to_shared(step.entry, tree)
