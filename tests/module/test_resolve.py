@@ -34,6 +34,15 @@ def test_every_way_to_name_a_commit(site: Site, upstream: Upstream, ref: str) ->
     assert site.live == sha
 
 
+def test_names_that_python_takes_for_several_lines(site: Site, upstream: Upstream) -> None:
+    """One branch of that kind in the repository would fail every deploy."""
+    for mark in ("\u2028", "\x85"):
+        upstream.commit(f"one{mark}two", branch=f"odd{mark}name")
+    upstream.commit("three")
+    assert [commit.subject for commit in site.deploy().commits][1:] == ["one\x85two", "one\u2028two"]
+    assert site.version == "three"
+
+
 def test_a_commit_relative_to_a_branch(site: Site, upstream: Upstream) -> None:
     first = upstream.commit("one")
     upstream.commit("two")

@@ -109,11 +109,16 @@ def log_argv(newest: str, without: str | None = None) -> list[str]:
     return ["log", f"--max-count={SHOWN_COMMITS}", f"--format={COMMIT_FORMAT}", newest, *end, "--"]
 
 
+def lines(text: str) -> list[str]:
+    """Return the lines that git printed. Names and subjects may hold what else ends a line for Python."""
+    return [line for line in text.split("\n") if line]
+
+
 def parse_refs(text: str) -> Refs:
     """Read what `refs_argv` prints; an annotated tag stands for the commit it points at."""
     branches: dict[str, str] = {}
     tags: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in lines(text):
         name, sha, peeled = line.split("\0")
         if name == f"{BRANCHES}HEAD":
             # What the remote's HEAD was when it was cloned: no fetch moves it.
@@ -127,7 +132,7 @@ def parse_refs(text: str) -> Refs:
 
 def parse_log(text: str) -> list[Commit]:
     """Read what `log_argv` prints."""
-    return [Commit(*line.split("\0", 1)) for line in text.splitlines() if "\0" in line]
+    return [Commit(*line.split("\0", 1)) for line in lines(text)]
 
 
 def explain(doing: str, where: str, stderr: str) -> ReleaseError:
@@ -241,7 +246,7 @@ class Git:
 
     def pins(self) -> set[str]:
         listed = self._git("list the pins", "for-each-ref", "--format=%(refname)", PINS)
-        return {name[len(PINS) :] for name in listed.splitlines()}
+        return {name[len(PINS) :] for name in lines(listed)}
 
     def add_worktree(self, path: Path, sha: str) -> None:
         self._git(f"check out {sha}", "worktree", "add", "--quiet", "--detach", str(path), sha)

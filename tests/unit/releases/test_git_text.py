@@ -21,6 +21,7 @@ def test_an_annotated_tag_stands_for_its_commit() -> None:
 
 def test_a_subject_may_hold_anything() -> None:
     assert git.parse_log(f"{A}\0fix: a\0b\n{B}\0\n") == [Commit(A, "fix: a\0b"), Commit(B, "")]
+    assert git.parse_log(f"{A}\0one\u2028two\n") == [Commit(A, "one\u2028two")]
 
 
 @pytest.mark.parametrize(
