@@ -124,6 +124,18 @@ def test_a_clone_of_another_user(site: Site, upstream: Upstream) -> None:
     assert site.version == "one"
 
 
+def test_a_remote_on_this_machine_of_another_user(site: Site, upstream: Upstream) -> None:
+    """It is not the project that has to change its owner."""
+    assert os.geteuid() == 0, "this test gives files away: run it as root"
+    upstream.commit("one")
+    site.deploy()
+    os.chown(upstream.url, NOBODY, NOBODY)
+    for options in ({"ref": "master"}, {"ref": "master", "path": f"{site.path}2"}):
+        said = site.module(**options)["msg"]
+        assert f"git refuses {upstream.url}, because another user owns it. let the deploy user trust it" in said
+        assert f"git config --global --add safe.directory {upstream.url}\n" in said
+
+
 @pytest.fixture
 def open_to_all() -> Iterator[Path]:
     """A directory that every user may enter, unlike pytest's own."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -137,6 +138,11 @@ def parse_log(text: str) -> list[Commit]:
 
 def explain(doing: str, where: str, stderr: str) -> ReleaseError:
     """Turn what git wrote into a sentence with a remedy; git's own words follow as detail."""
+    foreign = re.search(r"dubious ownership in repository at '([^\n]+)'", stderr)
+    if foreign and Path(where) not in {Path(foreign[1]), *Path(foreign[1]).parents}:
+        remedy = f"let the deploy user trust it: git config --global --add safe.directory {shlex.quote(foreign[1])}"
+        refused = f"git refuses {foreign[1]}, because another user owns it"
+        return ReleaseError(f"could not {doing}: {refused}", remedy, log.tail(stderr))
     for pattern, found, remedy in TROUBLES:
         if re.search(pattern, stderr):
             return ReleaseError(f"could not {doing}: {found.format(where=where)}", remedy, log.tail(stderr))
