@@ -9,6 +9,7 @@ A release with a file BROKEN does not come up, one with a file HANGS never answe
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ TRACEBACK = "Traceback (most recent call last):\nModuleNotFoundError: No module 
 
 
 class FakeProcmon:
-    """Serves `current`; its pid is that of a real process, so that it can die."""
+    """Serves `current`; its pid is that of a real process with the lock in its hands, so that it can die."""
 
     def __init__(self, current: Path, status_file: Path) -> None:
         self.current = current
@@ -31,7 +32,9 @@ class FakeProcmon:
         self.restart_file = current / "public/system/restart"
         self.reloads: list[str] = []
         self.said: dict[str, Any] = {"state": "waiting", "release": None, "commit": None, "restart": None}
-        self._process = subprocess.Popen([SLEEP, "600"])
+        with self.status_file.with_name("lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._process = subprocess.Popen([SLEEP, "600"], pass_fds=(lock.fileno(),))
         self._stopped = threading.Event()
         self._seen = answer.stamp_of(self.restart_file)
         self._thread = threading.Thread(target=self._loop)

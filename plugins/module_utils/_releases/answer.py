@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.lock import is_alive
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 
 POLL = 0.05
@@ -79,21 +81,16 @@ def read_raw(path: Path) -> Mapping[str, Any] | None:
     return said if isinstance(said, dict) else None
 
 
-def is_alive(pid: int) -> bool:
-    """Say whether a process with that id exists, whoever owns it."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def runs(path: Path, status: Status) -> bool:
+    """Say whether the procmon that wrote `status` to `path` runs: it holds the lock beside it as long as it does."""
+    # The process first: to try the lock of a procmon that starts could be in its way.
+    return is_alive(status.pid) and _is_held(path.with_name("lock"))
 
 
 def running(path: Path, name: str) -> Status:
     """Return the status of a procmon that runs. Raises ReleaseError when none does."""
     status = read_status(path)
-    if status is None or not is_alive(status.pid):
+    if status is None or not runs(path, status):
         found = f"{path} is not there" if status is None else f"its process {status.pid} is gone"
         raise ReleaseError(f"procmon does not run for {name} ({found})", f"start it: systemctl start procmon@{name}")
     if status.state == "stopping":
@@ -101,9 +98,10 @@ def running(path: Path, name: str) -> Status:
     return status
 
 
-def serves(status: Status | None, release: Path) -> bool:
-    """Say whether a live procmon serves this very release."""
-    healthy = status is not None and status.state in {"serving", "reloading"} and is_alive(status.pid)
+def serves(path: Path, release: Path) -> bool:
+    """Say whether a procmon that runs serves this very release."""
+    status = read_status(path)
+    healthy = status is not None and status.state in {"serving", "reloading"} and runs(path, status)
     return healthy and status is not None and status.release == str(release)
 
 
@@ -157,19 +155,31 @@ def wait(path: Path, question: Question, timeout: float) -> None:
     seen_alive = time.monotonic()
     while True:
         status, now = read_status(path), time.monotonic()
-        if status is not None and is_alive(status.pid):
+        if status is not None and runs(path, status):
             seen_alive = now
             if verdict(question, status):
                 return
         if now - seen_alive > REVIVAL:
             raise ReleaseError("procmon died during the reload", "its log says why: journalctl -u 'procmon@*'")
         if now >= deadline:
-            raise _late(status, timeout)
+            raise _late(path, status, timeout)
         time.sleep(POLL)
 
 
-def _late(status: Status | None, timeout: float) -> ReleaseError:
-    if status is None or not is_alive(status.pid):
+def _is_held(lock: Path) -> bool:
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except (BlockingIOError, PermissionError):
+        # Of one that we may not even look at we know its process only.
+        return True
+    return False
+
+
+def _late(path: Path, status: Status | None, timeout: float) -> ReleaseError:
+    if status is None or not runs(path, status):
         return ReleaseError("procmon died during the reload", "its log says why: journalctl -u 'procmon@*'")
     return ReleaseError(
         f"procmon did not answer within {timeout:g} s (its state: {status.state})", "see reload_timeout", status.error

@@ -124,6 +124,6 @@ def _procmon(status_file: Path | None) -> dict[str, Any] | None:
     if status_file is None:
         return None
     status, raw = answer.read_status(status_file), answer.read_raw(status_file)
-    if status is None or raw is None or not answer.is_alive(status.pid):
+    if status is None or raw is None or not answer.runs(status_file, status):
         return {"state": "not running", "workers": []}
     return dict(raw)

@@ -57,26 +57,26 @@ def current_holder(path: Path) -> Holder | None:
         return None
     with path.open(encoding="utf-8") as file:
         holder = None if _try(file, fcntl.LOCK_SH) else _holder(file)
-    return holder if holder and _is_alive(holder) else None
+    return holder if holder and is_alive(holder.pid) else None
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process with that id exists, whoever owns it."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _taken(file: IO[str], wait: float) -> bool:
     start = time.monotonic()
     while not _try(file, fcntl.LOCK_EX):
-        if time.monotonic() - start >= (wait if _is_alive(_holder(file)) else max(wait, ENDING)):
+        if time.monotonic() - start >= (wait if is_alive(_holder(file).pid) else max(wait, ENDING)):
             return False
         time.sleep(POLL)
-    return True
-
-
-def _is_alive(holder: Holder) -> bool:
-    """Say whether the process that took the lock is there, whoever owns it."""
-    try:
-        os.kill(holder.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
     return True
 
 

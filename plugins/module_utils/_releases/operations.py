@@ -180,7 +180,7 @@ def _is_live(project: Project, live: Live, target: Target) -> bool:
     if live.commit != target.commit or live.release != target.release.resolve():
         return False
     status_file = project.wanted.status_file
-    return status_file is None or answer.serves(answer.read_status(status_file), live.release)
+    return status_file is None or answer.serves(status_file, live.release)
 
 
 def _tell_ends(project: Project, live: Live, target: Target) -> None:

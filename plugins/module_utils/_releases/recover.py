@@ -85,5 +85,5 @@ def _reload(project: Project) -> None:
     status_file = project.wanted.status_file
     status = answer.read_status(status_file) if status_file else None
     release = project.tree.current.resolve()
-    if status and release.is_dir() and not answer.serves(status, release):
+    if status_file and status and release.is_dir() and not answer.serves(status_file, release):
         answer.touch(project.restart_file)

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,14 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model im
 NEW, OLD = Path("/srv/releases/new"), Path("/srv/releases/old")
 BEFORE = answer.Status(pid=1, state="serving", release=str(OLD), commit=None, stamp=100, result="ok", error="")
 QUESTION = answer.Question(stamp=200, release=NEW, before=BEFORE)
+
+
+@pytest.fixture
+def status_file(tmp_path: Path) -> Iterator[Path]:
+    """Where a procmon that runs writes its status: somebody holds the lock beside it."""
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield tmp_path / "status.json"
 
 
 def said(**changed: object) -> answer.Status:
@@ -74,13 +84,28 @@ def test_a_status_without_a_restart_yet() -> None:
     ("state", "release", "served"),
     [("serving", NEW, True), ("reloading", NEW, True), ("failed", NEW, False), ("serving", OLD, False)],
 )
-def test_serving_means_this_release_by_a_live_process(state: str, release: Path, served: object) -> None:
-    assert answer.serves(said(pid=os.getpid(), state=state, release=str(release)), NEW) is served
-    assert answer.serves(None, NEW) is False
+def test_serving_means_this_release_by_a_live_process(
+    status_file: Path, state: str, release: Path, served: object
+) -> None:
+    status_file.write_text(json.dumps({"pid": os.getpid(), "state": state, "release": str(release)}))
+    assert answer.serves(status_file, NEW) is served
+    status_file.unlink()
+    assert answer.serves(status_file, NEW) is False
 
 
-def test_a_procmon_that_stops_is_not_asked(tmp_path: Path) -> None:
-    status_file = tmp_path / "status.json"
+def test_a_procmon_that_stops_is_not_asked(status_file: Path) -> None:
     status_file.write_text(json.dumps({"pid": os.getpid(), "state": "stopping"}))
     with pytest.raises(ReleaseError, match="is stopping"):
+        answer.running(status_file, "blog")
+
+
+@pytest.mark.parametrize("lock", ["nobody's", "absent"])
+def test_a_status_that_was_left_behind_is_not_that_of_the_process_with_its_number(tmp_path: Path, lock: str) -> None:
+    """After a restart of the machine that number may be anybody's."""
+    status_file = tmp_path / "status.json"
+    status_file.write_text(json.dumps({"pid": os.getpid(), "state": "serving", "release": str(NEW)}))
+    if lock != "absent":
+        (tmp_path / "lock").touch()
+    assert answer.serves(status_file, NEW) is False
+    with pytest.raises(ReleaseError, match="procmon does not run for blog"):
         answer.running(status_file, "blog")
