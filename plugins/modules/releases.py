@@ -131,7 +131,8 @@ options:
     type: int
     default: 1
   to:
-    description: The commit of the log that O(state=reverted) goes back to, instead of O(steps).
+    description: The commit of the log that O(state=reverted) goes back to, instead of O(steps); at least 4 characters,
+      and as many as tell it from the others.
     type: str
   by:
     description: Who deploys, for the lock and the journal. By default the user who runs this.

@@ -14,6 +14,9 @@ from typing import Union
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import log
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Wanted
 
+# How much of a commit somebody has to name.
+SHORTEST = 4
+
 
 @dataclass(frozen=True)
 class MakeDirectory:
@@ -125,14 +128,18 @@ def steps_back(lines: Sequence[str], live: str | None, steps: int) -> str:
 
 
 def logged(lines: Sequence[str], commit: str) -> str:
-    """Choose the line of the log that means `commit`, the newest first.
+    """Choose the line of the log that means `commit`.
 
-    Raises ReleaseError when it was never live here.
+    Raises ReleaseError when it was never live here, is too short, or could mean several.
     """
-    for line in reversed(lines):
-        if log.same(line, commit.lower()):
-            return line
-    raise ReleaseError(f"{commit} has never been live here", listed(log.without_repeats(lines)))
+    if len(commit) < SHORTEST:
+        raise ReleaseError(f"to is {commit!r}", f"give at least {SHORTEST} characters of a commit")
+    found = log.without_repeats(sorted(line for line in lines if log.same(line, commit.lower())))
+    if not found:
+        raise ReleaseError(f"{commit} has never been live here", listed(log.without_repeats(lines)))
+    if len(found) > 1:
+        raise ReleaseError(f"{commit} could be any of {' '.join(found)}", "give more of it")
+    return found[0]
 
 
 def listed(lines: Sequence[str]) -> str:

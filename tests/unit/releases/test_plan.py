@@ -95,6 +95,15 @@ def test_a_commit_of_the_log_is_found_however_short() -> None:
     assert "aaaaaaa bbbbbbbbb" in caught.value.hint
 
 
+def test_a_name_that_several_commits_of_the_log_have_is_refused() -> None:
+    lines = ["abcd111", "abcd222", "abcd1112", "abcd222"]
+    assert plan.logged(lines, "abcd1") == "abcd111"
+    with pytest.raises(ReleaseError, match="abcd could be any of abcd111 abcd222"):
+        plan.logged(lines, "abcd")
+    with pytest.raises(ReleaseError, match="to is 'abc'"):
+        plan.logged(["abcd111"], "abc")
+
+
 def test_the_newest_by_the_log_are_kept() -> None:
     ages = {letter * 12: 0.0 for letter in "abc"}
     assert plan.to_prune(ages, ["c" * 7, "a" * 7, "b" * 7], 2, []) == ["c" * 12]
