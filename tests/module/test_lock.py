@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import lock, operations
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import attempt, lock, operations
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 
@@ -69,6 +71,30 @@ def test_the_lock_tells_what_its_holder_does(
     monkeypatch.setattr(operations, "tidy", look)
     site.fail(ref="origin/master", **options)
     assert told == [doing]
+
+
+def test_the_lock_is_held_since_it_was_got(site: Site, upstream: Upstream, busy: Path, tmp_path: Path) -> None:
+    """Not since somebody began to wait for it."""
+    upstream.commit("two")
+    process = site.start(ref="master", lock_wait=20, post_deploy=f"cp {site.tree.lock} {tmp_path}/seen", by="bert")
+    until(lambda: waits_for(process.pid, site.tree.lock), "the second run")
+    began = attempt.now()
+    until(lambda: attempt.now() > began, "the next second")
+    busy.write_text("go\n")
+    process.communicate()
+    told = json.loads((tmp_path / "seen").read_text())
+    assert (told["by"], told["pid"]) == ("bert", process.pid)
+    assert told["since"] > began
+
+
+def waits_for(pid: int, path: Path) -> bool:
+    """Say whether a process has a lock file open."""
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        # Closed meanwhile.
+        with suppress(FileNotFoundError):
+            if file.readlink() == path:
+                return True
+    return False
 
 
 def test_a_killed_run_holds_nothing(site: Site, upstream: Upstream) -> None:

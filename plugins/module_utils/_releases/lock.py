@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.attempt import now
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 
 # A run that was killed holds the lock until its programs have ended.
@@ -36,7 +37,7 @@ class Holder:
 
 
 @contextmanager
-def held(path: Path, holder: Holder, wait: float) -> Iterator[int]:
+def held(path: Path, by: str, doing: str, wait: float) -> Iterator[int]:
     """Hold the project's lock; the kernel drops it when all who have its descriptor, which this gives, have ended.
 
     Waits at most `wait` seconds. Raises ReleaseError that names who holds it.
@@ -44,7 +45,7 @@ def held(path: Path, holder: Holder, wait: float) -> Iterator[int]:
     with path.open("a+", encoding="utf-8") as file:
         if not _taken(file, max(wait, PATIENCE)):
             raise ReleaseError(f"another run holds the lock: {_told(file)}", "wait for it, or set lock_wait")
-        _write(file, json.dumps(asdict(holder)))
+        _write(file, json.dumps(asdict(Holder(by, doing, now(), os.getpid()))))
         try:
             yield file.fileno()
         finally:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -221,8 +220,8 @@ def _locked(project: Project) -> Iterator[None]:
     if not wanted.path.is_dir() and not wanted.repo:
         raise ReleaseError(f"there is nothing at {wanted.path} and the option repo is not set", "give repo")
     wanted.path.mkdir(parents=True, exist_ok=True)
-    holder = lock.Holder(wanted.by, _doing(wanted), attempt.now(), os.getpid())
-    with lock.held(project.tree.lock, holder, wanted.lock_wait) as descriptor, guard.on_duty(descriptor):
+    took = lock.held(project.tree.lock, wanted.by, _doing(wanted), wanted.lock_wait)
+    with took as descriptor, guard.on_duty(descriptor):
         tidy(project)
         yield
 
