@@ -53,6 +53,7 @@ MARK = "touched"
         {"to": "$(touch {mark})", "state": "reverted"},
         {"path": "relative"},
         {"path": "{path}\n"},
+        {"path": "{path}:2"},
     ],
     ids=str,
 )

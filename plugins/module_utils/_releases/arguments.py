@@ -84,6 +84,10 @@ def check(wanted: Wanted) -> None:
             raise ReleaseError(f"{option} is {getattr(wanted, option)}", f"it must be {least} or more")
     if not wanted.path.is_absolute() or not str(wanted.path).isprintable():
         raise ReleaseError(f"path is {str(wanted.path)!r}", "it must begin with / and have no control characters")
+    if ":" in str(wanted.path):
+        raise ReleaseError(
+            f"path is {str(wanted.path)!r}", "it must have no ':', which would cut the hooks' PATH in two"
+        )
     for entry in wanted.shared_paths:
         _check_shared(entry)
     if ".." in PurePosixPath(wanted.restart_file).parts or not wanted.restart_file:
