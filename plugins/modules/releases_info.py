@@ -154,14 +154,20 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import arguments, info
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Tree
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Tree, as_failure
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import run_command
 
 
 def ask(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts about the project that the arguments name."""
-    status_file = Path(given["status_file"]) if given["status_file"] else None
-    return info.tell(Tree(Path(given["path"])), run_command, given["ref"] or None, status_file, fetch=given["fetch"])
+    """Return the facts about the project that the arguments name.
+
+    Raises ReleaseError when they cannot be had.
+    """
+    tree, status_file = Tree(Path(given["path"])), Path(given["status_file"]) if given["status_file"] else None
+    try:
+        return info.tell(tree, run_command, given["ref"] or None, status_file, fetch=given["fetch"])
+    except OSError as reason:
+        raise as_failure(reason) from reason
 
 
 def main() -> None:

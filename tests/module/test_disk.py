@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.modules import releases_info
 
 from tests.module.site import Site
 from tests.module.upstream import Upstream, git
@@ -155,6 +156,22 @@ def test_a_user_who_owns_nothing_here(open_to_all: Path) -> None:
     said = as_nobody(lambda: site.fail(ref="master", by="eve").text)
     assert "Permission denied. let the deploy user own the project's directory" in said
     assert site.snapshot() == before
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
+def test_a_user_who_may_not_even_look(open_to_all: Path) -> None:
+    assert os.geteuid() == 0, "this test becomes another user: run it as root"
+    (open_to_all / "blog").mkdir(mode=0o700)
+    given: dict[str, object] = {"path": str(open_to_all / "blog"), "ref": None, "status_file": None, "fetch": False}
+    said = as_nobody(lambda: refused(given))
+    assert f"{open_to_all}/blog/source: Permission denied. let the deploy user own" in said
+
+
+def refused(given: dict[str, object]) -> str:
+    """What `releases_info` says when it cannot tell."""
+    with pytest.raises(ReleaseError) as caught:
+        releases_info.ask(given)
+    return str(caught.value)
 
 
 def as_nobody(action: Callable[[], str]) -> str:
