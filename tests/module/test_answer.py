@@ -118,9 +118,42 @@ def test_procmon_dying_while_asked_is_told_and_the_previous_release_is_where_it_
     upstream.commit("deadly", DEADLY="")
     failure = served.fail(ref="master", status_file=procmon.status_file, reload_timeout=0.5)
     assert "procmon died" in failure.text
-    assert "failed too" in failure.text
+    one = served.tree.current.readlink()
+    assert f"Now current -> {one}; procmon does not run, so nothing answers" in failure.text
     assert failure.report.outcome == "broken"
     assert served.version == "one"
+
+
+def test_a_previous_release_that_does_not_come_up_any_more_is_told(
+    served: Site, upstream: Upstream, procmon: FakeProcmon
+) -> None:
+    one = served.tree.current.readlink()
+    (served.tree.current / "BROKEN").touch()
+    two = upstream.commit("two")
+    failure = served.fail(ref="master", status_file=procmon.status_file, test="false")
+    assert "Putting back" in failure.text
+    assert "failed too: the new workers did not come up" in failure.text
+    assert f"Now current -> {one}; procmon serves {served.tree.release(two)}" in failure.text
+    assert failure.report.outcome == "broken"
+
+
+@pytest.mark.parametrize("supervised", [True, False])
+def test_a_link_that_cannot_be_put_back_is_told(
+    served: Site, upstream: Upstream, procmon: FakeProcmon, *, supervised: bool
+) -> None:
+    two = upstream.commit("two")
+    status_file = procmon.status_file if supervised else ""
+    hook = "mkdir -p $DEPLOY_PATH/.current.new; exit 1"
+    failure = served.fail(ref="master", status_file=status_file, test=hook)
+    serves = f"; procmon serves {served.tree.release(two)}" if supervised else ""
+    assert failure.text.endswith(f"Now current -> releases/{two[:12]}{serves}")
+    (served.tree.path / ".current.new").rmdir()
+    assert served.fail(ref="nowhere", status_file=status_file).report.warnings
+    assert served.version == "one"
+
+
+def test_a_procmon_that_serves_nothing_is_told(procmon: FakeProcmon) -> None:
+    assert answer.describe(procmon.status_file) == "procmon serves nothing (its state: waiting)"
 
 
 def test_without_a_running_procmon_nothing_is_changed(served: Site, upstream: Upstream, procmon: FakeProcmon) -> None:

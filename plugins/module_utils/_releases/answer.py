@@ -105,6 +105,16 @@ def serves(path: Path, release: Path) -> bool:
     return healthy and status is not None and status.release == str(release)
 
 
+def describe(path: Path) -> str:
+    """Say in a few words what procmon serves."""
+    status = read_status(path)
+    if status is None or not runs(path, status):
+        return "procmon does not run, so nothing answers"
+    if status.state in {"serving", "reloading"}:
+        return f"procmon serves {status.release}"
+    return f"procmon serves nothing (its state: {status.state})"
+
+
 def stamp_of(restart_file: Path) -> int | None:
     """Return when the restart file was touched last (mtime, ns), None when it is not there."""
     try:

@@ -188,7 +188,8 @@ def _put_back(transaction: Transaction, failure: ReleaseError) -> ReleaseError:
                 _revive(transaction)
     except (ReleaseError, OSError) as worse:
         project.report.changed = True
-        outcome, now = "broken", f"putting back {_name(before.commit)} failed too: {as_failure(worse)}"
+        failed_too = f"Putting back {_name(before.commit)} failed too: {as_failure(worse)}"
+        outcome, now = "broken", f"{failed_too}. Now {_found(project)}"
     else:
         outcome, now = "put_back", _live_again(project, before)
     journal(project, transaction.attempt, outcome, failure.msg)
@@ -215,6 +216,13 @@ def _live_again(project: Project, before: Live) -> str:
     status = project.wanted.status_file and answer.read_status(project.wanted.status_file)
     left = f"; procmon still serves {status.release}" if status and status.state == "serving" else ""
     return f"Nothing was live before, so there is nothing to put back: current was removed{left}"
+
+
+def _found(project: Project) -> str:
+    """Say what is live, whatever it was meant to be."""
+    current, status_file = project.tree.current, project.wanted.status_file
+    leads = f"current -> {current.readlink()}" if current.is_symlink() else "there is no current"
+    return f"{leads}; {answer.describe(status_file)}" if status_file else leads
 
 
 def _hook(transaction: Transaction, name: str, command: str | None, release: Path) -> None:
