@@ -260,6 +260,24 @@ def test_preparing_leaves_what_an_interrupted_run_goes_back_to(site: Site, upstr
     assert site.consistent()
 
 
+@pytest.mark.parametrize("state", ["present", "prepared"])
+@pytest.mark.parametrize("check", [False, True], ids=["", "check"])
+def test_who_only_makes_ready_says_what_was_interrupted(
+    site: Site, upstream: Upstream, state: str, *, check: bool
+) -> None:
+    """And leaves it: nothing live may change by it."""
+    upstream.commit("one")
+    site.deploy()
+    two = upstream.commit("two")
+    site.exit_code(ref="master", post_deploy=KILL, by="anna")
+    report = (site.check if check else site.run)(state=state, ref="master")
+    assert "the run of anna at 20" in report.warnings[0]
+    assert f"was interrupted at {two[:12]}; the next deploy or revert puts it right" in report.warnings[0]
+    assert site.version == "two"
+    assert "had not been proven" in site.deploy().warnings[0]
+    assert site.run(state=state, ref="master").warnings == []
+
+
 def test_a_release_to_go_back_to_that_somebody_removed_is_made_anew(site: Site, upstream: Upstream) -> None:
     one = upstream.commit("one")
     site.deploy()

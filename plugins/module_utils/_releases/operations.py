@@ -40,6 +40,9 @@ def execute(project: Project, *, check: bool) -> None:
     Raises ReleaseError when it cannot be done.
     """
     try:
+        # While somebody holds the lock, theirs is simply under way.
+        if check and lock.current_holder(project.tree.lock) is None:
+            recover.mention(project)
         (PREVIEWS if check else OPERATIONS)[project.wanted.state](project)
     except OSError as reason:
         raise as_failure(reason) from reason
@@ -48,6 +51,7 @@ def execute(project: Project, *, check: bool) -> None:
 def present(project: Project) -> None:
     """Make the project's directories and its clone. Nothing live changes."""
     with _locked(project):
+        recover.mention(project)
         project.report.changed = prepare.lay_out(project)
     project.report.msg = f"{project.wanted.name}: ready" + (" (made)" if project.report.changed else "")
 
@@ -55,6 +59,7 @@ def present(project: Project) -> None:
 def prepared(project: Project) -> None:
     """Make the wanted release whole, without making it live."""
     with _locked(project):
+        recover.mention(project)
         live, target = _find(project)
         # What an interrupted run left is for the next activation to put right, also where the commit is live.
         if _left_alone(project, live, target, anyway=project.tree.state.exists()):

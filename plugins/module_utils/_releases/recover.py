@@ -45,6 +45,14 @@ def recover(project: Project) -> bool:
     return remedy == attempt.UNDO
 
 
+def mention(project: Project) -> None:
+    """Say what an interrupted run left, for those who leave it to the next activation to put right."""
+    found = attempt.read(project.tree.state)
+    if found and not attempt.is_over(found, log.read_journal(project.tree.journal)):
+        told = f"the run of {found.by} at {found.started} was interrupted at {found.commit[:12]}"
+        project.report.warnings.append(f"{told}; the next deploy or revert puts it right")
+
+
 def _apply(project: Project, found: Attempt, remedy: str, *, moved: bool) -> str:
     commit = found.commit[:12]
     if remedy == attempt.FINISH:
