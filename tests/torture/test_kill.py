@@ -14,6 +14,7 @@ import os
 import random
 import shutil
 import subprocess
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ SEED = 20261123
 SAMPLE = 1
 WANTED = os.environ.get("TORTURE", str(SAMPLE))
 IN_PLACE: dict[str, object] = {"strategy": "in_place"}
+FollowUp = Callable[["Site", "Case"], None]
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,24 @@ CASES = (
 )
 
 
+@dataclass(frozen=True)
+class Death:
+    """Where and how a run dies; `parent` as in `Tracer.kill`."""
+
+    in_git: bool
+    signal: str = "SIGKILL"
+    parent: str = ""
+
+
+WHO = {
+    "module": Death(in_git=False),
+    "module by SIGTERM": Death(in_git=False, signal="SIGTERM"),
+    "git": Death(in_git=True, parent="with"),
+    "git alone": Death(in_git=True),
+    "module while git works": Death(in_git=True, signal="SIGSTOP", parent="first"),
+}
+
+
 def take_over(site: Site) -> None:
     """What the deploy script of old leaves: the clone is live, and has uploads in it."""
     site.path.mkdir()
@@ -107,19 +127,19 @@ class Rerun:
 
 
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("who", ["module", "module by SIGTERM", "git", "git alone"])
+@pytest.mark.parametrize("who", WHO)
 def test_killed_before_any_change(site: Site, tmp_path: Path, case: Case, who: str) -> None:
     case.build(site)
     tracer, rerun = Tracer(tmp_path / "trace", site.path), Rerun(site, tmp_path)
     options = site.options(**case.run)
-    points = tracer.git_points(options) if who.startswith("git") else tracer.module_points(options)
+    points = tracer.git_points(options) if WHO[who].in_git else tracer.module_points(options)
     assert len(points) > SAMPLE
     killed = 0
     for number, at in enumerate(chosen(points, case.name + who)):
         rerun.again()
-        tracer.kill(replace(at, signal="SIGTERM" if "TERM" in who else "SIGKILL"), options, alone="alone" in who)
+        tracer.kill(replace(at, signal=WHO[who].signal), options, WHO[who].parent)
         killed += tracer.hit(at)
-        check(site, case, at, number)
+        check(site, case, at, follow_up(case.name + who, number))
     assert killed
 
 
@@ -130,11 +150,10 @@ def chosen(points: list[Point], seed: str) -> list[Point]:
     return random.Random(f"{SEED}{seed}").sample(points, min(int(WANTED), len(points)))  # noqa: S311  no secret
 
 
-def check(site: Site, case: Case, at: Point, number: int) -> None:
+def check(site: Site, case: Case, at: Point, follow: FollowUp) -> None:
     """What is live is whole; each command in turn then finds its way."""
     try:
         assert_whole(site, case)
-        follow = FOLLOWING[number % len(FOLLOWING)]
         follow(site, case)
         if site.tree.current.exists():
             assert torn(site.tree.current.resolve()) == []
@@ -173,7 +192,12 @@ def ask(site: Site, case: Case) -> None:
     deploy(site, case)
 
 
-FOLLOWING: tuple[Callable[[Site, Case], None], ...] = (deploy, revert, ask)
+FOLLOWING: tuple[FollowUp, ...] = (deploy, revert, ask)
+
+
+def follow_up(seed: str, number: int) -> FollowUp:
+    """Choose what is done after a kill: all in turn, and in a small sample not always the same."""
+    return FOLLOWING[(zlib.crc32(seed.encode()) + number) % len(FOLLOWING)]
 
 
 def finish(site: Site, case: Case) -> None:

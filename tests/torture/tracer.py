@@ -28,14 +28,21 @@ NAMES = (
 )
 LINE = re.compile(r"(?:\d+ +)?(?P<name>\w+)\((?P<rest>.*)")
 DEADLINE = 60.0
-# Stands before git in PATH: runs the wanted invocation under strace, or each of them to learn what they do.
+# Stands before git in PATH: runs the wanted invocation under strace, or each of them to learn what they do. With
+# TORTURE_PARENT=with whoever called it dies with git; with TORTURE_PARENT=first it dies, and git would go on.
 GIT_SHIM = """#!/bin/sh
 number=$(($(cat "$TORTURE/count") + 1))
 echo $number > "$TORTURE/count"
 test -z "$TORTURE_AT" || test "$TORTURE_AT" = $number || exec {git} "$@"
-{strace} -f -qq -y -s 0 -o "$TORTURE/$number" -e trace={names} $TORTURE_INJECT {git} "$@"
+{strace} -f -qq -y -s 0 -o "$TORTURE/$number" -e trace={names} $TORTURE_INJECT {git} "$@" &
+while test "$TORTURE_PARENT" = first && kill -0 $! && test -z "$stopped"; do
+    sleep 0.01
+    stopped=$(sed -n 's/^\\([0-9]*\\) *--- stopped by SIGSTOP.*/\\1/p' "$TORTURE/$number")
+done 2> /dev/null
+test -z "$stopped" || {{ kill -9 $PPID; kill -CONT "$stopped"; }}
+wait $!
 rc=$?
-test -z "$TORTURE_PARENT" || ! grep -q 'killed by SIGKILL' "$TORTURE/$number" || kill -9 $PPID
+test "$TORTURE_PARENT" != with || ! grep -q 'killed by SIGKILL' "$TORTURE/$number" || kill -9 $PPID
 exit $rc
 """
 
@@ -107,17 +114,20 @@ class Tracer:
         found = {(at.git, at.name, at.count): at for number in invocations for at in self._git_log(number)}
         return list(found.values())
 
-    def kill(self, at: Point, options: dict[str, object], *, alone: bool) -> Ended:
-        """Run the module, and kill it right before `at`. With a git that is not killed `alone` the module dies, too."""
+    def kill(self, at: Point, options: dict[str, object], parent: str = "") -> Ended:
+        """Run the module, and kill it, or the git that the point is in, right before `at`.
+
+        The module dies `with` that git, or `first`, while git stands at the point, or not at all.
+        """
         if not at.git:
             return self._run([*self._strace(self.scratch / "killed"), "-e", at.inject], options, {})
         wanted = {"TORTURE_AT": str(at.git), "TORTURE_INJECT": f"-e {at.inject}"}
-        return self._run([], options, {**self._shimmed(), **wanted, **({} if alone else {"TORTURE_PARENT": "1"})})
+        return self._run([], options, {**self._shimmed(), **wanted, "TORTURE_PARENT": parent})
 
     def hit(self, at: Point) -> bool:
         """Say whether the signal of the last run came: a run that puts back or finishes minds no SIGTERM."""
         log = (self.scratch / (str(at.git) if at.git else "killed")).read_text(encoding="utf-8")
-        return "killed by SIGKILL" in log or "--- SIGTERM " in log
+        return any(sign in log for sign in ("killed by SIGKILL", "--- SIGTERM ", "--- stopped by SIGSTOP"))
 
     def record(self, options: dict[str, object]) -> list[str]:
         """Run the module with all that it starts, and return its calls that change a disk, in order."""
