@@ -102,6 +102,14 @@ def test_an_unknown_ref_lists_what_there_is(site: Site, upstream: Upstream) -> N
     assert "ref 'maste' is unknown. branches: next, master; newest tags: v1" in text
 
 
+@pytest.mark.parametrize("ref", ["master", "", "1234567"])
+def test_a_repository_without_a_commit(site: Site, upstream: Upstream, ref: str) -> None:
+    assert "the repository has no commit yet. push one first" in site.fail(ref=ref).text
+    upstream.commit("one")
+    site.deploy(ref="master")
+    assert site.version == "one"
+
+
 def test_an_unknown_sha(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     assert "ref '0123456' names no single commit" in site.fail(ref="0123456").text

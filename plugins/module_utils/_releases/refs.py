@@ -40,6 +40,8 @@ def choose(ref: str | None, refs: Refs) -> Chosen:
     A bare branch name means the remote's branch: the server has none of its own that would ever move.
     Raises ReleaseError when nothing or more than one thing goes by that name.
     """
+    if not refs.branches and not refs.tags:
+        raise ReleaseError("the repository has no commit yet", "push one first, then deploy")
     if not ref:
         return _newest_tag(refs)
     check(ref)
