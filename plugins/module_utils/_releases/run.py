@@ -72,5 +72,6 @@ def run_command(argv: Sequence[str], cwd: str | None = None, env: Mapping[str, s
                 preexec_fn=begin,
             )
     except FileNotFoundError as missing:
-        raise ReleaseError(f"{missing.filename} is not there", f"needed for: {' '.join(argv)}") from missing
+        remedy = f"install it on this server: it is needed for: {' '.join(argv)}"
+        raise ReleaseError(f"{missing.filename} is not there", remedy) from missing
     return Result(done.returncode, done.stdout, done.stderr)
