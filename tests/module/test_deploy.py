@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
+import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import log
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import run_command
 
@@ -199,8 +201,17 @@ def test_the_journal_tells_who_did_what(site: Site, upstream: Upstream) -> None:
     assert {phase["name"] for phase in entry["phases"]} >= {"fetch", "checkout", "switch"}
 
 
-def test_a_current_that_is_no_link_is_refused(site: Site, upstream: Upstream) -> None:
-    upstream.commit("one")
-    site.run(state="present")
-    site.tree.current.mkdir()
-    assert "is not a symlink" in site.fail(ref="master").text
+@pytest.mark.parametrize("state", ["deployed", "prepared", "reverted"])
+@pytest.mark.parametrize("strategy", ["releases", "in_place"])
+def test_a_current_that_is_no_link_is_refused(site: Site, upstream: Upstream, state: str, strategy: str) -> None:
+    """A directory cannot be replaced in one instant. Nothing of it is changed, and nothing beside it."""
+    for version in ("one", "two"):
+        upstream.commit(version)
+        site.deploy(strategy=strategy)
+    upstream.commit("three")
+    site.tree.current.unlink()
+    shutil.copytree(site.tree.source, site.tree.current, symlinks=True)
+    before = site.snapshot()
+    failure = site.fail(state=state, ref="master" if state != "reverted" else None, strategy=strategy)
+    assert "is not a symlink. move it away" in failure.text
+    assert site.snapshot() == before

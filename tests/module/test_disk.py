@@ -112,6 +112,54 @@ def test_a_damaged_object(site: Site, upstream: Upstream) -> None:
     assert (site.version, torn(site.tree.current.resolve())) == ("one", [])
 
 
+@pytest.mark.parametrize("damage", ["cut", "overwritten", "removed"])
+def test_a_damaged_pack(site: Site, upstream: Upstream, damage: str) -> None:
+    upstream.commit("one", data="x" * 5000)
+    site.deploy()
+    upstream.commit("two", more="y" * 5000)
+    git(site.tree.source, "fetch", "--quiet")
+    git(site.tree.source, "gc", "--quiet")
+    (pack,) = (site.tree.source / ".git/objects/pack").glob("*.pack")
+    pack.chmod(0o644)
+    whole = pack.read_bytes()
+    if damage == "removed":
+        pack.unlink()
+    else:
+        pack.write_bytes(whole[:100] if damage == "cut" else whole[:20] + bytes(len(whole) - 40) + whole[-20:])
+    answered = site.module(ref="master")
+    if damage != "overwritten":
+        # git sees that it has nothing, and the fetch brings all of it anew.
+        assert answered.get("changed"), answered
+    else:
+        assert "is damaged. see what git fsck says there, or move it away" in answered["msg"]
+        assert site.version == "one"
+        site.tree.source.rename(site.tree.path / "damaged")
+        assert site.module(ref="master")["changed"]
+    assert (site.version, torn(site.tree.current.resolve())) == ("two", [])
+    assert_agreement(site)
+
+
+@pytest.mark.parametrize("lost", ["refs/heads", "refs/remotes", "refs/deploys", "packed-refs", "HEAD"])
+def test_a_missing_ref(site: Site, upstream: Upstream, lost: str) -> None:
+    """What git can have anew it gets anew, and a clone that is none any more is named."""
+    upstream.commit("one")
+    site.deploy()
+    upstream.commit("two")
+    place = site.tree.source / ".git" / lost
+    if place.is_dir():
+        shutil.rmtree(place)
+        place.mkdir()
+    else:
+        place.unlink()
+    answered = site.module(ref="master")
+    if lost == "HEAD":
+        assert f"{site.tree.source} is not a git clone. move it away" in answered["msg"]
+        assert site.version == "one"
+    else:
+        assert site.version == "two", answered["msg"]
+        assert_agreement(site)
+
+
 def test_a_clone_of_another_user(site: Site, upstream: Upstream) -> None:
     assert os.geteuid() == 0, "this test gives files away: run it as root"
     upstream.commit("one")

@@ -78,7 +78,7 @@ TROUBLES = (
         "on the server, install git-lfs and run as the deploy user: git lfs install --skip-repo",
     ),
     (
-        r"(object|pack|loose) .*(corrupt|is empty|missing)|bad object|unable to (read|unpack)|inflate:"
+        r"(object|pack|loose) .*(corrupt|is empty|missing)|(bad|missing) object|unable to (read|unpack)|inflate:"
         r"|did not send all",
         "the clone at {where} is damaged",
         "see what git fsck says there, or move it away: the next deploy clones again",
