@@ -7,16 +7,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import threading
-from pathlib import Path
 from typing import Any
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Tree
 
 from tests.module.site import Site
 from tests.module.upstream import GIT, Upstream, git
-from tests.torture.invariants import assert_agreement, torn
+from tests.torture.invariants import assert_agreement, proven, torn
 
-ROUNDS = 6
+ROUNDS = 12
+LN = shutil.which("ln") or "ln"
 Answer = dict[str, Any]
 
 
@@ -60,7 +63,7 @@ def test_the_original_at_the_same_time(site: Site, upstream: Upstream) -> None:
     site.deploy()
     for number in range(ROUNDS):
         upstream.commit(f"v{number + 1}", app_py=f"x = {number}")
-        original = threading.Thread(target=script, args=(site.tree.source,))
+        original = threading.Thread(target=script, args=(site.tree,))
         original.start()
         answer = site.module(ref="origin/master")
         original.join()
@@ -69,11 +72,19 @@ def test_the_original_at_the_same_time(site: Site, upstream: Upstream) -> None:
         site.deploy(ref="origin/master")
         assert site.version == f"v{number + 1}"
         assert site.consistent()
+    # It has had its turns.
+    assert len(site.logged) > len(proven(site))
 
 
-def script(source: Path) -> None:
-    """What the original does to the clone; it minds no error of a git that finds another at work."""
+def script(tree: Tree) -> None:
+    """What the original does, three times; it gives up when its git finds another at work."""
+    clone = [GIT, "-C", str(tree.source)]
     for _ in range(3):
-        for step in (["fetch", "--all"], ["reset", "--hard", "origin/master"]):
-            subprocess.run([GIT, "-C", str(source), *step], check=False, capture_output=True)
-    git(source, "rev-parse", "HEAD")
+        steps = (
+            [*clone, "fetch", "--all"],
+            [*clone, "reset", "--hard", "origin/master"],
+            [LN, "-sfn", str(tree.source), str(tree.current)],
+        )
+        if all(subprocess.run(step, check=False, capture_output=True).returncode == 0 for step in steps):
+            with tree.deploys.open("a") as log:
+                log.write(git(tree.source, "rev-parse", "--short", "HEAD") + "\n")
