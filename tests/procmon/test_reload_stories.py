@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from procmon.actions import Abort, Accept, Kill, Listen, Resolve
 from procmon.events import Answer, Mark, Probed, Release, ReleaseGone, Started, Touched, Unresolved
-from procmon.lifecycle import State
+from procmon.lifecycle import BOOTING, State
 
 from .story import ILL, MISSING, Story
 
@@ -341,6 +341,29 @@ def test_one_by_one_a_late_failure_is_undone() -> None:
     s.proceed().end_drains().proceed().after(2).proceed()
     assert s.active(1) == 2
     assert s.active(2) == 0
+
+
+def test_one_by_one_a_new_worker_lost_after_its_turn_is_replaced_by_new_code_before_the_answer() -> None:
+    s = Story(workers=2, reload={"surge": "one"}).served().deploy("/releases/b")
+    new = s.workers(generation=2)[0]
+    s.ready(new).accepted(new).end_drains().exited(new, "SIGKILL")
+    while s.state == "reloading":
+        step = s.next_success()
+        s = s.tell(step) if step else s.end_drains()
+    assert s.mark
+    assert (s.core.restart.stamp, s.core.restart.result) == (s.mark.mtime_ns, "ok")
+    assert not s.workers(*BOOTING, State.ACTIVE, generation=1)
+    assert s.active(2) == 2
+
+
+def test_one_by_one_new_workers_that_keep_dying_after_their_turn_fail_the_reload() -> None:
+    s = Story(workers=2, reload={"surge": "one"}).served().deploy("/releases/b")
+    for _ in range(3):
+        new = s.workers(*BOOTING, generation=2)[0]
+        s.ready(new).accepted(new).end_drains().exited(new, "SIGKILL")
+    assert s.core.restart.result == "failed"
+    s.after(2).proceed()
+    assert s.active(1) == 2
 
 
 def test_one_by_one_each_worker_has_its_own_boot_timeout() -> None:

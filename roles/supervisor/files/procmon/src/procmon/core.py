@@ -247,8 +247,10 @@ class Core:
         for slot, worker in list(rollout.workers.items()):
             if worker.state is State.ACTIVE:
                 del rollout.workers[slot]
-                rollout.done.add(slot)
                 self.pool.take(worker)
+        # Whoever has lost his slot again meanwhile is lacking again.
+        holders = [slot.holder for slot in self.pool.slots if slot.holder]
+        rollout.done = {holder.slot for holder in holders if holder.generation is rollout.generation}
 
     def _commit(self, rollout: Rollout, generation: Generation) -> None:
         self.active, self.rollout = generation, None
@@ -257,6 +259,7 @@ class Core:
         for worker in rollout.workers.values():
             self.pool.take(worker)
         self.pool.trim()
+        self.pool.turn_back(generation)
         self._retries.reset()
         self._answer(rollout, "ok")
         self.pool.log("info", f"generation {generation.number} serves after {self.restart.seconds:.2f} s")
@@ -369,9 +372,11 @@ class Core:
         """`worker` no longer counts, whatever it was here for; harmless when it did not count before."""
         rollout = self.rollout
         if rollout is None or rollout.workers.get(worker.slot) is not worker:
-            self.pool.vacate(worker, why)
-            return
-        del rollout.workers[worker.slot]
+            counted = self.pool.vacate(worker, why)
+            if not counted or rollout is None or worker.generation is not rollout.generation:
+                return
+        else:
+            del rollout.workers[worker.slot]
         in_time = rollout.one_by_one or self._now < rollout.boot_by
         if rollout.proven and rollout.retries and in_time:
             rollout.retries -= 1

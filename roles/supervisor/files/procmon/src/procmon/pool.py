@@ -158,11 +158,18 @@ class Pool:
                     self.retire(worker)
         del self.slots[self.config.workers :]
 
-    def vacate(self, worker: Worker, why: str) -> None:
-        """`worker` no longer counts: if a slot relied on it, see when to fill that again."""
+    def turn_back(self, active: Generation) -> None:
+        """Let nobody come in any more who is not of the generation that serves now."""
+        for slot in self.slots:
+            if slot.incoming is not None and slot.incoming.generation is not active:
+                self.retire(slot.incoming)
+                slot.incoming = None
+
+    def vacate(self, worker: Worker, why: str) -> bool:
+        """`worker` no longer counts: if a slot relied on it, see when to fill that again. Return whether one did."""
         slot = next((slot for slot in self.slots if worker in (slot.holder, slot.incoming)), None)
         if slot is None:
-            return
+            return False
         slot.holder = None if slot.holder is worker else slot.holder
         slot.incoming = None if slot.incoming is worker else slot.incoming
         lived = 0.0 if worker.active_at is None else self.now - worker.active_at
@@ -170,6 +177,7 @@ class Pool:
         slot.spawn_at = self.now + wait
         slot.lost = f"{worker} {why}"
         self.log("error", f"{worker} {why}; replacing it {f'in {wait:.1f} s' if wait else 'at once'}")
+        return True
 
     def stop(self) -> None:
         """Have everybody leave for good."""
