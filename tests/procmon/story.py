@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections import deque
+from copy import copy
 from typing import TypeVar
 
-from procmon.actions import Accept, Action, Beat, Drain, Log, Probe, Resolve, Spawn
+from procmon.actions import Accept, Action, Beat, Drain, Exit, Log, Probe, Replace, Resolve, Spawn
 from procmon.config import Config, parse
 from procmon.core import Core
 from procmon.events import (
@@ -19,6 +22,7 @@ from procmon.events import (
     Mark,
     Probed,
     Release,
+    ReleaseGone,
     ReloadAsked,
     Resolved,
     Spawned,
@@ -30,6 +34,9 @@ from procmon.events import (
     Woke,
 )
 from procmon.lifecycle import State, Worker
+from procmon.memory import recall, remember
+
+from .promises import keeps, look
 
 A = TypeVar("A", bound=Action)
 WELL = Answer(200, 1.0)
@@ -54,25 +61,46 @@ class Story:
         self.release = Release("/releases/a", "a" * 40)
         self.mark: Mark | None = Mark(1, 1, 1, 0)
         self.broken: Unresolved | None = None
+        self.deleted: set[str] = set()
+        """The paths of releases that are no longer there."""
+        self.read = ""
+        """The release that the directory led to when it was read last, whole or not."""
+        self.replacing = False
+        """The core wants to become its successor."""
+        self.left: int | None = None
+        """The exit status, once procmon has ended."""
 
     # -- telling ------------------------------------------------------------------------------------------------------
 
     def tell(self, event: Event) -> Story:
-        """Let `event` happen now. Resolving and spawning are answered as the world stands."""
+        """Let `event` happen now. Resolving and spawning are answered as the world stands, in line as in the loop."""
         self.acts = []
-        self._handle(event)
+        events = deque([event])
+        while events:
+            events += self._handle(events.popleft())
         return self
 
-    def _handle(self, event: Event) -> None:
-        for action in self.core.handle(event, self.now):
-            if isinstance(action, Log):
-                self.said.append(action.text)
-                continue
-            self.acts.append(action)
-            if isinstance(action, Resolve):
-                self._handle(self.broken or Resolved(self.release, self.mark))
-            elif isinstance(action, Spawn):
-                self._handle(Spawned(action.worker, 100 + action.worker))
+    def _handle(self, event: Event) -> list[Event]:
+        """Have the core take one event and see that it keeps its promises; return what the world answers."""
+        before = look(self.core)
+        actions = self.core.handle(event, self.now)
+        keeps(before, event, actions, self.core, self.now)
+        self.said += [action.text for action in actions if isinstance(action, Log)]
+        self.acts += [action for action in actions if not isinstance(action, Log)]
+        return [answer for action in actions if (answer := self._answer(action))]
+
+    def _answer(self, action: Action) -> Event | None:
+        if isinstance(action, Resolve):
+            self.read = self.release.path
+            return self.broken or (MISSING if self.read in self.deleted else Resolved(self.release, self.mark))
+        if isinstance(action, Spawn):
+            gone = action.release.path in self.deleted
+            return ReleaseGone(action.worker) if gone else Spawned(action.worker, 100 + action.worker)
+        if isinstance(action, Exit):
+            assert self.left is None
+            self.left = action.status
+        self.replacing = self.replacing or isinstance(action, Replace)
+        return None
 
     def after(self, seconds: float, *, ticking: bool = True) -> Story:
         """Let time pass as the loop would: the core is woken when it asked for it, and healthy workers tick."""
@@ -136,6 +164,14 @@ class Story:
     def hup(self) -> Story:
         """Send SIGHUP."""
         return self.tell(ReloadAsked("SIGHUP"))
+
+    def succeed(self, **settings: object) -> Story:
+        """Hand all that the core knows to a successor with other settings, by way of JSON; return the story of that."""
+        new = copy(self)
+        new.core = Core(config(**settings), jitter=lambda: 0.0)
+        recall(new.core, json.loads(json.dumps(remember(self.core))))
+        new.acts, new.replacing = [], False
+        return new
 
     def proceed(self) -> Story:
         """Let everything that is under way succeed until nothing changes any more; drains last until they are told."""

@@ -19,14 +19,6 @@ def upgrades(s: Story) -> list[Action]:
     return [*s.done(Preflight), *s.done(Replace)]
 
 
-def succeed(s: Story, **settings: object) -> Story:
-    """Tell a new core what `s` knows, by way of JSON, and go on with it."""
-    new = Story(**settings)
-    recall(new.core, json.loads(json.dumps(remember(s.core))))
-    new.now, new.mark, new.release = s.now, s.mark, s.release
-    return new
-
-
 def test_a_successor_is_tried_before_it_takes_over() -> None:
     s = Story().served()
     assert upgrades(s.tell(UpgradeAsked())) == [Preflight()]
@@ -78,7 +70,7 @@ def test_nobody_is_replaced_while_it_stops() -> None:
 def test_the_successor_goes_on_where_the_other_was() -> None:
     s = Story(heartbeat={"guard": 0}).served().deploy("/releases/b").proceed().after(10)
     s.beat_answered(WELL)
-    new = succeed(s, heartbeat={"guard": 0})
+    new = s.succeed(heartbeat={"guard": 0})
     assert snapshot(new.core, {}) == snapshot(s.core, {})
     assert new.core.deadline() == s.core.deadline()
     new.tell(Adopted())
@@ -103,7 +95,7 @@ def test_what_an_earlier_procmon_did_not_keep_is_as_the_configuration_says() -> 
 def test_a_touch_that_was_answered_is_not_answered_again_and_a_new_one_is() -> None:
     s = Story().served()
     s.touch().proceed()
-    new = succeed(s).tell(Adopted())
+    new = s.succeed().tell(Adopted())
     assert new.mark
     new.mark = new.mark._replace(mtime_ns=new.mark.mtime_ns - 1)
     assert new.touch().spawned() == []
@@ -113,7 +105,7 @@ def test_a_touch_that_was_answered_is_not_answered_again_and_a_new_one_is() -> N
 def test_the_heartbeats_memory_survives() -> None:
     s = Story(heartbeat={"guard": 100}).served().after(10)
     s.beat_answered(ILL)
-    new = succeed(s, heartbeat={"guard": 100}).tell(Adopted())
+    new = s.succeed(heartbeat={"guard": 100}).tell(Adopted())
     assert (new.core.heart.failures, new.core.heart.last) == (1, ILL)
     assert not new.after(9).beats()
     assert new.after(1).beats()
@@ -121,7 +113,7 @@ def test_the_heartbeats_memory_survives() -> None:
 
 def test_fewer_workers_are_fewer_once_their_successors_serve() -> None:
     s = Story(workers=4).served()
-    new = succeed(s, workers=1).tell(Adopted("the configuration has changed"))
+    new = s.succeed(workers=1).tell(Adopted("the configuration has changed"))
     assert new.active(1) == 4
     new.proceed()
     assert (new.active(1), new.active(2), len(new.core.pool.slots)) == (0, 1, 1)
@@ -129,15 +121,16 @@ def test_fewer_workers_are_fewer_once_their_successors_serve() -> None:
 
 def test_more_workers_are_more() -> None:
     s = Story(workers=1).served()
-    new = succeed(s, workers=3).tell(Adopted("the configuration has changed")).proceed()
+    new = s.succeed(workers=3).tell(Adopted("the configuration has changed")).proceed()
     assert new.active(2) == 3
 
 
 def test_a_core_that_waits_for_its_first_release_waits_on() -> None:
     s = Story()
     s.broken = MISSING
-    new = succeed(s.begin()).tell(Adopted())
+    new = s.begin().succeed().tell(Adopted())
     assert new.state == "waiting"
+    new.broken = None
     assert new.after(2).spawned() == [(0, 1)]
 
 
@@ -149,7 +142,7 @@ def test_whatever_has_happened_it_is_remembered_whole(history: list[str]) -> Non
     s.proceed().after(40)
     s.proceed()
     if s.core.calm():
-        new = succeed(s, workers=2)
+        new = s.succeed(workers=2)
         assert snapshot(new.core, {}) == snapshot(s.core, {})
         assert remember(new.core) == remember(s.core)
 
