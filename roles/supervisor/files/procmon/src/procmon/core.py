@@ -136,7 +136,7 @@ class Core:
     # -- what is asked of the master ----------------------------------------------------------------------------------
 
     def _on_begin(self, _event: Begin) -> None:
-        self._start_rollout("start")
+        self._ask_reload("start")
 
     def _on_woke(self, _event: Woke) -> None:
         """Time passed: `_judge` and `_settle` do the rest."""
@@ -195,10 +195,11 @@ class Core:
         self.pool.actions.append(Resolve())
 
     def _on_resolved(self, event: Resolved) -> None:
-        self._mark, self._waiting = event.mark, False
+        self._mark = event.mark
         rollout = self.rollout
-        if rollout is None:
+        if rollout is None or rollout.generation is not None:
             return
+        self._waiting = False
         self._generations += 1
         rollout.generation = Generation(self._generations, event.release)
         rollout.boot_by = self._now + self.config.reload.boot_timeout_seconds
@@ -207,7 +208,7 @@ class Core:
 
     def _on_unresolved(self, event: Unresolved) -> None:
         self._mark = event.mark
-        if self.rollout is None:
+        if self.rollout is None or self.rollout.generation is not None:
             return
         if self.active is not None or not event.missing:
             self._waiting = False
