@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from procmon.actions import Kill
 from procmon.events import (
@@ -47,36 +49,89 @@ def test_an_undecided_pair_is_an_error_that_names_it() -> None:
         step(State.GONE, Spawned)
 
 
-def reach(state: State) -> tuple[Story, Worker]:
+def first_boot() -> tuple[Story, Worker]:
+    """Tell of the first worker ever."""
+    s = Story().begin()
+    return s, s.workers()[0]
+
+
+def reload(surge: str = "all") -> tuple[Story, Worker]:
+    """Tell of the first worker of a second generation."""
+    s = Story(reload={"surge": surge}).served().deploy("/releases/b")
+    return s, s.workers(generation=2)[0]
+
+
+def replacement() -> tuple[Story, Worker]:
+    """Tell of a worker that comes in place of one that was lost."""
+    s = Story().served()
+    s.exited(s.workers()[0], "SIGKILL")
+    return s, s.workers(State.STARTING)[0]
+
+
+COMING = [State.STARTING, State.LOADED, State.PROBING, State.READY, State.ACCEPTING, State.ACTIVE]
+GOING = [State.DRAINING, State.DYING]
+AT_ONCE: list[State] = [state for state in COMING if state is not State.READY]
+"""Where nobody waits for anybody else before he may accept."""
+ROADS: dict[str, tuple[Callable[[], tuple[Story, Worker]], list[State]]] = {
+    "first boot": (first_boot, COMING),
+    "reload": (reload, [*COMING, *GOING]),
+    "one by one": (lambda: reload("one"), [*AT_ONCE, *GOING]),
+    "replacement": (replacement, AT_ONCE),
+    "stopping": (lambda: reload("all"), GOING),
+}
+PLACES = [(road, state) for road, (_, states) in ROADS.items() for state in states]
+
+
+def reach(state: State, road: str = "reload") -> tuple[Story, Worker]:
     """Tell a story in which one of two slots' workers comes to `state`, in the way in which that happens."""
-    s = Story(workers=2).served()
-    if state is State.ACTIVE:
-        return s, s.workers()[0]
-    s.deploy("/releases/b")
+    s, worker = ROADS[road][0]()
     if state in LEAVING:
-        worker = s.proceed().workers(State.DRAINING)[0]
+        s = s.stop() if road == "stopping" else s.proceed()
+        worker = s.workers(State.DRAINING)[0]
         return (s if state is State.DRAINING else s.tell(Drained(worker.number))), worker
-    worker = s.workers(generation=2)[0]
-    road = {State.STARTING: 0, State.LOADED: 1, State.PROBING: 2, State.READY: 3, State.ACCEPTING: 3}
-    for event in (Loaded(worker.number), Started(worker.number), Probed(worker.number, WELL))[: road[state]]:
-        s.tell(event)
-    return (s.ready(s.workers(State.STARTING)[0]) if state is State.ACCEPTING else s), worker
+    for event in (Loaded(worker.number), Started(worker.number), Probed(worker.number, WELL), None):
+        if worker.state is state:
+            return s, worker
+        if event:
+            s.tell(event)
+    for other in s.workers(State.STARTING):
+        s.ready(other)
+    return (s if worker.state is state else s.accepted(worker)), worker
 
 
-@pytest.mark.parametrize("state", LIVING)
-def test_every_state_can_be_reached(state: State) -> None:
-    assert reach(state)[1].state is state
+def serving_before(s: Story, event: WorkerEvent) -> list[Worker]:
+    """Give the workers that an event must not cost their place: all that serve but the one that it is about."""
+    return [worker for worker in s.workers(State.ACTIVE) if worker.number != event.worker]
 
 
-@pytest.mark.parametrize(("state", "event"), PAIRS, ids=NAMES)
-def test_whatever_a_worker_says_in_any_state_the_service_recovers(state: State, event: type[WorkerEvent]) -> None:
-    """Tells each event in each state; whatever that breaks, two workers serve in the end."""
-    s, worker = reach(state)
-    s.tell(make(event, worker.number))
+@pytest.mark.parametrize(("road", "state"), PLACES)
+def test_every_state_can_be_reached(road: str, state: State) -> None:
+    assert reach(state, road)[1].state is state
+
+
+def test_the_roads_lead_everywhere() -> None:
+    assert {state for _, state in PLACES} == set(LIVING)
+
+
+@pytest.mark.parametrize("event", WORKER_EVENTS)
+@pytest.mark.parametrize(("road", "state"), PLACES)
+def test_whatever_a_worker_says_in_any_state_the_service_recovers(
+    road: str, state: State, event: type[WorkerEvent]
+) -> None:
+    """Tells each event in each state; whatever that breaks, those who served before go on, and all do in the end."""
+    s, worker = reach(state, road)
+    told = make(event, worker.number)
+    others = serving_before(s, told)
+    s.tell(told)
     assert s.core.pool.workers.get(worker.number) is None if step(state, event) is State.GONE else True
+    if state is not State.ACCEPTING:
+        assert all(other.state is State.ACTIVE for other in others)
     for _ in range(3):
         s.proceed().end_drains().after(2)
     s.proceed()
+    if road == "stopping":
+        assert (s.left, s.workers()) == (0, [])
+        return
     assert s.state == "serving"
     assert [w.state for w in s.workers()] == [State.ACTIVE, State.ACTIVE]
 
