@@ -46,7 +46,6 @@ class Service:
         self.command = [sys.executable, "-m", "procmon"]
         self.wrapper: list[str] = []
         """What procmon is started by, for a world with other limits."""
-        self.module = ["-m", "procmon"]
 
     def write_config(self, settings: dict[str, object]) -> None:
         """Write the file that procmon reads."""

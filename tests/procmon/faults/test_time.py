@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_a_wall_clock_that_jumps_is_not_even_noticed(service: Start, hours: int)
     s = service(worker={"hang_timeout": 2, "max_age": 3600}, heartbeat={"interval": 0.2, "timeout": 2, "guard": 0})
     offset = s.root / "offset"
     offset.write_text("0")
-    s.module = ["-c", JUMPING, str(offset)]
+    s.command = [sys.executable, "-c", JUMPING, str(offset)]
     s.start()
     before = s.pids()
     offset.write_text(str(hours * 3600))
@@ -87,6 +88,8 @@ def test_a_wall_clock_that_jumps_is_not_even_noticed(service: Start, hours: int)
     assert (s.status()["generation"], s.status()["heartbeat"]["failures"]) == (1, 0)
     os.kill(before[0], signal.SIGKILL)
     until(lambda: before[0] not in s.pids() and len(s.pids()) == 2, "it is replaced at once, not in hours")
+    youngest = next(worker for worker in s.status()["workers"] if worker["pid"] not in before)
+    assert abs(youngest["started"] - time.time() - hours * 3600) < 60, "the clock has not jumped"
     assert s.deploy("b")["result"] == "ok"
 
 
