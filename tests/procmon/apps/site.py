@@ -45,6 +45,6 @@ async def act(path: str, query: str) -> None:
     if path == "/exit":
         os._exit(7)
     if path == "/hold":
-        Path(query + ".held").touch()
+        Path(query + ".held").write_text(str(os.getpid()))
         while not Path(query + ".go").exists():
             await asyncio.sleep(0.01)

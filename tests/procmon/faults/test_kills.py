@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ..service import Service, Start, alive
-from ..users import busy
+from ..users import busy, load
 from ..waiting import until
 
 SECOND_WAITS = """
@@ -22,6 +23,20 @@ except FileExistsError:
     while not (HERE / "go").exists():
         time.sleep(0.01)
 """
+LATER_WAIT = """
+import itertools, time
+from pathlib import Path
+HERE = Path(__file__).parent
+for number in itertools.count(1):
+    try:
+        (HERE / f"import{number}").touch(exist_ok=False)
+        break
+    except FileExistsError:
+        pass
+while number > 1 and not (HERE / f"go{number}").exists():
+    time.sleep(0.01)
+"""
+"""The second import of this release waits for the file `go2`, the third for `go3`."""
 FIRST_WAITS = """
 import time
 from pathlib import Path
@@ -89,15 +104,21 @@ def test_a_new_worker_killed_before_it_confirms_is_replaced_and_no_old_one_drain
     """It is stopped, so that it cannot confirm, and killed when it has been told to accept."""
     old = s.pids()
     with busy(s):
-        b = begin(s, "b", SECOND_WAITS)
+        b = begin(s, "b", LATER_WAIT)
         victim = one_in(s, "ready")
         os.kill(victim, signal.SIGSTOP)
-        (b / "go").touch()
+        (b / "go2").touch()
         until(lambda: s.pids("accepting") == [victim], "only the stopped one has not confirmed")
         assert set(old) <= set(s.pids())
         os.kill(victim, signal.SIGKILL)
+        until((b / "import3").exists, "another one boots in its place")
+        until(lambda: s.pids("starting"), "procmon says so")
+        assert set(old) < set(s.pids()), "they serve, and so does the other new one"
+        assert s.pids("draining") == []
+        (b / "go3").touch()
         assert s.answer()["result"] == "ok"
         assert_settled(s, "b")
+    assert not any(alive(pid) for pid in old)
 
 
 def test_a_new_worker_that_never_confirms_is_replaced(s: Service) -> None:
@@ -135,3 +156,44 @@ def test_all_old_workers_killed_during_a_reload_come_back_if_it_fails(s: Service
     assert s.answer()["result"] == "failed"
     until(lambda: len(s.pids()) == 2, "two serve again")
     assert_settled(s, "a")
+
+
+def hold_in_each(s: Service) -> dict[str, list[http.client.HTTPConnection]]:
+    """Have each of two workers hold a request, until the file `go` appears; return them by the worker's pid."""
+    held: dict[str, list[http.client.HTTPConnection]] = {}
+    (s.root / "barriers").mkdir()
+    while len(held) < 2:
+        barrier = s.root / "barriers" / str(sum(map(len, held.values())))
+        barrier.with_suffix(".go").symlink_to(s.root / "go")
+        request = s.open(f"/hold?{barrier}")
+        taken = barrier.with_suffix(".held")
+        held.setdefault(until(lambda t=taken: t.exists() and t.read_text(), "it is held"), []).append(request)  # type: ignore[misc]
+    return held
+
+
+@pytest.mark.parametrize("reloading", [False, True])
+def test_a_killed_worker_loses_what_it_was_answering_and_nothing_else(s: Service, reloading: bool) -> None:
+    held = hold_in_each(s)
+    victim, other = s.pids()
+    with load(s) as users:
+        if reloading:
+            b = begin(s, "b", SECOND_WAITS)
+            one_in(s, "ready")
+        for user in users:
+            user.wait_for_more()
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: victim not in s.pids() and len(s.pids()) == 2, "it is replaced")
+        if reloading:
+            (b / "go").touch()
+            assert s.answer()["result"] == "ok"
+        for user in users:
+            user.wait_for_more()
+        (s.root / "go").touch()
+        assert [request.getresponse().status for request in held[str(other)]] == [200] * len(held[str(other)])
+    for request in held[str(victim)]:
+        with pytest.raises(ConnectionError):
+            request.getresponse()
+    assert all(len(user.failures) <= 1 for user in users), "each has one request under way at a time"
+    assert not [answer for user in users for answer in user.versions if answer.isdigit()]
+    for request in [*held[str(victim)], *held[str(other)]]:
+        request.close()
