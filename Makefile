@@ -4,7 +4,7 @@
 # make test       all checks and tests, with servers that boot systemd; installs what it needs (as root)
 # make molecule   only the scenario on those servers
 # make torture    kills a deploy before every single change of the disk (needs strace; long)
-# make bench-reload   requests lost over 200 reloads in each of four combinations, bare uvicorn beside it (long): BENCH="--help"
+# make bench-reload   requests lost over 200 reloads (or upgrades, recycles, restarts) in each of four combinations, bare uvicorn beside it (long): BENCH="--help"
 # make bench-procmon  memory, processor time, latency and throughput beside uvicorn and gunicorn (needs wrk): BENCH="--help"
 # make bench-deploy   what a deploy costs, beside the original: BENCH="--original PATH --ansistrano PATH" (needs sshd; long)
 # make bench-release  ways to make a release directory, in time and disk: BENCH="--folder PATH"

@@ -1,14 +1,16 @@
-"""The app that is reloaded: it answers with its process, and takes its time where it is asked to."""
+"""The app that is reloaded: it tells its process and when that was born, and takes its time where asked to."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable
 
 Message = dict[str, object]
 
 PID = str(os.getpid()).encode()
+BORN = repr(time.monotonic()).encode()
 SLOW_SECONDS = 1.5
 
 
@@ -29,6 +31,6 @@ async def app(
     if scope["path"] == "/slow":
         await asyncio.sleep(SLOW_SECONDS)
     answer = b"%d" % length
-    headers = [(b"content-length", b"%d" % len(answer)), (b"x-pid", PID)]
+    headers = [(b"content-length", b"%d" % len(answer)), (b"x-pid", PID), (b"x-born", BORN)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})

@@ -6,9 +6,14 @@ Written on sockets because what is tested is the moment between two bytes: a cli
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 ANSWER_SECONDS = 45.0
+LEAVE_SECONDS = 3.0
+"""A worker that has been told to drain accepts until it has read that; on a busy machine this may take a moment."""
 
 
 class LostError(Exception):
@@ -25,8 +30,16 @@ class Answer:
 
     status: int
     pid: str
+    born: float
     close: bool
     body: bytes
+
+
+class Change(NamedTuple):
+    """Since `done` nobody accepts any more who was born before `began`; seconds on the machine's monotonic clock."""
+
+    began: float
+    done: float
 
 
 def request(method: str = "GET", path: str = "/", length: int = 0) -> bytes:
@@ -39,20 +52,23 @@ def parse(head: bytes, body: bytes = b"") -> Answer:
     """Read the head of an answer."""
     lines = head.decode("latin-1").lower().split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines[1:] if ": " in line)
-    return Answer(int(lines[0].split()[1]), headers.get("x-pid", ""), headers.get("connection") == "close", body)
+    status, close = int(lines[0].split()[1]), headers.get("connection") == "close"
+    return Answer(status, headers.get("x-pid", ""), float(headers.get("x-born", "0")), close, body)
 
 
 class Connection:
     """Opened when first used, and again after the server announced that it closes."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, changes: Sequence[Change] = ()) -> None:
+        self.port, self.changes = port, changes
+        self.opened = 0.0
         self.reader: asyncio.StreamReader | None = None
         self.writer: asyncio.StreamWriter | None = None
 
     async def open(self) -> None:
         """Connect where there is no connection. Raises LostError when it is refused."""
         if self.writer is None:
+            self.opened = time.monotonic()
             try:
                 self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
             except OSError as error:
@@ -100,7 +116,14 @@ class Connection:
             self.close()
         if answer.status != 200:
             raise LostError(f"status {answer.status}")
+        if self._is_stale(answer):
+            raise LostError("accepted by a worker of before the reload")
         return answer
+
+    def _is_stale(self, answer: Answer) -> bool:
+        over = (change for change in reversed(self.changes) if self.opened > change.done + LEAVE_SECONDS)
+        change = next(over, None)
+        return change is not None and answer.born < change.began
 
     async def ask(self, *pieces: bytes, pause: float = 0.0) -> Answer:
         """Send `pieces` and read the answer. Raises LostError."""

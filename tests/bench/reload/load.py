@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.bench.reload.client import Connection, LostError
+from tests.bench.reload.client import Change, Connection, LostError
 from tests.bench.reload.styles import CLIENTS, Style
 
 # A server that answers nothing must not be asked a million times a second.
@@ -28,6 +28,7 @@ class Load:
     def __init__(self, port: int, seed: int) -> None:
         self.port, self.seed = port, seed
         self.counts = Counts()
+        self.changes: list[Change] = []
         self.stopping = False
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -45,7 +46,7 @@ class Load:
         return self.counts
 
     async def _client(self, style: Style, chance: random.Random) -> None:
-        connection = Connection(self.port)
+        connection = Connection(self.port, self.changes)
         while not self.stopping:
             try:
                 await style(connection, chance)

@@ -1,4 +1,4 @@
-"""The servers that are measured: how to start, reload and stop each."""
+"""What is measured: each server with one thing that is done to it under load, and how to start and stop it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,26 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 ROOT = Path(__file__).parents[3]
 PROCMON_SOURCES = ROOT / "roles/supervisor/files/procmon/src"
 APP = "tests.bench.reload.app:app"
 WORKERS = 2
 DEADLINE_SECONDS = 90.0
+HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
@@ -35,11 +43,15 @@ def children(pid: int) -> set[int]:
 
 
 class Server(ABC):
-    """A server of `WORKERS` workers on a port of this machine."""
+    """A server of `WORKERS` workers on a port of this machine, and what is done to it."""
+
+    renews: ClassVar[bool] = True
+    """Whoever served before `act` accepts no more after it."""
 
     def __init__(self, port: int, loop: str, http: str, folder: Path) -> None:
         self.port, self.loop, self.http, self.folder = port, loop, http, folder
         self.process: subprocess.Popen[bytes] | None = None
+        self.descriptors: tuple[int, ...] = ()
 
     @abstractmethod
     def argv(self) -> list[str]:
@@ -49,6 +61,10 @@ class Server(ABC):
     async def reload(self) -> None:
         """Reload it and wait until that is done."""
 
+    async def act(self) -> None:
+        """Do to it what is measured, and wait until that is done."""
+        await self.reload()
+
     @property
     def pid(self) -> int:
         """The master's pid."""
@@ -57,9 +73,11 @@ class Server(ABC):
 
     async def start(self) -> None:
         """Start it and wait until it accepts connections."""
-        log = (self.folder / "log").open("wb")
+        log = (self.folder / "log").open("ab")
         environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{PROCMON_SOURCES}"}
-        self.process = subprocess.Popen(self.argv(), cwd=ROOT, env=environment, stdout=log, stderr=log)
+        self.process = subprocess.Popen(
+            self.argv(), cwd=ROOT, env=environment, stdout=log, stderr=log, pass_fds=self.descriptors
+        )
         log.close()
         await until(self.accepts, "a listening server")
 
@@ -78,6 +96,8 @@ class Server(ABC):
 class Procmon(Server):
     """procmon, reloaded by touching its restart file."""
 
+    settings: ClassVar[str] = ""
+
     def argv(self) -> list[str]:
         config = self.folder / "bench.toml"
         config.write_text(
@@ -85,7 +105,7 @@ class Procmon(Server):
             f'bind = "127.0.0.1:{self.port}"\nworkers = {WORKERS}\n'
             f'python = "{sys.executable}"\nrestart_file = "{self.folder}/restart"\n'
             f'state_dir = "{self.folder}/state"\n'
-            f'[uvicorn]\nloop = "{self.loop}"\nhttp = "{self.http}"\n'
+            f'[uvicorn]\nloop = "{self.loop}"\nhttp = "{self.http}"\n{self.settings}'
         )
         return [sys.executable, "-m", "procmon", "run", str(config)]
 
@@ -96,12 +116,74 @@ class Procmon(Server):
         await until(lambda: self._answered(stamp), "procmon's answer")
 
     def _answered(self, stamp: int) -> bool:
-        answer = json.loads((self.folder / "state/status.json").read_text())["restart"]
+        answer = self.status()["restart"]
         if (answer["stamp"] or 0) < stamp:
             return False
         if answer["result"] != "ok":
             raise RuntimeError(f"the reload failed: {answer['error']}")
         return True
+
+    def status(self) -> dict[str, Any]:
+        """Read what procmon tells of itself."""
+        status: dict[str, Any] = json.loads((self.folder / "state/status.json").read_text())
+        return status
+
+
+class Recycled(Procmon):
+    """procmon, whose workers are replaced after some requests."""
+
+    renews = False
+    settings = "[worker]\nmax_requests = 1000\n"
+
+    async def act(self) -> None:
+        before = self._active()
+        await until(lambda: not before & self._active(), "the replacement of all workers")
+
+    def _active(self) -> set[int]:
+        return {worker["pid"] for worker in self.status()["workers"] if worker["state"] == "active"}
+
+
+class Upgraded(Procmon):
+    """procmon, replaced in place by itself."""
+
+    renews = False
+
+    async def act(self) -> None:
+        number = self.status()["upgrade"]["number"]
+        os.kill(self.pid, signal.SIGUSR2)
+        await until(lambda: bool(self.status()["upgrade"]["number"] > number), "the end of the upgrade")
+        upgrade = self.status()["upgrade"]
+        if upgrade["result"] != "ok":
+            raise RuntimeError(f"the upgrade failed: {upgrade['error']}")
+
+
+class Restarted(Procmon):
+    """procmon, stopped and started again while somebody else holds its socket, as systemd does."""
+
+    def __init__(self, port: int, loop: str, http: str, folder: Path) -> None:
+        super().__init__(port, loop, http, folder)
+        self.socket = socket.create_server(("127.0.0.1", port), backlog=2048)
+        self.descriptors = (self.socket.fileno(),)
+
+    def argv(self) -> list[str]:
+        return [sys.executable, "-c", HAND_OVER, str(self.socket.fileno()), *super().argv()]
+
+    async def start(self) -> None:
+        """Start it, and wait until it serves: the socket listens anyway."""
+        await super().start()
+        await until(self._serves, "the start")
+
+    def _serves(self) -> bool:
+        status = self.folder / "state/status.json"
+        return status.exists() and (self.status()["pid"], self.status()["state"]) == (self.pid, "serving")
+
+    async def act(self) -> None:
+        await super().stop()
+        await self.start()
+
+    async def stop(self) -> None:
+        await super().stop()
+        self.socket.close()
 
 
 class Uvicorn(Server):
@@ -126,3 +208,5 @@ class Uvicorn(Server):
 
 
 SERVERS: dict[str, type[Server]] = {"procmon": Procmon, "uvicorn": Uvicorn}
+ACTIONS: dict[str, type[Server]] = {"reload": Procmon, "recycle": Recycled, "upgrade": Upgraded, "restart": Restarted}
+"""What can be done to procmon."""
