@@ -131,10 +131,10 @@ class Service:
         assert self.process
         self.process.send_signal(number)
 
-    def wait_exit(self) -> int:
-        """Wait for procmon's end and return its exit status."""
+    def wait_exit(self, seconds: float = 60) -> int:
+        """Wait for procmon's end, at most so long, and return its exit status."""
         assert self.process
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=seconds)
 
     def close(self) -> None:
         """End procmon and whatever it has started, whatever state it is in."""
