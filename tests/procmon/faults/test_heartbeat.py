@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,20 @@ def test_questions_never_overlap(service: Start) -> None:
     (s.root / "releases" / "illness").write_text("hangs")
     until(lambda: s.status()["heartbeat"]["failures"] >= 2, "two have hung")
     assert (s.root / "releases" / "asked").read_text().count("hangs") <= s.status()["heartbeat"]["failures"] + 1
+
+
+def test_after_a_reload_the_guard_holds_while_the_app_stays_ill(service: Start) -> None:
+    """It is ill again as soon as it serves: within the guard nobody reloads another time."""
+    s = service(workers=1, heartbeat={"interval": 0.2, "guard": 4}).start()
+    unwell_only_in_public(s)
+    until(lambda: s.status()["heartbeat"]["reloads"] == 1, "the guard of the deploy is over")
+    until(lambda: s.status()["generation"] == 3 and s.status()["state"] == "serving", "it has reloaded")
+    began, failures = time.monotonic(), s.status()["heartbeat"]["failures"]
+    until(lambda: s.status()["heartbeat"]["failures"] >= failures + 5, "it stays ill, for 1 s")
+    found = s.status()
+    assert time.monotonic() > began + 4 or (found["heartbeat"]["reloads"], found["generation"]) == (1, 3)
+    until(lambda: s.status()["heartbeat"]["reloads"] == 2, "the guard of the reload is over")
+    assert time.monotonic() > began + 4 / 2, "this test may have seen the reload late"
 
 
 def test_a_sickness_that_no_reload_cures_is_reloaded_ever_more_seldom_and_told(service: Start) -> None:

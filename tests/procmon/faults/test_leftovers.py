@@ -96,6 +96,25 @@ def test_a_release_deleted_under_its_workers_serves_until_one_is_lost_and_then_t
     assert "the release that serves was deleted" in s.log()
 
 
+def test_with_the_release_and_the_current_one_gone_whoever_is_left_serves_on_until_there_is_another(
+    service: Start,
+) -> None:
+    s = without_directory(service(heartbeat={"interval": 0})).start()
+    victim, other = s.pids()
+    shutil.rmtree(s.root / "releases" / "a")
+    s.current.unlink()
+    answer = s.touch()
+    assert (answer["result"], s.pids()) == ("failed", [victim, other])
+    assert "does not exist" in answer["error"]
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: s.pids() == [other], "one is left")
+    until(lambda: "3 workers were lost in a row" in s.status()["trouble"], "nobody can come in its place")
+    assert (s.version(), s.pids(), s.status()["state"]) == ("a", [other], "serving")
+    assert s.deploy("b")["result"] == "ok"
+    s.wait_version("b")
+    until(lambda: len(s.pids()) == 2 and len(s.status()["workers"]) == 2, "with all workers")
+
+
 def test_a_release_deleted_while_its_workers_drain_is_served_to_the_end(service: Start, tmp_path: Path) -> None:
     s = without_directory(service(heartbeat={"interval": 0})).start()
     request = s.open(f"/hold?{tmp_path / 'barrier'}")

@@ -116,6 +116,17 @@ def test_slow_body_is_waited_for(start: Start, server: dict[str, str], client: C
     assert worker.drained() == 0
 
 
+def test_slow_body_is_cut_at_the_deadline(start: Start, server: dict[str, str], client: Connect) -> None:
+    worker = start(idle_grace=0.1, **server).accepting()
+    connection = client()
+    connection.send(head("/body", "POST", 20) + b"x" * 10)
+    settle(client)
+    worker.drain(seconds=0.3)
+    assert worker.drained() == 1
+    assert "cutting 1 requests. POST /body" in worker.complaints()
+    assert (connection.response().status, connection.is_ended()) == (500, True)
+
+
 def test_slow_reader_gets_the_whole_response(start: Start, server: dict[str, str], client: Connect) -> None:
     """The app has ended long before its response has: to close then would cut it."""
     worker = start(idle_grace=0.1, **server).accepting()
