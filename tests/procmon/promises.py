@@ -49,9 +49,12 @@ def keeps(before: Picture, event: Event, actions: Sequence[Action], core: Core, 
     drained = before.holders & {action.worker for action in actions if isinstance(action, Drain)}
     if core.active:
         nobody_drains_before_as_many_accept(before, drained, core)
-    if core.active and core.restart is not before.restart and core.restart.result == "failed":
-        assert not drained
-        a_failed_reload_changes_nothing(before, event, core)
+    if core.active and core.restart is not before.restart:
+        if core.restart.result == "ok":
+            a_reload_is_done_when_all_are_new(core)
+        else:
+            assert not drained
+            a_failed_reload_changes_nothing(before, event, core)
     one_reload_at_a_time(core)
 
 
@@ -59,6 +62,12 @@ def nobody_drains_before_as_many_accept(before: Picture, drained: frozenset[int]
     """Whoever held a slot leaves it to somebody who accepts."""
     assert not drained or serving(core) >= min(before.serving, core.config.workers)
     assert not drained & holders(core)
+
+
+def a_reload_is_done_when_all_are_new(core: Core) -> None:
+    """Each slot is held by the new generation, and nobody comes in from another one."""
+    assert [slot.holder and slot.holder.generation for slot in core.pool.slots] == [core.active] * core.config.workers
+    assert all(slot.incoming is None for slot in core.pool.slots)
 
 
 def a_failed_reload_changes_nothing(before: Picture, event: Event, core: Core) -> None:
@@ -72,7 +81,9 @@ def a_failed_reload_changes_nothing(before: Picture, event: Event, core: Core) -
 def one_reload_at_a_time(core: Core) -> None:
     """Beside the generation that serves at most one is on its way, with no more workers than it may have."""
     workers = core.pool.workers.values()
-    assert len({w.generation.number for w in workers if w.state in COMING and w.generation is not core.active}) <= 1
+    coming = {w.generation.number for w in workers if w.state in COMING and w.generation is not core.active}
+    assert len(coming) <= 1
+    assert core.active is None or all(number > core.active.number for number in coming)
     extra = 1 if core.config.reload.surge == "one" else core.config.workers
     wanted = [worker for worker in workers if worker.state in COMING | ACCEPTS and not worker.unwanted]
     assert len(wanted) <= len(core.pool.slots) + extra
