@@ -93,7 +93,17 @@ async def stubborn(scope: Message, _receive: Receive, _send: Send) -> None:
 
 async def events(_scope: Message, _receive: Receive, send: Send) -> None:
     """Send events without an end."""
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+    await stream(send, b"text/event-stream")
+
+
+async def download(_scope: Message, _receive: Receive, send: Send) -> None:
+    """Send a file without an end."""
+    await stream(send, b"application/octet-stream")
+
+
+async def stream(send: Send, kind: bytes) -> None:
+    """Send a response of a kind without an end."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
     while True:
         await send({"type": "http.response.body", "body": b"data: tick\n\n", "more_body": True})
         await asyncio.sleep(0.02)
@@ -107,6 +117,7 @@ async def large(_scope: Message, _receive: Receive, send: Send) -> None:
 LARGE = 16 * 1024 * 1024
 PATHS: dict[str, Callable[[Message, Receive, Send], Awaitable[None]]] = {
     "/body": body_length,
+    "/download": download,
     "/events": events,
     "/hold": hold,
     "/large": large,

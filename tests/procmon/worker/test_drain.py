@@ -157,16 +157,22 @@ def test_pipelined_requests_are_all_answered(
     assert worker.drained() == 0
 
 
-def test_stream_is_cut_at_the_deadline(start: Start, server: dict[str, str], client: Connect) -> None:
+@pytest.mark.parametrize(("path", "whole"), [("/events", True), ("/download", False)])
+def test_stream_is_cut_at_the_deadline(
+    start: Start, server: dict[str, str], client: Connect, path: str, whole: bool
+) -> None:
+    """A stream of events ends as a whole response: its client comes back. Half a file must not look whole."""
     worker = start(idle_grace=0.1, **server).accepting()
     connection = client()
-    connection.request("/events")
-    until(connection.has_news, "the first event")
+    connection.request(path)
+    until(connection.has_news, "the first piece")
     worker.drain(seconds=0.5)
     assert worker.drained() == 1
-    assert "cutting 1 requests. GET /events" in worker.complaints()
-    while connection.sock.recv(65536):
-        pass
+    assert f"cutting 1 requests. GET {path}" in worker.complaints()
+    assert ("Exception in ASGI application" in worker.complaints()) is not whole
+    read = b"".join(iter(lambda: connection.sock.recv(65536), b""))
+    assert b"transfer-encoding: chunked" in read.lower()
+    assert read.endswith(b"\r\n0\r\n\r\n") is whole
 
 
 def test_what_the_deadline_cuts_is_counted(

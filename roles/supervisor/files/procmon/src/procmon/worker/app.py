@@ -12,6 +12,7 @@ from uvicorn.importer import ImportFromStringError, import_from_string
 
 from .failure import WorkerError
 from .settings import Settings
+from .streams import ending_streams
 
 
 def make_config(settings: Settings) -> uvicorn.Config:
@@ -34,6 +35,7 @@ def load(config: uvicorn.Config, app: str) -> None:
         raise WorkerError("import", f"[uvicorn] {error}") from error
     except (Exception, SystemExit) as error:
         raise WorkerError.of("import", error) from error
+    config.loaded_app = ending_streams(config.loaded_app)
 
 
 def import_app(app: str) -> Any:  # noqa: ANN401 - whatever the name stands for; uvicorn will tell

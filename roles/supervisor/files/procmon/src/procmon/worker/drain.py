@@ -122,6 +122,7 @@ class Drain:
     async def _wait_until_over(self, seconds: float) -> None:
         end = self._loop.time() + seconds
         while not self._is_over() and self._loop.time() < end:
+            self._close_due()
             await asyncio.sleep(ROUND_SECONDS)
 
 
