@@ -25,6 +25,7 @@ sys.exit(main())
 """
 REFUSE = "if 'adopt-check' in sys.argv: sys.exit('this build has no dependencies')"
 VANISH = "if 'adopt-check' in sys.argv: Path(__file__).resolve().chmod(0o644)"
+DIE = "if '--adopt' in sys.argv: os._exit(3)"
 EXHAUST = """if 'adopt-check' in sys.argv:
     import resource
     hard = resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE)[1]

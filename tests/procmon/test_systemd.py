@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from .builds import Builds
+from .builds import DIE, Builds
 from .service import Service, Start, alive
 from .users import load, lost
 from .waiting import until
@@ -138,6 +138,29 @@ def test_upgrades_behind_the_socket_keep_it(held: Service) -> None:
             user.wait_for_more()
     assert lost(users) == []
     assert held.status()["pid"] != pid
+
+
+def test_a_successor_that_dies_right_after_the_exec_costs_nobody_an_answer(held: Service, tmp_path: Path) -> None:
+    """It has passed its trial, so that nothing of the old procmon is left: systemd starts another one."""
+    builds = Builds(held)
+    start(held)
+    workers, barrier = held.pids(), tmp_path / "barrier"
+    request = held.open(f"/hold?{barrier}")
+    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
+    builds.install(DIE)
+    with load(held, 1, 1) as users:
+        held.signal(signal.SIGUSR2)
+        assert held.wait_exit() == 3
+        Path(f"{barrier}.go").touch()
+        assert request.getresponse().status == http.client.OK
+        request.close()
+        builds.install()
+        start(held)
+        for user in users:
+            user.wait_for_more()
+    assert lost(users) == []
+    until(lambda: not any(alive(pid) for pid in workers), "the old workers have gone", 15)
+    assert len(held.pids()) == 2
 
 
 # -- what it says -----------------------------------------------------------------------------------------------------
