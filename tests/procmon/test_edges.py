@@ -18,8 +18,9 @@ from procmon.listener import ListenError, close_listener, listen, open_listener
 from procmon.notify import Notifier, state_message
 from procmon.output import TAIL_BYTES, Output, Tail
 from procmon.probe import Request, ask_bind, ask_socket
+from procmon.processes import describe_exit
 from procmon.status import StatusFile, headline, read, snapshot
-from procmon.workers import describe_exit, to_event
+from procmon.workers import to_event
 
 from .story import ILL, Story
 

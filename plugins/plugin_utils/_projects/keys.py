@@ -69,6 +69,7 @@ TABLES: Mapping[str, Mapping[str, kind.Kind]] = {
         "max_requests": kind.COUNT,
         "max_age": kind.seconds(1, 1e9),
         "max_rss": kind.MEMORY,
+        "preload": kind.FLAG,
     },
 }
 

@@ -55,7 +55,7 @@ EVERYTHING: dict[str, object] = {
     "needs_tty": False,
     "heartbeat": {"path": "/up?x=1", "host_header": "h", "interval": 0, "timeout": 0.5, "accept": [200], "guard": 0},
     "reload": {"boot_timeout": 1, "drain_timeout": 0, "idle_grace": 0, "surge": "one"},
-    "worker": {"hang_timeout": 2, "max_requests": 1, "max_age": 1.5, "max_rss": "300M"},
+    "worker": {"hang_timeout": 2, "max_requests": 1, "max_age": 1.5, "max_rss": "300M", "preload": True},
     "uvicorn": {"log_level": "warning", "proxy_headers": True},
     "reload_timeout": 60,
     "hook_timeout": 600,

@@ -86,6 +86,12 @@ def _count(least: int, most: int) -> Callable[[object], int]:
     return read
 
 
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError
+
+
 def _size(value: object) -> int:
     if isinstance(value, str):
         found = re.fullmatch(r"(\d+)([KMG])", value)
@@ -188,6 +194,8 @@ class WorkerConfig:
     max_rss_bytes: int | None = field(
         default=None, metadata=_rule("max_rss", 'bytes from 1048576, or "300M", "2G"', _size)
     )
+    preload: bool = field(default=False, metadata=_rule("preload", "true or false", _flag))
+    """Whether a generation's workers are forked from one process that has imported the app."""
 
 
 @dataclass(frozen=True)

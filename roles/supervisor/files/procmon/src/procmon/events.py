@@ -28,6 +28,7 @@ class Release:
     app: str = ""
     uvicorn: Mapping[str, Any] = field(default_factory=dict)
     idle_grace_seconds: float = 5.0
+    preload: bool = False
     settings: str = ""
     """Identifies the configuration that this was read by."""
 

@@ -54,6 +54,7 @@ def resolve(config: Config) -> Release:
         config.app,
         config.uvicorn,
         config.reload.idle_grace_seconds,
+        preload=config.worker.preload,
     )
 
 

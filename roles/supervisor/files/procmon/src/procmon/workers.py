@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The worker processes: the only place that spawns, signals and reaps, always by one pid."""
+"""The worker processes: what the core asks of them, and what they say."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
 import socket
-import subprocess
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from .actions import Spawn
@@ -30,47 +26,11 @@ from .events import (
     Ticked,
     WorkerEvent,
 )
-from .launch import worker_argv
+from .launch import configuration
 from .orphans import MARK, adopt, sweep
-from .output import Output, Tail
-
-DATAGRAM_BYTES = 1 << 18
-READ_BYTES = 65536
-LAST_READS = 16
-"""How often a worker's output is read once it has ended: what it left goes on writing for as long as it lives."""
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-
-
-@dataclass(frozen=True)
-class Inherited:
-    """A child that was started by the procmon before this one in the same process."""
-
-    pid: int
-
-    def wait(self) -> int:
-        """Reap it; return its status as `Popen.wait` does."""
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-
-@dataclass(eq=False)
-class Process:
-    """One worker's process and the master's ends of what connects them. `started` is seconds since the epoch."""
-
-    number: int
-    popen: subprocess.Popen[bytes] | Inherited
-    control: socket.socket
-    output_fd: int
-    pidfd: int
-    started: float = field(default_factory=time.time)
-    tail: Tail = field(default_factory=Tail)
-
-    def rss_bytes(self) -> int:
-        """Return its resident memory; 0 when it has just gone."""
-        try:
-            with open(f"/proc/{self.popen.pid}/statm", "rb") as statm:  # noqa: PTH123 - each second for each worker
-                return int(statm.read().split()[1]) * PAGE_BYTES
-        except (OSError, IndexError):
-            return 0
+from .output import Output
+from .processes import Child, Children, Inherited, launch
+from .zygotes import Birth, Zygotes
 
 
 class Workers:
@@ -83,11 +43,14 @@ class Workers:
         feed: Callable[[Event], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self.processes: dict[int, Process] = {}
+        self.processes: dict[int, Child] = {}
         self.spared: set[int] = set()
-        """Children that are no workers and that somebody else reaps."""
+        """Children that are not followed and that somebody else reaps."""
+        self._generations: dict[int, int] = {}
+        self._births: dict[int, Birth] = {}
         self._listen_fd = listener.fileno()
-        self._output = output
+        self._children = Children(output, loop)
+        self._zygotes = Zygotes(self._children, self._listen_fd, feed, self._expect, self._spawn_fresh)
         self._feed = feed
         self._loop = loop
         adopt()
@@ -100,15 +63,9 @@ class Workers:
         if not os.path.isdir(wanted.release.path):  # noqa: PTH112 - it is a text
             self._feed(ReleaseGone(wanted.worker))
             return
-        try:
-            process = self._start(wanted)
-        except OSError as error:
-            self._feed(Failed(wanted.worker, "spawn", f"{wanted.release.python}: {error.strerror}"))
-            self._feed(Exited(wanted.worker, "no process"))
-            return
-        self._follow(process)
-        self._feed(Spawned(wanted.worker, process.popen.pid))
-        self._send(wanted.worker, self._configuration(wanted))
+        self._generations[wanted.worker] = wanted.generation
+        if not (wanted.release.preload and self._zygotes.fork(wanted)):
+            self._spawn_fresh(wanted)
 
     def open_probe(self, number: int) -> socket.socket | None:
         """Give the worker one end of a new connection and return the other; None when it can take none."""
@@ -129,14 +86,21 @@ class Workers:
         self._send(number, {"type": "drain", "seconds": seconds} | ({"last": True} if last else {}))
 
     def abort(self, number: int) -> None:
-        """Send SIGABRT to it alone."""
-        if process := self.processes.get(number):
-            signal.pidfd_send_signal(process.pidfd, signal.SIGABRT)
+        """Let it write where it hangs, and end."""
+        if child := self.processes.get(number):
+            child.abort()
+        else:
+            self._zygotes.abort(number)
 
     def kill(self, number: int) -> None:
-        """Send SIGKILL to it and to all that it started."""
-        if process := self.processes.get(number):
-            _kill_group(process)
+        """End it and all that it started, now."""
+        if child := self.processes.get(number):
+            child.kill_group()
+        elif birth := self._births.get(number):
+            birth.doomed = True
+        else:
+            self._zygotes.forget(number)
+            self._retain_zygotes()
 
     # -- from one procmon to the next ---------------------------------------------------------------------------------
 
@@ -144,169 +108,91 @@ class Workers:
         """Describe all processes for `adopt`."""
         return [
             {
-                "number": process.number,
-                "pid": process.popen.pid,
-                "control_fd": process.control.fileno(),
-                "output_fd": process.output_fd,
-                "started": process.started,
-                "tail": process.tail.data.decode("latin-1"),
+                "number": number,
+                "pid": child.pid,
+                "control_fd": child.control.fileno(),
+                "output_fd": child.output_fd,
+                "started": child.started,
+                "tail": child.tail.data.decode("latin-1"),
             }
-            for process in self.processes.values()
+            for number, child in self.processes.items()
         ]
 
     def adopt(self, found: list[dict[str, Any]]) -> None:
         """Take the processes over; one that has ended meanwhile is noticed as ever: nobody else could reap it."""
         for one in found:
             control = socket.socket(fileno=one["control_fd"])
-            control.setblocking(False)
-            process = Process(
-                one["number"],
-                Inherited(one["pid"]),
-                control,
-                one["output_fd"],
-                os.pidfd_open(one["pid"]),
-                one["started"],
-            )
-            process.tail.add(one["tail"].encode("latin-1"))
-            self._follow(process)
+            child = Child(Inherited(one["pid"]), control, one["output_fd"], os.pidfd_open(one["pid"]), one["started"])
+            child.tail.add(one["tail"].encode("latin-1"))
+            self._follow(one["number"], child)
+        # Of what ended during the exec nobody will tell: a zygote, or somebody's daemon.
+        self._sweep()
 
     # -- processes ----------------------------------------------------------------------------------------------------
 
-    def _follow(self, process: Process) -> None:
-        self.processes[process.number] = process
-        self._loop.add_reader(process.control, self._read_control, process)
-        self._loop.add_reader(process.output_fd, self._read_output, process)
-        self._loop.add_reader(process.pidfd, self._reap, process)
+    def _spawn_fresh(self, wanted: Spawn) -> None:
+        try:
+            child = launch(wanted.release, {**wanted.release.env, MARK: str(wanted.worker)}, self._listen_fd)
+        except OSError as error:
+            self._feed(Failed(wanted.worker, "spawn", f"{wanted.release.python}: {error.strerror}"))
+            self._feed(Exited(wanted.worker, "no process"))
+            return
+        self._begin(wanted, child)
 
-    def _start(self, wanted: Spawn) -> Process:
-        # Without a file descriptor left any of these may fail: then nothing may be left of the others.
-        with contextlib.ExitStack() as ends, contextlib.ExitStack() as ours:
-            control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            ends.callback(theirs.close)
-            ours.callback(control.close)
-            output, output_end = os.pipe()
-            ends.callback(os.close, output_end)
-            ours.callback(os.close, output)
-            popen = self._popen(wanted, theirs.fileno(), output_end)
-            ours.callback(_end_at_once, popen)
-            process = Process(wanted.worker, popen, control, output, os.pidfd_open(popen.pid))
-            ours.pop_all()
-        control.setblocking(False)
-        os.set_blocking(output, False)
-        return process
+    def _begin(self, wanted: Spawn, child: Child) -> None:
+        self._follow(wanted.worker, child)
+        self._feed(Spawned(wanted.worker, child.pid))
+        child.send(configuration(wanted, self._listen_fd))
 
-    def _popen(self, wanted: Spawn, control_fd: int, output_fd: int) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            worker_argv(wanted.release.python, control_fd),
-            cwd=wanted.release.path,
-            env={**wanted.release.env, MARK: str(wanted.worker)},
-            stdin=subprocess.DEVNULL,
-            stdout=output_fd,
-            stderr=output_fd,
-            pass_fds=(control_fd, self._listen_fd),
-            start_new_session=True,
+    def _follow(self, number: int, child: Child) -> None:
+        self.processes[number] = child
+        self._children.follow(
+            child,
+            lambda data: self._feed(to_event(number, data, child.rss_bytes)),
+            lambda how: self._ended(number, child, how),
         )
 
-    def _configuration(self, wanted: Spawn) -> Mapping[str, Any]:
-        return {
-            "type": "configure",
-            "app": wanted.release.app,
-            "listen_fd": self._listen_fd,
-            "uvicorn": wanted.release.uvicorn,
-            "idle_grace": wanted.release.idle_grace_seconds,
-            "slot": wanted.slot,
-            "generation": wanted.generation,
-        }
-
-    def _send(self, number: int, message: Mapping[str, Any], fds: list[int] | None = None) -> bool:
-        process = self.processes.get(number)
-        if process is None:
-            return False
-        try:
-            socket.send_fds(process.control, [json.dumps(message).encode()], fds or [])
-        except BlockingIOError:
-            # It has not read for so long that the channel is full: it would never learn what to do.
-            _kill_group(process)
-            return False
-        except OSError:
-            # Its end is closed: it is about to be reaped.
-            return False
-        return True
-
-    def _reap(self, process: Process) -> None:
-        # The end of a process can be seen before the last that it said.
-        self._read_control(process)
-        for _ in range(LAST_READS):
-            if not self._read_output(process):
-                break
-        # Until it is reaped nobody else can have its pid, so that the group is certainly its own.
-        _kill_group(process)
-        status = process.popen.wait()
-        for fd in (process.control.fileno(), process.output_fd, process.pidfd):
-            self._loop.remove_reader(fd)
-        process.control.close()
-        os.close(process.output_fd)
-        os.close(process.pidfd)
-        del self.processes[process.number]
+    def _ended(self, number: int, child: Child, how: str) -> None:
+        del self.processes[number]
         self._sweep()
-        self._feed(Exited(process.number, describe_exit(status), process.tail.text()))
+        self._feed(Exited(number, how, child.tail.text()))
+        self._generations.pop(number, None)
+        self._retain_zygotes()
+
+    def _retain_zygotes(self) -> None:
+        alive = {*self.processes, *self._births}
+        self._zygotes.retain({self._generations[number] for number in alive if number in self._generations})
 
     def _sweep(self) -> None:
-        sweep(self.processes, self.spared.union(process.popen.pid for process in self.processes.values()))
+        # A worker that is being forked is our child already, and not yet known as one.
+        if not self._births:
+            sweep(self.processes, self.spared | self._children.pids)
 
-    # -- what they say ------------------------------------------------------------------------------------------------
+    def _send(self, number: int, message: Mapping[str, Any], fds: list[int] | None = None) -> bool:
+        child = self.processes.get(number)
+        return child is not None and child.send(message, fds)
 
-    def _read_control(self, process: Process) -> None:
-        while True:
-            try:
-                data = process.control.recv(DATAGRAM_BYTES)
-            except BlockingIOError:
-                return
-            except ConnectionResetError:
-                # It ended before it had read our last order. Linux says so once, ahead of the last that it said.
-                continue
-            except OSError:
-                data = b""
-            if not data:
-                self._loop.remove_reader(process.control)
-                return
-            self._feed(to_event(process.number, data, process.rss_bytes))
+    # -- workers that a zygote forks ----------------------------------------------------------------------------------
 
-    def _read_output(self, process: Process) -> bool:
-        """Take one piece, so that a worker that writes without a pause keeps the loop from nobody else."""
+    def _expect(self, wanted: Spawn, birth: Birth) -> None:
+        self._births[wanted.worker] = birth
+        self._loop.add_reader(birth.control, self._welcome, wanted, birth)
+
+    def _welcome(self, wanted: Spawn, birth: Birth) -> None:
+        """Take the first that a fork says, its pid; or the end of its channel, when there is no fork."""
+        self._loop.remove_reader(birth.control)
+        del self._births[wanted.worker]
         try:
-            data = os.read(process.output_fd, READ_BYTES)
-        except BlockingIOError:
-            return False
-        if not data:
-            self._loop.remove_reader(process.output_fd)
-            return False
-        process.tail.add(data)
-        self._output.write(data)
-        return True
-
-
-def _end_at_once(popen: subprocess.Popen[bytes]) -> None:
-    popen.kill()
-    popen.wait()
-
-
-def _kill_group(process: Process) -> None:
-    try:
-        os.killpg(process.popen.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        # Nothing is left of it, or what is left runs as somebody else and is not ours to end.
-        return
-
-
-def describe_exit(status: int) -> str:
-    """Put a `Popen.returncode` into words."""
-    if status >= 0:
-        return f"exit status {status}"
-    try:
-        return signal.Signals(-status).name
-    except ValueError:
-        return f"signal {-status}"
+            child = birth.child()
+        except (OSError, ValueError, KeyError):
+            birth.close()
+            self._feed(Failed(wanted.worker, "spawn", "the zygote could not fork it"))
+            self._feed(Exited(wanted.worker, "no process"))
+        else:
+            self._begin(wanted, child)
+            if birth.doomed:
+                child.kill_group()
+        self._sweep()
 
 
 def to_event(number: int, data: bytes, rss_bytes: Callable[[], int]) -> WorkerEvent:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import socket
 from collections import deque
 from dataclasses import dataclass, field
@@ -44,6 +45,20 @@ class Control:
     def fileno(self) -> int:
         """Give the channel's file descriptor."""
         return self._socket.fileno()
+
+    def close(self) -> None:
+        """Let go of the channel."""
+        self._socket.close()
+
+    def has_ended(self) -> bool:
+        """Say whether the master has gone."""
+        poll = select.poll()
+        poll.register(self._socket, 0)  # no event asked for: poll then tells of the peer's end alone
+        return bool(poll.poll(0))
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Send a message before there is a loop; one to a master that is gone counts as sent."""
+        self._try(json.dumps(message).encode())
 
     def read(self) -> Order:
         """Read one order. Raises BlockingIOError when there is none and the channel does not block."""

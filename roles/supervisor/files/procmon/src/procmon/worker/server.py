@@ -41,7 +41,8 @@ class WorkerServer(uvicorn.Server):
         Raises WorkerError when the app cannot be imported or started.
         """
         self._control.attach()
-        load(self.config, self._settings.app)
+        if not self.config.loaded:  # as it is in a fork
+            load(self.config, self._settings.app)
         self._inspector = Inspector(self.config.http_protocol_class)
         self._control.send({"type": "loaded"})
         self._lifespan = Lifespan(self.config.loaded_app, self.config.asgi_version, self.config.lifespan)
