@@ -5,6 +5,7 @@
 # make molecule   only the scenario on those servers
 # make torture    kills a deploy before every single change of the disk (needs strace; long)
 # make bench-reload   requests lost over 200 reloads (or upgrades, recycles, restarts) in each of four combinations, bare uvicorn beside it (long): BENCH="--help"
+# make bench-boot     ways to start workers, in time and memory: BENCH="--help"
 # make bench-procmon  memory, processor time, latency and throughput beside uvicorn and gunicorn (needs wrk): BENCH="--help"
 # make bench-deploy   what a deploy costs, beside the original: BENCH="--original PATH --ansistrano PATH" (needs sshd; long)
 # make bench-release  ways to make a release directory, in time and disk: BENCH="--folder PATH"
@@ -13,7 +14,7 @@
 
 CHECKS := $(notdir $(wildcard tools/checks/*))
 
-.PHONY: setup demo lint test test-bare torture bench-reload bench-procmon bench-deploy bench-release clean $(CHECKS)
+.PHONY: setup demo lint test test-bare torture bench-reload bench-procmon bench-boot bench-deploy bench-release clean $(CHECKS)
 
 setup:
 	@tools/bootstrap dev
@@ -31,7 +32,7 @@ test: setup
 $(CHECKS): setup
 	@tools/check $@
 
-bench-reload bench-procmon: setup
+bench-reload bench-procmon bench-boot: setup
 	@.venv/bin/python -m tests.bench.$(@:bench-%=%) $(BENCH)
 
 bench-deploy: setup
