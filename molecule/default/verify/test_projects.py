@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from command import Laptop
+from load import load
 from server import Server
 from upstream import Upstream
 
@@ -51,6 +53,38 @@ def test_the_second_server_is_left_alone_when_the_first_fails(
     assert done.code != 0
     assert (web1.get(SHOP), web2.get(SHOP)) == ("shop serves", "shop serves")
     assert web2.run("wc", "-l", "/srv/shop/.deploys.jsonl") == attempts
+
+
+def test_a_secret_reaches_the_app_and_nobody_else(laptop: Laptop, web1: Server, upstream: Of) -> None:
+    """It stands in one file, which only root and the project's group can read, and in the workers' environment."""
+    upstream("cricket").publish("cricket with a secret")
+    done = laptop.run("deploy", project="cricket")
+    assert done.code == 0, done.output
+    assert web1.run("stat", "--format=%a %U:%G", "/etc/procmon/cricket.env") == "640 root:deploy"
+    status = json.loads(web1.run("cat", "/run/procmon/cricket/status.json"))
+    worker = str(status["workers"][0]["pid"])
+    assert "PASSWORD=the 'secret' of \"cricket\"" in web1.run("cat", f"/proc/{worker}/environ").split("\0")
+    for readable in ("/run/procmon/cricket/status.json", "/etc/procmon/cricket.toml"):
+        assert "secret" not in web1.run("cat", readable)
+    assert "secret" not in web1.run("sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null")
+
+
+def test_a_restart_brings_new_workers_of_the_same_release_and_loses_nothing(
+    laptop: Laptop, web1: Server, upstream: Of
+) -> None:
+    upstream("cricket").publish("cricket again")
+    assert laptop.run("deploy", project="cricket").code == 0
+
+    def generation() -> tuple[int, str]:
+        status = json.loads(web1.run("cat", "/run/procmon/cricket/status.json"))
+        return status["generation"], status["release"]
+
+    before = generation()
+    with load(web1, CRICKET) as report:
+        done = laptop.run("restart", project="cricket")
+    assert done.code == 0, done.output
+    assert generation() == (before[0] + 1, before[1])
+    assert report.lost == []
 
 
 def test_status_shows_every_project_on_every_server(laptop: Laptop, upstream: Of) -> None:

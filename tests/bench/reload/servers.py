@@ -143,6 +143,12 @@ class Recycled(Procmon):
         return {worker["pid"] for worker in self.status()["workers"] if worker["state"] == "active"}
 
 
+class Preloaded(Procmon):
+    """procmon, whose workers are forked from one that has imported the app."""
+
+    settings = "[worker]\npreload = true\n"
+
+
 class Upgraded(Procmon):
     """procmon, replaced in place by itself."""
 
@@ -208,5 +214,11 @@ class Uvicorn(Server):
 
 
 SERVERS: dict[str, type[Server]] = {"procmon": Procmon, "uvicorn": Uvicorn}
-ACTIONS: dict[str, type[Server]] = {"reload": Procmon, "recycle": Recycled, "upgrade": Upgraded, "restart": Restarted}
+ACTIONS: dict[str, type[Server]] = {
+    "reload": Procmon,
+    "preload": Preloaded,
+    "recycle": Recycled,
+    "upgrade": Upgraded,
+    "restart": Restarted,
+}
 """What can be done to procmon."""
