@@ -62,7 +62,7 @@ def test_a_secret_reaches_the_app_and_nobody_else(laptop: Laptop, web1: Server, 
     assert done.code == 0, done.output
     assert web1.run("stat", "--format=%a %U:%G", "/etc/procmon/cricket.env") == "640 root:deploy"
     status = json.loads(web1.run("cat", "/run/procmon/cricket/status.json"))
-    worker = str(status["workers"][0]["pid"])
+    worker = next(worker["pid"] for worker in status["workers"] if worker["state"] == "active")
     assert "PASSWORD=the 'secret' of \"cricket\"" in web1.run("cat", f"/proc/{worker}/environ").split("\0")
     for readable in ("/run/procmon/cricket/status.json", "/etc/procmon/cricket.toml"):
         assert "secret" not in web1.run("cat", readable)
