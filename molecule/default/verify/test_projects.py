@@ -57,13 +57,15 @@ def test_the_second_server_is_left_alone_when_the_first_fails(
 
 def test_a_secret_reaches_the_app_and_nobody_else(laptop: Laptop, web1: Server, upstream: Of) -> None:
     """It stands in one file, which only root and the project's group can read, and in the workers' environment."""
-    upstream("cricket").publish("cricket with a secret")
+    upstream("cricket").publish("cricket knows a secret")
     done = laptop.run("deploy", project="cricket")
     assert done.code == 0, done.output
     assert web1.run("stat", "--format=%a %U:%G", "/etc/procmon/cricket.env") == "640 root:deploy"
     status = json.loads(web1.run("cat", "/run/procmon/cricket/status.json"))
     worker = next(worker["pid"] for worker in status["workers"] if worker["state"] == "active")
-    assert "PASSWORD=the 'secret' of \"cricket\"" in web1.run("cat", f"/proc/{worker}/environ").split("\0")
+    assert "PASSWORD=the 'secret' of \"cricket\"" in web1.run(
+        "runuser", "-u", "deploy", "--", "cat", f"/proc/{worker}/environ"
+    ).split("\0")
     for readable in ("/run/procmon/cricket/status.json", "/etc/procmon/cricket.toml"):
         assert "secret" not in web1.run("cat", readable)
     assert "secret" not in web1.run("sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null")
