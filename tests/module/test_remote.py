@@ -101,7 +101,7 @@ def test_a_port_where_nobody_listens(live: Site, scheme: str) -> None:
 
 
 def test_an_empty_repository(site: Site) -> None:
-    assert "ref 'master' is unknown. branches: none; newest tags: none" in refused(site)
+    assert "the repository has no commit yet. push one first, then deploy" in refused(site)
     assert not site.tree.current.exists()
 
 
