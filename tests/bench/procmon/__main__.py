@@ -18,9 +18,9 @@ from pathlib import Path
 
 from tests.bench.procmon import measures
 from tests.bench.procmon.gunicorn import Gunicorn, fetch
-from tests.bench.procmon.tree import holdings, pss_mib
+from tests.bench.procmon.tree import KIB, holdings, pss_kib, pss_mib
 from tests.bench.reload.__main__ import free_port
-from tests.bench.reload.servers import Procmon, Server, Uvicorn
+from tests.bench.reload.servers import Preloaded, Procmon, Server, Uvicorn
 
 LOOP, HTTP = "uvloop", "httptools"
 Numbers = dict[str, dict[str, list[float]]]
@@ -43,6 +43,7 @@ async def turn(server: Server, seconds: int) -> dict[str, float]:
         load = measures.throughput(server, seconds)
         return {
             "idle PSS of the tree, MiB": pss_mib(server.pid),
+            "of that the master, MiB": pss_kib(server.pid) / KIB,
             "peak PSS during a reload, MiB": await measures.peak_mib(server),
             "master's idle CPU, %": await measures.idle_cpu_percent(server, seconds),
             "reload to first new answer, ms": 1000 * await measures.reload_seconds(server),
@@ -118,8 +119,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as packages:
         fetch(Path(packages))
         Gunicorn.packages = packages
-        numbers = collect({"procmon": Procmon, "uvicorn": Uvicorn, "gunicorn": Gunicorn}, wanted.rounds, wanted.seconds)
-    print("\n".join(table(numbers, ["procmon", "uvicorn", "gunicorn"])))
+        kinds = {"procmon": Procmon, "procmon, preload": Preloaded, "uvicorn": Uvicorn, "gunicorn": Gunicorn}
+        numbers = collect(kinds, wanted.rounds, wanted.seconds)
+    print("\n".join(table(numbers, [*kinds])))
     bare = statistics.median(numbers["import of the app, ms"]["bare interpreter"])
     ours = statistics.median(numbers["reload to first new answer, ms"]["procmon"])
     print(f"\nTouch to first new answer: {ours / bare:.2f} of a bare interpreter that imports the app ({bare:.0f} ms).")
