@@ -61,7 +61,7 @@ options:
       - With V(releases) every release is a directory of its own.
       - With V(in_place) the clone itself is reset to the commit, as the deploy script of old does. Shared paths are
         then not linked, and
-        O(pre_deploy) runs in the old code.
+        O(pre_deploy) runs in the old code. Submodules are for O(post_deploy) to update.
     type: str
     choices: [releases, in_place]
     default: releases

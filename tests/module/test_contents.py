@@ -98,15 +98,55 @@ def test_a_submodule_whose_address_is_a_command_is_refused(site: Site, upstream:
     assert not site.path.with_name("blog.evil").exists()
 
 
-def test_git_lfs_pointers_without_git_lfs_are_refused(site: Site, upstream: Upstream) -> None:
-    upstream.commit("one")
-    site.deploy()
-    upstream.commit("two", _gitattributes="*.bin filter=lfs diff=lfs merge=lfs -text", movie_bin=POINTER)
-    answered = site.module(ref="master")
+LFS = "*.bin filter=lfs diff=lfs merge=lfs -text"
+
+
+@pytest.mark.parametrize("strategy", ["releases", "in_place"])
+@pytest.mark.parametrize(
+    ("before", "files"),
+    [
+        ({}, {"_gitattributes": LFS, "movie_bin": POINTER}),
+        ({"_gitattributes": LFS}, {"movie_bin": POINTER}),
+        ({}, {"media___gitattributes": LFS, "media__movie_bin": POINTER}),
+    ],
+    ids=["fresh", "recycled", "attributes below"],
+)
+def test_git_lfs_pointers_are_refused(
+    site: Site, upstream: Upstream, strategy: str, before: dict[str, str], files: dict[str, str]
+) -> None:
+    for version in ("zero", "one"):
+        upstream.commit(version, "master", None, **before)
+        site.deploy(strategy=strategy, keep=1)
+    upstream.commit("two", "master", None, **files)
+    answered = site.module(ref="master", strategy=strategy, keep=1)
     assert answered["failed"]
     assert "movie.bin is kept in git-lfs" in answered["msg"]
     assert "git lfs install" in answered["msg"]
     assert site.version == "one"
+    assert site.consistent()
+
+
+def test_git_lfs_pointers_of_a_submodule_are_refused(site: Site, upstream: Upstream, library: Upstream) -> None:
+    upstream.commit("one")
+    site.deploy()
+    library.commit("lib two", _gitattributes=LFS, movie_bin=POINTER)
+    add_submodule(upstream, str(library.url), "lib")
+    assert "movie.bin is kept in git-lfs" in site.module(ref="master")["msg"]
+    assert site.version == "one"
+
+
+def test_in_place_the_hook_fills_submodules_or_they_are_missed(
+    site: Site, upstream: Upstream, library: Upstream
+) -> None:
+    upstream.commit("one")
+    site.deploy(strategy="in_place")
+    add_submodule(upstream, str(library.url), "lib")
+    answered = site.module(ref="master", strategy="in_place")
+    assert "the submodule lib is not at" in answered["msg"]
+    assert site.version == "one"
+    update = f"git {' '.join(ALLOW)} submodule --quiet update --init --recursive"
+    assert site.module(ref="master", strategy="in_place", post_deploy=update)["changed"]
+    assert (site.tree.current / "lib/deep/VERSION").exists()
     assert site.consistent()
 
 

@@ -32,11 +32,31 @@ class Submodule:
 def complete(git: Git, kept: Path, address: str) -> None:
     """Put into a fresh release what its checkout leaves out: submodules. Clones in `kept` make it work offline.
 
-    Raises ReleaseError when one cannot be had, or when only the pointers of git-lfs are there.
+    Raises ReleaseError when one cannot be had.
     """
-    _fill(git, kept, address)
-    if (git.directory / ".gitattributes").exists():
-        _check_lfs(git)
+    for module in _submodules(git, address):
+        inner = git.at(git.directory / module.path)
+        keeper = git.at(kept / hashlib.sha256(module.url.encode()).hexdigest()[:12])
+        _keep(keeper, module)
+        inner.clone(str(keeper.directory))
+        inner.check_out(module.sha)
+        complete(inner, kept, module.url)
+
+
+def check(git: Git) -> None:
+    """Look whether a checkout holds what it stands for.
+
+    Raises ReleaseError when a submodule is missing, or when only the pointers of git-lfs are there.
+    """
+    for path, sha in _links(git).items():
+        inner = git.at(git.directory / path)
+        if inner.head() != sha:
+            raise ReleaseError(
+                f"the submodule {path} is not at {sha[:12]}",
+                "in place post_deploy has to see to that: git submodule update --init --recursive",
+            )
+        check(inner)
+    _check_lfs(git)
 
 
 def absolute(url: str, parent: str) -> str:
@@ -67,26 +87,19 @@ def parse_links(listed: list[str]) -> dict[str, str]:
     return {path: words.split(" ")[1] for words, path in about if words.startswith("160000 ")}
 
 
-def _fill(git: Git, kept: Path, address: str) -> None:
-    for module in _submodules(git, address):
-        inner = git.at(git.directory / module.path)
-        keeper = git.at(kept / hashlib.sha256(module.url.encode()).hexdigest()[:12])
-        _keep(keeper, module)
-        inner.clone(str(keeper.directory))
-        inner.check_out(module.sha)
-        _fill(inner, kept, module.url)
-
-
 def _submodules(git: Git, address: str) -> Iterator[Submodule]:
-    if not (git.directory / ".gitmodules").is_file():
-        return
-    urls = parse_modules(git.modules())
-    for path, sha in parse_links(git.tracked("--stage")).items():
+    links = _links(git)
+    urls = parse_modules(git.modules()) if links else {}
+    for path, sha in links.items():
         if path not in urls:
             raise ReleaseError(f"{path} is a submodule that .gitmodules does not tell of", "add it there, and commit")
         url = absolute(urls[path], address)
         check_repo(url)
         yield Submodule(path, url, sha)
+
+
+def _links(git: Git) -> dict[str, str]:
+    return parse_links(git.tracked("--stage")) if (git.directory / ".gitmodules").is_file() else {}
 
 
 def _keep(keeper: Git, module: Submodule) -> None:

@@ -97,6 +97,7 @@ def _make_release(project: Project, target: Target) -> None:
             project.git.add_worktree(making, target.commit)
             bytecode.inherit(project.git, project.live(), making, target.commit)
             contents.complete(project.git.at(making), tree.submodules, project.git.url() or "")
+        contents.check(project.git.at(making))
         disk.link_shared(tree, making, final, project.wanted.shared_paths)
     if environment.plan_environment(making) is None:
         _compile(project, making, project.wanted.python)

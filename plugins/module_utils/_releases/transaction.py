@@ -14,6 +14,7 @@ from pathlib import Path
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
     answer,
     attempt,
+    contents,
     disk,
     durable,
     hooks,
@@ -143,6 +144,9 @@ def _prove(transaction: Transaction) -> None:
     asked = _asking(project)
     touched = answer.stamp_of(project.restart_file)
     _hook(transaction, "post_deploy", wanted.post_deploy, target.release)
+    if project.in_place:
+        # Not before: with the script of old it is the hook that fetches what the checkout leaves out.
+        contents.check(project.git)
     if asked:
         with project.report.phase("reload"):
             stamp = answer.stamp_of(project.restart_file)
