@@ -160,6 +160,65 @@ def test_a_missing_ref(site: Site, upstream: Upstream, lost: str) -> None:
         assert_agreement(site)
 
 
+def test_a_damaged_clone_that_was_moved_away_is_made_again(site: Site, upstream: Upstream) -> None:
+    """Which release is live, and which one before it, is not forgotten."""
+    upstream.commit("one")
+    site.deploy()
+    upstream.commit("two", pkg__app_py="x = 2")
+    site.deploy()
+    before = site.snapshot()
+    site.tree.source.rename(site.path.with_name("damaged"))
+    assert not site.deploy().changed
+    assert changes(before, site) <= {"releases", site.tree.current.resolve().name, ".git"}
+    assert str(site.tree.current.resolve()) in git(site.tree.source, "worktree", "list")
+    assert git(site.tree.current, "status", "--porcelain", "--untracked-files=no") == ""
+    (site.tree.releases / ".new").mkdir()
+    site.revert()
+    assert site.version == "one"
+    assert site.consistent()
+    assert torn(site.tree.current.resolve()) == []
+    assert not site.deploy(ref=site.live).changed
+
+
+def changes(before: dict[str, tuple[int, int, str]], site: Site) -> set[str]:
+    """Name what is not as it was, outside of the clone."""
+    after = site.snapshot()
+    found = (Path(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    return {path.name for path in found if site.tree.source not in (path, *path.parents)}
+
+
+def test_a_revert_after_the_clone_was_made_again_by_hand(site: Site, upstream: Upstream) -> None:
+    for version in ("one", "two"):
+        upstream.commit(version)
+        site.deploy()
+    shutil.rmtree(site.tree.source)
+    git(site.path, "clone", "--quiet", str(upstream.url), "source")
+    site.revert()
+    assert (site.version, site.consistent()) == ("one", True)
+
+
+@pytest.mark.parametrize("spoil", ["no .git", "another's .git", "a file", "an empty directory"])
+def test_what_is_no_release_does_not_block_its_commit(site: Site, upstream: Upstream, spoil: str) -> None:
+    sha = upstream.commit("one")
+    site.run(state="prepared", ref=sha)
+    upstream.commit("two")
+    site.deploy()
+    release = site.tree.release(sha)
+    if spoil == "no .git":
+        (release / ".git").unlink()
+    elif spoil == "another's .git":
+        (release / ".git").write_text((site.tree.current / ".git").read_text())
+    else:
+        shutil.rmtree(release)
+        release.touch() if spoil == "a file" else release.mkdir()
+    site.deploy(ref=sha)
+    assert (site.version, site.consistent()) == ("one", True)
+    site.revert()
+    site.deploy(ref=sha)
+    assert (site.version, torn(site.tree.current.resolve())) == ("one", [])
+    assert list(site.tree.releases.glob(".old/*")) == []
+
+
 def test_a_clone_of_another_user(site: Site, upstream: Upstream) -> None:
     assert os.geteuid() == 0, "this test gives files away: run it as root"
     upstream.commit("one")

@@ -98,6 +98,15 @@ def environment_links(tree: Tree) -> list[str]:
     return [str((home / ".venv").readlink()) for home in homes if (home / ".venv").is_symlink()]
 
 
+def set_aside(tree: Tree, release: Path) -> bool:
+    """Clear the name of a release; what bore it is removed with the discarded. Returns whether anything did."""
+    if not os.path.lexists(release):
+        return False
+    tree.discarded.mkdir(exist_ok=True)
+    release.rename(tree.discarded / release.name)
+    return True
+
+
 def discard(tree: Tree, names: Iterable[str]) -> None:
     """Remove releases. What is half removed never bears a release's name."""
     tree.discarded.mkdir(exist_ok=True)

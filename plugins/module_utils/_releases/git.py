@@ -254,8 +254,9 @@ class Git:
         listed = self._git("list the pins", "for-each-ref", "--format=%(refname)", PINS)
         return {name[len(PINS) :] for name in lines(listed)}
 
-    def add_worktree(self, path: Path, sha: str) -> None:
-        self._git(f"check out {sha}", "worktree", "add", "--quiet", "--detach", str(path), sha)
+    def add_worktree(self, path: Path, sha: str, *, files: bool = True) -> None:
+        checkout = "--checkout" if files else "--no-checkout"
+        self._git(f"check out {sha}", "worktree", "add", "--quiet", "--detach", checkout, str(path), sha)
 
     def check_out(self, sha: str) -> None:
         """Make this worktree's files those of a commit, whatever was done to them."""
@@ -281,6 +282,10 @@ class Git:
 
     def prune_worktrees(self) -> None:
         self._git("forget removed worktrees", "worktree", "prune")
+
+    def read_index(self) -> None:
+        """Let git take the files here for those of HEAD, and tell where they differ; none is touched."""
+        self._git("read the index", "reset", "--quiet", "--mixed")
 
     def soft_reset(self, sha: str) -> None:
         """Move HEAD, not a single file."""

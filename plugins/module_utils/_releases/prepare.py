@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
+    adopt,
     bytecode,
     contents,
     disk,
@@ -27,6 +28,7 @@ def lay_out(project: Project) -> bool:
     steps = plan.lay_out(disk.read_layout(wanted, git), wanted)
     for step in steps:
         disk.apply(step, tree, git)
+    adopt.adopt_live(project)
     _pin_log(project)
     return bool(steps)
 
@@ -40,7 +42,7 @@ def prepare(project: Project, target: Target) -> bool:
     if project.in_place:
         return False
     disk.remove_leftovers(project.tree.discarded)
-    fresh = not (target.release / ".git").exists()
+    fresh = not _is_whole(project, target)
     if fresh:
         _make_release(project, target)
     else:
@@ -76,6 +78,12 @@ def prune(project: Project, untouchable: set[str]) -> None:
     project.git.maintain()
 
 
+def _is_whole(project: Project, target: Target) -> bool:
+    # The live one cannot be made again: somebody works in it.
+    is_live = target.release.is_dir() and project.live().release == target.release.resolve()
+    return is_live or project.git.at(target.release).head() == target.commit
+
+
 def _pin_log(project: Project) -> None:
     # Another tool may have deployed them, and the next fetch may drop the branch that holds them.
     git = project.git
@@ -92,6 +100,9 @@ def _make_release(project: Project, target: Target) -> None:
     tree, final = project.tree, target.release
     making = tree.unfinished / final.name
     with project.report.phase("checkout"):
+        if disk.set_aside(tree, final):
+            # What bore the name is not the release, or this one would not be made.
+            project.git.prune_worktrees()
         tree.unfinished.mkdir(parents=True)
         if not recycle.reuse(project, target, making):
             project.git.add_worktree(making, target.commit)

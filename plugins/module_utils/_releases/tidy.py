@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import disk, git_locks
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import adopt, disk, git_locks
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Tree
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 
@@ -30,32 +30,29 @@ def tidy(project: Project) -> None:
     # The directory is there only while a release is being made.
     if tree.unfinished.exists():
         _remove_unfinished(project)
+    adopt.adopt_live(project)
 
 
 def _remove_unfinished(project: Project) -> None:
     # git writes down real paths, whatever way leads to the project.
     tree = Tree(project.tree.path.resolve())
     disk.remove_leftovers(tree.unfinished)
-    whole = [tree.releases / name for name in disk.release_ages(tree)]
-    for record in lost_records(tree.source / ".git/worktrees", tree.releases, whole):
+    known = {path: adopt.record_of(path) for path in (tree.releases / name for name in disk.release_ages(tree))}
+    needed = {path: record for path, record in known.items() if record}
+    for record in lost_records(tree.source / ".git/worktrees", tree.releases, needed.values()):
         disk.remove_leftovers(record)
-    if whole:
-        project.git.repair_worktrees(whole)
+    if needed:
+        project.git.repair_worktrees(needed)
 
 
-def lost_records(records: Path, releases: Path, whole: Iterable[Path]) -> list[Path]:
-    """List what git knows of worktrees below `releases` that are no more.
+def lost_records(records: Path, releases: Path, needed: Iterable[Path]) -> list[Path]:
+    """List what git knows of worktrees below `releases` that are no more; `needed` are the records of those that are.
 
     Its own `worktree prune` stumbles over one that was being made, or takes it for locked.
     """
-    needed = {_record_of(release) for release in whole}
+    kept = set(needed)
     found = sorted(records.iterdir()) if records.is_dir() else []
-    return [record for record in found if record not in needed and _is_lost(record, releases)]
-
-
-def _record_of(release: Path) -> Path:
-    """Return where git keeps what it knows of a worktree: its file .git says it."""
-    return Path((release / ".git").read_text(encoding="utf-8").strip()[len("gitdir: ") :])
+    return [record for record in found if record not in kept and _is_lost(record, releases)]
 
 
 def _is_lost(record: Path, releases: Path) -> bool:
