@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,24 @@ def test_an_environment_goes_with_its_last_release(two_live: Site, upstream: Ups
     left = {path.name for path in two_live.tree.envs.iterdir()}
     assert environment_of(two_live.tree.current).name in left
     assert not {name for name in oldest if not name.startswith(".")} & left
+
+
+def test_what_a_process_works_in_goes_after_its_end(two_live: Site, upstream: Upstream) -> None:
+    """A worker may drain for longer than the next deploys take."""
+    release = two_live.tree.current.resolve()
+    used = environment_of(release)
+    (upstream.work / "requirements.txt").unlink()
+    with subprocess.Popen([sys.executable, "-c", "input()"], cwd=release, stdin=subprocess.PIPE) as worker:
+        for version in ("three", "four", "five"):
+            upstream.commit(version)
+            two_live.deploy(keep=1)
+        assert (release / "VERSION").read_text() == "two\n"
+        assert (used / "bin/python").exists()
+        worker.communicate(b"\n")
+    upstream.commit("six")
+    two_live.deploy(keep=1)
+    assert not release.exists()
+    assert not used.exists()
 
 
 def test_an_environment_that_was_removed_by_hand_is_built_again(two_live: Site) -> None:

@@ -68,10 +68,11 @@ def provide_environment(project: Project, release: Path) -> bool:
 
 
 def prune(project: Project, untouchable: set[str]) -> None:
-    """Remove the releases and environments that nothing needs any more."""
+    """Remove the releases and environments that nothing needs any more, and no process works in."""
     tree = project.tree
     lines = log.read_deploys(tree.deploys)
-    disk.discard(tree, plan.to_prune(disk.release_ages(tree), lines, project.wanted.keep, untouchable))
+    old = plan.to_prune(disk.release_ages(tree), lines, project.wanted.keep, untouchable)
+    disk.discard(tree, [name for name in old if not recycle.in_use((tree.releases / name).resolve())])
     project.git.prune_worktrees()
     for name in environment.stale(disk.names(tree.envs), disk.environment_links(tree)):
         environment.remove(tree.envs / name)
