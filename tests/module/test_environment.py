@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 import uv as uv_package
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import environment, installer
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import environment, installer, settings
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment import (
     Environments,
     Interpreter,
@@ -142,6 +142,12 @@ def forbidden(argv: Sequence[str], cwd: str | None = None, env: Mapping[str, str
             "requirements.txt",
             ["requirements.txt", "other.txt"],
         ),
+        ({"requirements.txt": "", "uv.toml": "a = 1"}, "requirements.txt", ["requirements.txt", "uv.toml"]),
+        (
+            {"requirements.txt": "", "pyproject.toml": "[tool.uv.pip]\na = 1"},
+            "requirements.txt",
+            ["requirements.txt", "pyproject.toml"],
+        ),
         ({"requirements.txt": "# -r gone.txt\n-r https://example.com/r.txt"}, "requirements.txt", ["requirements.txt"]),
     ],
 )
@@ -223,6 +229,62 @@ def test_all_that_decides_the_content_changes_the_key(other: str) -> None:
     mine = key(Spec("requirements.txt", (("requirements.txt", b"a"),)), PYTHON, {})
     assert mine != other
     assert len(mine) == len(other) == environment.KEY_LENGTH
+
+
+TOOLS = """
+[tool.ruff]
+line-length = {line}
+[tool.uv]
+constraint-dependencies = [
+  "tiny<{tiny}",
+]
+[[tool.uv.index]]
+url = "https://{index}.example"
+[tool.x]
+y = {line}
+"""
+
+
+def test_only_what_concerns_uv_counts_in_a_pyproject_beside_requirements(make_release: MakeRelease) -> None:
+    def named(**values: object) -> str:
+        project = TOOLS.format(**{"line": 80, "tiny": 2, "index": "a", **values})
+        spec = plan_environment(make_release({"requirements.txt": "tiny", "pyproject.toml": project}))
+        assert spec is not None
+        return key(spec, PYTHON, {})
+
+    assert named() == named(line=100)
+    assert len({named(), named(tiny=3), named(index="b")}) == 3
+
+
+@pytest.mark.parametrize(
+    ("file", "variables"),
+    [
+        ("home/.config/pip/pip.conf", {}),
+        ("home/.pip/pip.conf", {}),
+        ("home/.config/uv/uv.toml", {}),
+        ("elsewhere/uv/uv.toml", {"XDG_CONFIG_HOME": "{}/elsewhere"}),
+        ("a.conf", {"PIP_CONFIG_FILE": "{}/a.conf"}),
+        ("b.txt", {"PIP_CONSTRAINT": "{0}/gone.txt {0}/b.txt"}),
+        ("c.txt", {"UV_BUILD_CONSTRAINT": "{}/c.txt"}),
+        ("d.txt", {"UV_OVERRIDE": "../d.txt"}),
+    ],
+)
+def test_the_servers_own_settings_count_by_their_content(tmp_path: Path, file: str, variables: dict[str, str]) -> None:
+    release = tmp_path / "release"
+    release.mkdir()
+    environ = {"HOME": f"{tmp_path}/home", **{name: text.format(tmp_path) for name, text in variables.items()}}
+    path = tmp_path / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def named(text: str) -> str:
+        path.write_text(text)
+        told = settings.read_files(environ, release)
+        return key(Spec("requirements.txt", ()), PYTHON, environ, told)
+
+    words = [named(f"index-url = https://{who}.example") for who in ("me:old@a", "me:new@a", "b")]
+    assert words[0] == words[1] != words[2]
+    path.unlink()
+    assert str(tmp_path) not in str(settings.read_files(environ, release))
 
 
 def test_a_new_password_of_the_index_does_not_change_the_key() -> None:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import installer
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import installer, settings
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.interpreter import Interpreter, ask_interpreter
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.requirements import (
@@ -60,10 +60,15 @@ class Environment:
     seconds: float
 
 
-def key(spec: Spec, interpreter: Interpreter, environ: Mapping[str, str]) -> str:
-    """Name the environment by all that decides what is in it, in twelve hexadecimal digits."""
-    decides = [FORMAT, spec.lead, digest(spec), spec.tied_to, asdict(interpreter), installer.index_options(environ)]
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:KEY_LENGTH]
+def key(spec: Spec, interpreter: Interpreter, environ: Mapping[str, str], told: Mapping[str, str] | None = None) -> str:
+    """Name the environment by all that decides what is in it, in twelve hexadecimal digits.
+
+    `told` are the hashes of the server's own settings (`settings.read_files`). Whether uv or pip installs is no part of
+    it: both install what is asked for, and a revert after uv came to the server must not need the network.
+    """
+    decides = [FORMAT, spec.lead, digest(spec), spec.tied_to, asdict(interpreter), settings.variables(environ)]
+    text = json.dumps([*decides, *filter(None, [told])], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
 
 def is_complete(path: Path) -> bool:
@@ -89,7 +94,7 @@ class Environments:
         Raises ReleaseError with the end of the output when the build fails; nothing is left behind then.
         """
         started = time.monotonic()
-        path = self.path / key(spec, self.interpreter, os.environ)
+        path = self.path / key(spec, self.interpreter, os.environ, settings.read_files(os.environ, release))
         built = False
         if not is_complete(path):
             with _locked(self.path):
@@ -124,9 +129,9 @@ class Environments:
     def _build(self, path: Path, commands: Sequence[Sequence[str]], release: Path) -> None:
         """Run `commands` in the release. `path` is the final place: a virtual environment cannot be moved."""
         remove(path)
-        settings = installer.settings(self.path, path, os.environ)
+        environ = installer.settings(self.path, path, os.environ)
         for argv in commands:
-            result = self.run(argv, str(release), settings)
+            result = self.run(argv, str(release), environ)
             if result.rc != 0:
                 remove(path)
                 raise self._failure(argv, result)

@@ -87,16 +87,6 @@ def settings(envs: Path, path: Path, environ: Mapping[str, str]) -> dict[str, st
     }
 
 
-def index_options(environ: Mapping[str, str]) -> dict[str, str]:
-    """Pick the settings that decide which packages are installed and where from, without passwords, which change."""
-    names = re.compile(
-        r"(?:PIP|UV)_(?:.*INDEX.*|FIND_LINKS|CONSTRAINT|OVERRIDE|PRE|PRERELEASE|RESOLUTION|EXCLUDE_NEWER"
-        r"|NO_BINARY|ONLY_BINARY|NO_BUILD|NO_DEPS)"
-    )
-    chosen = {name: value for name, value in environ.items() if names.fullmatch(name) and "PASSWORD" not in name}
-    return {name: re.sub(r"//[^/\s@]*@", "//", value) for name, value in sorted(chosen.items())}
-
-
 def hint_for(output: str, python: Interpreter) -> str:
     """Say what to do about the failed build that wrote `output`."""
     for pattern, hint in HINTS:

@@ -17,6 +17,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model im
 LOCK = "uv.lock"
 REQUIREMENTS = "requirements.txt"
 PROJECT = "pyproject.toml"
+UV_SETTINGS = "uv.toml"
 
 INCLUDE = re.compile(r"^(?:-r|--requirement|-c|--constraint)[\s=]*(\S+)")
 # A requirement that is a directory or a file of the release, and not a name on an index.
@@ -26,6 +27,7 @@ LOCAL_REQUIREMENT = re.compile(
 LOCAL_LOCKED = re.compile(r'^source = \{ (?:editable|directory|path|virtual) = "(?!\.")', re.MULTILINE)
 LOCAL_PROJECT = re.compile(r"\{[^}\n]*\b(?:path|workspace)\s*=|@\s*file:")
 PROJECT_TABLE = re.compile(r"^\[project\][ \t]*(?:#.*)?$(.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
+UV_TABLES = re.compile(r"^\[\[?tool\.uv\b.*?(?=^\[(?!\[?tool\.uv\b)|\Z)", re.MULTILINE | re.DOTALL)
 DEPENDENCIES = re.compile(r"^dependencies\s*=\s*\[(?!\s*\])", re.MULTILINE)
 
 
@@ -48,11 +50,11 @@ def plan_environment(release: Path) -> Spec | None:
     Raises ReleaseError when a requirements file includes one that is missing or outside of the release.
     """
     if (release / LOCK).is_file() and (release / PROJECT).is_file():
-        return _spec(release, LOCK, _contents(release, [LOCK, PROJECT]))
+        return _spec(release, LOCK, [LOCK, PROJECT])
     if (release / REQUIREMENTS).is_file():
-        return _spec(release, REQUIREMENTS, _contents(release, _included(release, REQUIREMENTS)))
+        return _spec(release, REQUIREMENTS, _included(release, REQUIREMENTS))
     if (release / PROJECT).is_file() and has_dependencies(_text(release / PROJECT)):
-        return _spec(release, PROJECT, _contents(release, [PROJECT]))
+        return _spec(release, PROJECT, [PROJECT])
     return None
 
 
@@ -83,14 +85,20 @@ def digest(spec: Spec) -> list[tuple[str, str]]:
     return [(name, hashlib.sha256(content).hexdigest()) for name, content in spec.files]
 
 
-def _spec(release: Path, lead: str, files: tuple[tuple[str, bytes], ...]) -> Spec:
+def _spec(release: Path, lead: str, names: list[str]) -> Spec:
+    files = tuple((name, (release / name).read_bytes()) for name in names)
     judged = files[:1] if lead == LOCK else files
     local = any(is_local(lead, content.decode("utf-8-sig", "replace")) for _lead, content in judged)
-    return Spec(lead, files, release.name if local else "")
+    return Spec(lead, (*files, *_uv_settings(release, names)), release.name if local else "")
 
 
-def _contents(release: Path, names: list[str]) -> tuple[tuple[str, bytes], ...]:
-    return tuple((name, (release / name).read_bytes()) for name in names)
+def _uv_settings(release: Path, names: list[str]) -> tuple[tuple[str, bytes], ...]:
+    """Find what the release says to uv, whatever leads: an index, a constraint, an override."""
+    own, project = release / UV_SETTINGS, release / PROJECT
+    inside = _text(project) if PROJECT not in names and project.is_file() else ""
+    tables = "".join(UV_TABLES.findall(inside)).encode()
+    whole = own.read_bytes() if own.is_file() else b""
+    return tuple((name, content) for name, content in ((UV_SETTINGS, whole), (PROJECT, tables)) if content)
 
 
 def _text(path: Path) -> str:
