@@ -119,6 +119,14 @@ options:
   uv:
     description: The C(uv) program for Python environments. Without it one on the C(PATH) is used, or C(pip).
     type: path
+  index:
+    description:
+      - Where the packages of Python environments come from, the address of an index, or an absolute path on the server
+        of a directory of wheels, which is then the only source.
+      - It comes before what C(pip.conf), C(uv.toml) and the variables C(PIP_*) and C(UV_*) on the server say. A
+        C(uv.lock) names addresses of its own.
+      - An address may hold a user and a password. A new password builds no new environment.
+    type: str
   force:
     description: Deploy although the commit is already live.
     type: bool

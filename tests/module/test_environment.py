@@ -38,6 +38,8 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model im
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.requirements import Spec
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import Result, run_command
 
+from tests.module.packages import make_wheel
+
 UV = uv_package.find_uv_bin()
 COLLECTIONS = Path(environment.__file__).parents[6]
 DEADLINE = 60
@@ -45,16 +47,6 @@ PYTHON = Interpreter("/usr/bin/python3.11", "3.11", "cpython-311 abi", "linux-x8
 
 Files = dict[str, str]
 MakeRelease = Callable[[Files], Path]
-
-
-def make_wheel(directory: Path, name: str, version: str) -> None:
-    """Write the smallest package that installs: one module that knows its version."""
-    info = f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(directory / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(f"{name}.py", f"VERSION = {version!r}\n")
-        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
 
 
 @pytest.fixture

@@ -6,14 +6,30 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import uv as uv_package
 
+from tests.module.packages import make_wheel
 from tests.module.site import Site
 from tests.module.upstream import Upstream
+
+UV = uv_package.find_uv_bin()
+# A program in uv's place whose caller dies while packages are being installed.
+KILLING_UV = f"""#!/bin/sh
+case "$*" in *install*) mkdir -p "$UV_PROJECT_ENVIRONMENT/lib"; kill -9 $PPID; exit 1;; esac
+exec {UV} "$@"
+"""
 
 
 def environment_of(release: Path) -> Path:
@@ -107,3 +123,95 @@ def test_in_place_the_environment_follows_the_reset_and_its_undoing(site: Site, 
     assert environment_of(site.tree.source) == first
     site.deploy(strategy="in_place")
     assert environment_of(site.tree.source) != first
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    directory = tmp_path / "wheels"
+    directory.mkdir()
+    for version in ("1.0", "2.0"):
+        make_wheel(directory, "tiny", version)
+    return directory
+
+
+def installed(site: Site) -> str:
+    (found,) = environment_of(site.tree.current).glob("lib/*/site-packages/tiny.py")
+    return found.read_text()
+
+
+@pytest.mark.parametrize("uv", [None, UV], ids=["pip", "uv"])
+def test_packages_come_from_a_directory_of_wheels(
+    site: Site, upstream: Upstream, wheels: Path, uv: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+    upstream.commit("one", requirements_txt="tiny<2")
+    answered = site.module(ref="master", index=str(wheels), uv=uv, python=sys.executable)
+    assert answered["changed"], answered["msg"]
+    assert "1.0" in installed(site)
+
+
+class Guarded(SimpleHTTPRequestHandler):
+    """Serves a directory to whoever knows the password."""
+
+    def do_GET(self) -> None:
+        if self.headers.get("Authorization") == "Basic " + base64.b64encode(b"me:hush").decode():
+            return super().do_GET()
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", "Basic")
+        self.end_headers()
+        return None
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def guarded(wheels: Path) -> Iterator[str]:
+    """The address, without a user, of an index that wants a password."""
+    simple = wheels.with_name("simple")
+    simple.mkdir()
+    wheels.rename(simple / "tiny")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Guarded, directory=str(simple.parent))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}/simple"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("uv", [None, UV], ids=["pip", "uv"])
+def test_the_password_of_an_index_is_used_and_never_told(
+    site: Site, upstream: Upstream, guarded: str, uv: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    options = {"ref": "master", "uv": uv, "python": sys.executable, "index": f"http://me:hush@{guarded}"}
+    upstream.commit("one", requirements_txt="tiny")
+    assert site.module(**options)["changed"]
+    assert "2.0" in installed(site)
+    upstream.commit("two", requirements_txt="tiny==3")
+    answered = site.module(**options)
+    assert "mend the requirements" in answered["msg"]
+    answered.pop("invocation")
+    assert "hush" not in json.dumps(answered)
+    assert "hush" not in site.tree.journal.read_text()
+
+
+def test_an_index_that_is_no_address(site: Site) -> None:
+    assert "index is no address" in site.module(ref="master", index="me:hush@pypi")["msg"]
+
+
+def test_a_deploy_that_is_killed_while_it_installs_changes_nothing_live(
+    site: Site, upstream: Upstream, wheels: Path, tmp_path: Path
+) -> None:
+    killing = tmp_path / "uv"
+    killing.write_text(KILLING_UV)
+    killing.chmod(0o755)
+    upstream.commit("one", requirements_txt="tiny==1.0")
+    site.deploy(index=str(wheels), uv=UV)
+    upstream.commit("two", requirements_txt="tiny==2.0")
+    assert site.exit_code(ref="master", index=str(wheels), uv=str(killing)) == -signal.SIGKILL
+    assert (site.version, installed(site).strip()) == ("one", "VERSION = '1.0'")
+    site.deploy(index=str(wheels), uv=UV)
+    assert (site.version, installed(site).strip()) == ("two", "VERSION = '2.0'")
+    assert site.consistent()

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,8 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import r
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Wanted
 
 STRATEGIES = ("releases", "in_place")
+# pip and uv take a directory for several at a blank or a comma.
+INDEX = re.compile(r"(?:https?|file)://\S+|/[^\s,]+")
 STATES = ("present", "prepared", "deployed", "reverted")
 
 
@@ -47,6 +50,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "hook_timeout": {"type": "float", "default": 3600},
         "python": {"type": "str", "default": "python3"},
         "uv": {"type": "path"},
+        "index": {"type": "str", "no_log": True},
         "force": {"type": "bool", "default": False},
         "steps": {"type": "int", "default": 1},
         "to": {"type": "str"},
@@ -62,7 +66,7 @@ def read(given: Mapping[str, Any]) -> Wanted:
     """
     wanted = Wanted(
         **{
-            **{option: given[option] or None for option in ("repo", "ref", "commit", "to", "uv")},
+            **{option: given[option] or None for option in ("repo", "ref", "commit", "to", "uv", "index")},
             **{option: given[option] or None for option in ("pre_deploy", "post_deploy", "test")},
             **{option: given[option] for option in ("name", "state", "strategy", "keep", "force", "steps")},
             **{option: given[option] for option in ("restart_file", "reload_timeout", "hook_timeout", "lock_wait")},
@@ -99,8 +103,17 @@ def check(wanted: Wanted) -> None:
         refs.check_repo(wanted.repo)
     if wanted.ref:
         refs.check(wanted.ref)
+    _check_index(wanted.index)
     if wanted.commit and not refs.is_full(wanted.commit):
         raise ReleaseError(f"commit is {wanted.commit!r}", "it must be a full sha; give anything else as ref")
+
+
+def _check_index(index: str | None) -> None:
+    if index and not INDEX.fullmatch(index):
+        # It may hold a password, so it is not told.
+        raise ReleaseError(
+            "index is no address", "it must begin with https://, http:// or file://, or be an absolute path"
+        )
 
 
 def _check_shared(entry: str) -> None:

@@ -80,13 +80,15 @@ def is_complete(path: Path) -> bool:
 class Environments:
     """The environments of one project, below `path`, made from `interpreter`.
 
-    `uv` is the program that installs; without it the one on the PATH does, then the one below `path`, then pip.
+    `uv` is the program that installs; without it the one on the PATH does, then the one below `path`, then pip. `index`
+    is where packages come from, an address or a directory; without it the server's own settings say.
     """
 
     path: Path
     interpreter: Interpreter
     run: Run
     uv: str | None = None
+    index: str | None = None
 
     def ensure(self, spec: Spec, release: Path) -> Environment:
         """Find the environment that `release` asks for by `spec`, or build it.
@@ -94,7 +96,8 @@ class Environments:
         Raises ReleaseError with the end of the output when the build fails; nothing is left behind then.
         """
         started = time.monotonic()
-        path = self.path / key(spec, self.interpreter, os.environ, settings.read_files(os.environ, release))
+        environ = {**os.environ, **settings.own(self.index)}
+        path = self.path / key(spec, self.interpreter, environ, settings.read_files(environ, release))
         built = False
         if not is_complete(path):
             with _locked(self.path):
@@ -129,7 +132,7 @@ class Environments:
     def _build(self, path: Path, commands: Sequence[Sequence[str]], release: Path) -> None:
         """Run `commands` in the release. `path` is the final place: a virtual environment cannot be moved."""
         remove(path)
-        environ = installer.settings(self.path, path, os.environ)
+        environ = {**installer.settings(self.path, path, os.environ), **settings.own(self.index)}
         for argv in commands:
             result = self.run(argv, str(release), environ)
             if result.rc != 0:
@@ -138,7 +141,7 @@ class Environments:
         _mark_complete(path)
 
     def _failure(self, argv: Sequence[str], result: Result) -> ReleaseError:
-        output = result.out + result.err
+        output = settings.without_credentials(result.out + result.err)
         command = " ".join("…" if "\n" in word else word for word in argv)
         tail = "\n".join(output.strip().splitlines()[-TAIL_LINES:])
         msg = f"the Python environment cannot be built: `{command}` ended with {result.rc}"

@@ -132,6 +132,7 @@ class Wanted:
     hook_timeout: float = 3600.0
     python: str = "python3"
     uv: str | None = None
+    index: str | None = None
     force: bool = False
     steps: int = 1
     to: str | None = None

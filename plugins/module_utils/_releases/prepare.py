@@ -58,7 +58,7 @@ def provide_environment(project: Project, release: Path) -> bool:
     with project.report.phase("environment"):
         wanted = project.wanted
         interpreter = environment.ask_interpreter(wanted.python, project.run)
-        envs = environment.Environments(project.tree.envs, interpreter, project.run, wanted.uv)
+        envs = environment.Environments(project.tree.envs, interpreter, project.run, wanted.uv, wanted.index)
         found = envs.ensure(spec, release)
         project.report.environment = str(found.path)
         linked = environment.link(release, found.path)

@@ -26,6 +26,18 @@ def without_credentials(text: str) -> str:
     return CREDENTIALS.sub("//", text)
 
 
+def own(index: str | None) -> dict[str, str]:
+    """Return the variables that have pip and uv look at a project's own index: an address, or a directory of wheels.
+
+    Variables, since an address may hold a password, and arguments are for all to see.
+    """
+    if index is None:
+        return {}
+    if index.startswith("/"):
+        return {"PIP_NO_INDEX": "1", "UV_NO_INDEX": "1", "PIP_FIND_LINKS": index, "UV_FIND_LINKS": index}
+    return {"PIP_NO_INDEX": "0", "UV_NO_INDEX": "0", "PIP_INDEX_URL": index, "UV_DEFAULT_INDEX": index}
+
+
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Pick the settings that decide which packages are installed and where from, without passwords, which change."""
     chosen = {name: value for name, value in environ.items() if DECIDING.fullmatch(name) and "PASSWORD" not in name}

@@ -42,6 +42,7 @@ PROJECT_KEYS: Mapping[str, kind.Kind] = {
     "bind": kind.BIND,
     "workers": kind.WORKERS,
     "env_file": kind.ABSOLUTE,
+    "index": kind.INDEX,
     "local": kind.TEXT,
     "reload_timeout": kind.COUNT,
     "hook_timeout": kind.COUNT,

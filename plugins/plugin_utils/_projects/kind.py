@@ -140,6 +140,14 @@ def scalar(text: str) -> object:
     return flag(text) if read == text else read
 
 
+def is_index(value: object) -> bool:
+    """Accept an address, an absolute path, or a vaulted value: an address may hold a password."""
+    if not isinstance(value, str):
+        return is_environment_value(value) and not is_whole(value)
+    # pip and uv take a directory for several at a blank or a comma.
+    return is_template(value) or re.fullmatch(r"(?:https?|file)://\S+|/[^\s,]+", value) is not None
+
+
 def is_plain(value: object) -> bool:
     """Accept what TOML can hold, and so procmon's configuration: anything but nothing, however deep."""
     if isinstance(value, dict):
@@ -178,5 +186,6 @@ STATUSES = Kind(
     lambda text: [number(word) for word in text.split()],
 )
 ENVIRONMENT_VALUE = Kind("text (quote numbers with a point, yes and no)", is_environment_value)
+INDEX = Kind("an address such as https://pypi.example.com/simple, or an absolute path", is_index)
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 ANYTHING = Kind("a value", is_plain, scalar)

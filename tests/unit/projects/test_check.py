@@ -60,12 +60,14 @@ EVERYTHING: dict[str, object] = {
     "reload_timeout": 60,
     "hook_timeout": 600,
     "lock_wait": 0,
+    "index": "https://me:word@pypi.example.com/simple",
 }
 
 
 def test_every_key_in_every_sound_form_is_accepted() -> None:
     assert complaints(EVERYTHING) == []
     assert complaints({**SOUND, "env_file": "/etc/blog.env"}) == []
+    assert complaints({**SOUND, "index": "/srv/wheels"}) == []
     assert {*EVERYTHING, "host", "env_file"} == set(keys.known("project"))
 
 
@@ -98,6 +100,12 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
         ("hook_timeout", 0, "hook_timeout: wanted a whole number of 1 or more, found 0"),
         ("lock_wait", -1, "lock_wait: wanted a whole number of seconds, 0 or more, found -1"),
         ("env_file", "env", "env_file: wanted an absolute path, found 'env'"),
+        (
+            "index",
+            "pypi.example.com",
+            "index: wanted an address such as https://pypi.example.com/simple, or an absolute path, "
+            "found 'pypi.example.com'",
+        ),
         ("hst", "x", "hst: unknown key; did you mean 'host'?"),
         ("pre-deploy", "x", "pre-deploy: unknown key; did you mean 'pre_deploy'?"),
         ("env", "A=1", "env: wanted a mapping, found 'A=1'"),
