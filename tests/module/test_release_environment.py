@@ -22,6 +22,7 @@ import uv as uv_package
 
 from tests.module.packages import make_wheel
 from tests.module.site import Site
+from tests.module.ssh_server import free_port
 from tests.module.upstream import Upstream
 
 UV = uv_package.find_uv_bin()
@@ -215,3 +216,28 @@ def test_a_deploy_that_is_killed_while_it_installs_changes_nothing_live(
     site.deploy(index=str(wheels), uv=UV)
     assert (site.version, installed(site).strip()) == ("two", "VERSION = '2.0'")
     assert site.consistent()
+
+
+def test_a_revert_needs_the_index_only_beyond_what_is_kept(
+    site: Site, upstream: Upstream, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("1.0", "2.0", "1.0", "2.0"):
+        upstream.commit(f"at {version}", requirements_txt=f"tiny=={version}")
+        site.deploy(index=str(wheels), uv=UV, keep=1)
+    wheels.rename(wheels.with_name("away"))
+    site.revert(index=str(wheels), uv=UV, keep=1)
+    assert "1.0" in installed(site)
+    (upstream.work / "requirements.txt").unlink()
+    for version in ("plain", "plainer"):
+        upstream.commit(version)
+        site.deploy(keep=1)
+    failure = site.fail(state="reverted", steps=2, index=str(wheels), uv=UV)
+    assert "removed when none of the releases that are kept needed it" in failure.text
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    unreachable = f"http://127.0.0.1:{free_port()}/simple"
+    failure = site.fail(state="reverted", steps=2, index=unreachable, uv=UV)
+    assert "To build it again, see that the server reaches its package index" in failure.text
+    assert (site.version, site.consistent()) == ("plainer", True)
+    wheels.with_name("away").rename(wheels)
+    site.revert(steps=2, index=str(wheels), uv=UV)
+    assert "1.0" in installed(site)

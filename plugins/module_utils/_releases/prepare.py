@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
@@ -18,7 +20,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
     plan,
     recycle,
 )
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Target
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Target
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 
 
@@ -59,7 +61,8 @@ def provide_environment(project: Project, release: Path) -> bool:
         wanted = project.wanted
         interpreter = environment.ask_interpreter(wanted.python, project.run)
         envs = environment.Environments(project.tree.envs, interpreter, project.run, wanted.uv, wanted.index)
-        found = envs.ensure(spec, release)
+        with _told_of_reverts(wanted.state):
+            found = envs.ensure(spec, release)
         project.report.environment = str(found.path)
         linked = environment.link(release, found.path)
     if linked:
@@ -77,6 +80,18 @@ def prune(project: Project, untouchable: set[str]) -> None:
     for name in environment.stale(disk.names(tree.envs), disk.environment_links(tree)):
         environment.remove(tree.envs / name)
     project.git.maintain()
+
+
+@contextmanager
+def _told_of_reverts(state: str) -> Iterator[None]:
+    """Say why a revert would build anything, when it cannot."""
+    try:
+        yield
+    except ReleaseError as failure:
+        if state != "reverted":
+            raise
+        why = "this commit's own was removed when none of the releases that are kept needed it, or had another index"
+        raise ReleaseError(failure.msg, f"{why}. To build it again, {failure.hint}", failure.detail) from failure
 
 
 def _is_whole(project: Project, target: Target) -> bool:
