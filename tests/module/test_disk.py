@@ -17,13 +17,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import uv as uv_package
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import operations
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.disk import remove_leftovers
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.modules import releases_info
 
+from tests.module.packages import make_wheel
 from tests.module.site import Site
 from tests.module.upstream import Upstream, git
-from tests.torture.invariants import assert_agreement, torn
+from tests.torture.invariants import assert_agreement, left_over, torn
 
+UV = uv_package.find_uv_bin()
 NOBODY = 65534
 MOUNT = shutil.which("mount") or "mount"
 UMOUNT = shutil.which("umount") or "umount"
@@ -83,6 +88,109 @@ def deploy_with(small: Site, fill: Callable[[Path, int], None], left: int) -> st
     assert small.version == f"v{left + 1}"
     assert_agreement(small)
     return said
+
+
+# Little room, a little more each time: how far does it come before the disk is full?
+STEPS = (0, 1, 2, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96, 128)
+IN_PLACE: dict[str, object] = {"strategy": "in_place"}
+
+
+@pytest.mark.parametrize("fill", [fill_blocks, fill_inodes])
+@pytest.mark.parametrize(
+    ("versions", "options", "phases"),
+    [
+        (0, {}, {"checkout"}),
+        (0, {"state": "prepared"}, {"checkout"}),
+        (2, {"state": "reverted", "steps": 2, "keep": 1}, {"checkout", "compile"}),
+        (1, IN_PLACE, {"fetch"}),
+    ],
+    ids=["first deploy", "first prepare", "revert", "in place"],
+)
+def test_a_disk_that_is_full_whatever_is_done(
+    small: Site, fill: Callable[[Path, int], None], versions: int, options: dict[str, object], phases: set[str]
+) -> None:
+    """With more room each time a run comes further; afterwards there is room, and the next one succeeds."""
+    strategy = options.get("strategy", "releases")
+    for version in range(versions + 1):
+        small.upstream.commit(f"v{version}", app_py=f"x = {version}", data=os.urandom(20_000).hex())
+        if version < versions or options.get("state") == "reverted":
+            small.deploy(keep=1, strategy=strategy)
+    failed_in = {phase for left in STEPS if (phase := failing_phase(small, fill, left, {"ref": "master", **options}))}
+    assert failed_in & phases, failed_in
+    small.run(**{"ref": "master", **options})
+    small.deploy(strategy=strategy)
+    assert_agreement(small)
+
+
+def failing_phase(small: Site, fill: Callable[[Path, int], None], left: int, options: dict[str, object]) -> str:
+    """Run with so much room, on a copy of the project; return the last phase that was begun, "" after a success."""
+    disk, kept = small.path.parent, small.upstream.url.parent / "kept"
+    shutil.rmtree(kept, ignore_errors=True)
+    if small.path.exists():
+        shutil.copytree(small.path, kept, symlinks=True)
+    was = small.version if small.tree.current.exists() else ""
+    fill(disk, left)
+    phase = fail_for_want_of_room(small, options, was)
+    shutil.rmtree(disk / "filler")
+    remove_leftovers(small.path)
+    if kept.exists():
+        shutil.copytree(kept, small.path, symlinks=True)
+    return phase
+
+
+def fail_for_want_of_room(small: Site, options: dict[str, object], was: str) -> str:
+    project = small.project(**options)
+    said = ""
+    try:
+        operations.execute(project, check=False)
+    except ReleaseError as failure:
+        said = str(failure)
+    if not said:
+        return ""
+    assert "free some" in said
+    assert (small.version if small.tree.current.exists() else "") == was
+    assert was == "" or torn(small.tree.current.resolve()) == []
+    return project.report.phases[-1]["name"] if project.report.phases else "none"
+
+
+@pytest.mark.parametrize("fill", ["blocks", "inodes"])
+@pytest.mark.parametrize("lives", [0, 1])
+def test_a_hook_that_fills_the_disk_and_fails_is_put_back(
+    small: Site, upstream: Upstream, fill: str, lives: int
+) -> None:
+    for version in range(lives + 1):
+        upstream.commit(f"v{version}")
+        if version < lives:
+            small.deploy()
+    hook = {
+        "blocks": "cat /dev/zero > ../../../filler",
+        "inodes": "i=0; while : > ../../../filler.$i; do i=$((i+1)); done",
+    }
+    answered = small.module(ref="master", test=f"{hook[fill]}; false")
+    assert answered["outcome"] == "put_back", answered["msg"]
+    assert small.tree.current.exists() == bool(lives)
+    assert lives == 0 or small.version == "v0"
+    for filler in small.path.parent.glob("filler*"):
+        filler.unlink()
+    small.deploy()
+    assert small.version == f"v{lives}"
+    assert left_over(small) == []
+
+
+def test_an_environment_that_does_not_fit(small: Site, upstream: Upstream, tmp_path: Path) -> None:
+    make_wheel(tmp_path, "tiny", "1.0")
+    make_wheel(tmp_path, "tiny", "2.0", ballast=8 << 20)
+    upstream.commit("one", requirements_txt="tiny==1.0")
+    small.deploy(index=str(tmp_path), uv=UV)
+    environment = (small.tree.current / ".venv").resolve()
+    upstream.commit("two", requirements_txt="tiny==2.0")
+    failure = small.fail(ref="master", index=str(tmp_path), uv=UV)
+    assert "free some space" in failure.text
+    assert (small.version, (small.tree.current / ".venv").resolve()) == ("one", environment)
+    assert list(environment.glob("lib/*/site-packages/tiny.py"))
+    upstream.commit("three", requirements_txt="tiny==1.0")
+    small.deploy(index=str(tmp_path), uv=UV)
+    assert_agreement(small)
 
 
 def test_a_read_only_disk(small: Site, upstream: Upstream) -> None:

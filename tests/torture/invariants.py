@@ -72,4 +72,4 @@ def assert_agreement(site: Site, foreign: int = 0) -> None:
 def left_over(site: Site) -> list[str]:
     """Locks and half-made things that no run will ever need."""
     locks = [*(site.tree.source / ".git").rglob("*.lock")]
-    return [str(path) for path in (*locks, *site.path.glob(".*.new"))]
+    return [str(path) for path in (*locks, *site.path.glob(".*.new"), *site.path.glob(".current.back"))]

@@ -74,6 +74,31 @@ def point_current(tree: Tree, link: str | None) -> None:
     durable.sync_directory(tree.path)
 
 
+def point_back(tree: Tree, link: str | None) -> None:
+    """Make `current` what it was before, by the link that was kept for it if there is one: that needs no room."""
+    if link is not None and _says(tree.way_back, link):
+        tree.way_back.replace(tree.current)
+        durable.sync_directory(tree.path)
+    elif link is None or not _says(tree.current, link):
+        point_current(tree, link)
+
+
+def keep_way_back(tree: Tree, link: str | None) -> None:
+    """Make the link back before anything is switched: later a hook may have filled the disk."""
+    forget_way_back(tree)
+    if link is not None:
+        tree.way_back.symlink_to(link)
+
+
+def forget_way_back(tree: Tree) -> None:
+    """Remove the link back: what is live is proven."""
+    tree.way_back.unlink(missing_ok=True)
+
+
+def _says(path: Path, link: str) -> bool:
+    return path.is_symlink() and str(path.readlink()) == link
+
+
 def link_text(tree: Tree, release: Path) -> str:
     """Return what `current` says for a release: relative, so that the tree may be mounted elsewhere."""
     return os.path.relpath(release, tree.path)

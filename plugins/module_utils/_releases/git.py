@@ -68,7 +68,7 @@ TROUBLES = (
     ),
     (
         r"No space left on device|Disk quota exceeded|failed to write .* to object database"
-        r"|cannot (create|write)|couldn't write",
+        r"|cannot (create|write)|couldn't write|could not (set '|write)|unable to write",
         "the disk is full",
         "free some space or inodes, then deploy again",
     ),

@@ -73,6 +73,11 @@ class Tree:
         return self.path / "current"
 
     @property
+    def way_back(self) -> Path:
+        """What `current` was, ready to be renamed to it, while a release is live that is not proven."""
+        return self.path / ".current.back"
+
+    @property
     def shared(self) -> Path:
         return self.path / "shared"
 

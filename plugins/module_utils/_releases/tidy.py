@@ -13,8 +13,8 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import a
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Tree
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 
-# What `durable.write_synced` and `disk.point_current` write before they rename it.
-HALF_WRITTEN = (".deploy.state.new", ".current.new")
+# What `durable.write_synced`, `disk.point_current` and `disk.keep_way_back` write before it is renamed.
+HALF_WRITTEN = (".deploy.state.new", ".current.new", ".current.back")
 
 
 def tidy(project: Project) -> None:

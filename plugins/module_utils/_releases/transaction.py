@@ -72,7 +72,7 @@ def switch_back(project: Project, before: Live) -> None:
     """Make `current`, and in place the files of `source`, what they were before."""
     if project.in_place and before.source_head:
         project.git.hard_reset(before.source_head)
-    disk.point_current(project.tree, before.link)
+    disk.point_back(project.tree, before.link)
 
 
 def mark_live(project: Project, commit: str) -> None:
@@ -129,6 +129,7 @@ def _switch_and_prove(transaction: Transaction) -> None:
 def _switch(transaction: Transaction) -> None:
     project, target = transaction.project, transaction.target
     with project.report.phase("switch"):
+        disk.keep_way_back(project.tree, transaction.before.link)
         if project.in_place:
             project.git.hard_reset(target.commit)
         # After a power loss `current` must not point at files that never reached the disk.
@@ -177,6 +178,8 @@ def _finish(transaction: Transaction) -> None:
     project, target, before = transaction.project, transaction.target, transaction.before
     with _as_warning(project, "the HEAD of source was not moved"):
         mark_live(project, target.commit)
+    with _as_warning(project, "the link back was not removed"):
+        disk.forget_way_back(project.tree)
     journal(project, transaction.attempt, "live")
     with project.report.phase("prune"), _as_warning(project, "old releases were not all removed"):
         prepare.prune(project, {path.name for path in (target.release, before.release) if path})
