@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -24,10 +25,14 @@ def server(tmp_path: Path) -> Iterator[SshServer]:
         yield started
 
 
-@pytest.fixture
-def live(site: Site, upstream: Upstream) -> Iterator[Site]:
-    """A project with `one` live, which still is after the test."""
+@pytest.fixture(params=["live", "first"])
+def live(request: pytest.FixtureRequest, site: Site, upstream: Upstream) -> Iterator[Site]:
+    """A project with `one` live, which still is after the test; or one without a clone, which gets none."""
     upstream.commit("one")
+    if request.param == "first":
+        yield site
+        assert not any(path.exists() for path in (site.tree.source, site.tree.current, site.path / ".source.new"))
+        return
     site.deploy()
     upstream.commit("two")
     before = site.snapshot()
@@ -98,6 +103,26 @@ def test_a_host_key_that_has_changed(live: Site, server: SshServer, monkeypatch:
 def test_a_port_where_nobody_listens(live: Site, scheme: str) -> None:
     said = refused(live, repo=f"{scheme}://127.0.0.1:{free_port()}/blog.git")
     assert "the git server cannot be reached" in said
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port where connections are accepted, by the kernel, and nobody ever says a word."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.parametrize("scheme", ["http", "ssh"])
+def test_a_port_where_nobody_answers(live: Site, silent: int, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    said = live.fail(ref="master", repo=f"{scheme}://127.0.0.1:{silent}/blog.git").text
+    assert "the git server cannot be reached" in said
+
+
+def test_a_repository_that_is_not_there(live: Site) -> None:
+    assert "there is no repository at that address" in refused(live, repo=str(live.path.with_name("nowhere.git")))
 
 
 def test_an_empty_repository(site: Site) -> None:

@@ -31,6 +31,8 @@ STRICT = tuple(
     for setting in ("core.fsmonitor=false", "core.trustctime=true", "core.checkStat=default", "core.ignoreStat=false")
     for word in ("-c", setting)
 )
+# A server that accepts and says no more is given up; over ssh ConnectTimeout does it.
+PATIENCE = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30")
 COMMIT_FORMAT = "%H%x00%s"
 SHOWN_COMMITS = 100
 
@@ -94,9 +96,8 @@ TROUBLES = (
 
 def fetch_argv(remote: str) -> list[str]:
     """Fetch all branches and tags of `remote`, dropping what it dropped. With nothing new it writes nothing."""
-    slow = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30"]
     silent = ["--quiet", "--no-write-fetch-head", "--no-auto-maintenance"]
-    return [*slow, "fetch", *silent, "--prune", "--no-tags", "--no-recurse-submodules", "--", remote, *MIRROR]
+    return [*PATIENCE, "fetch", *silent, "--prune", "--no-tags", "--no-recurse-submodules", "--", remote, *MIRROR]
 
 
 def refs_argv() -> list[str]:
@@ -172,11 +173,12 @@ class Git:
 
     def fetch_commit(self, sha: str, remote: str = "origin") -> None:
         """Fetch one commit that no branch or tag holds; many servers allow it."""
-        self._git(f"fetch {sha}", "fetch", "--quiet", "--no-tags", "--", remote, sha, env=self._network())
+        wanted = ("fetch", "--quiet", "--no-tags", "--", remote, sha)
+        self._git(f"fetch {sha}", *PATIENCE, *wanted, env=self._network())
 
     def clone(self, url: str) -> None:
         """Clone into the directory without checking anything out."""
-        argv = ["git", "clone", "--quiet", "--no-checkout", "--", url, str(self.directory)]
+        argv = ["git", *PATIENCE, "clone", "--quiet", "--no-checkout", "--", url, str(self.directory)]
         done = self._run(argv, env=self._network())
         if done.rc:
             raise explain(f"clone {url}", str(self.directory), done.err)
