@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 from collections import Counter
@@ -123,6 +124,25 @@ def test_a_port_where_nobody_answers(live: Site, silent: int, scheme: str, monke
 
 def test_a_repository_that_is_not_there(live: Site) -> None:
     assert "there is no repository at that address" in refused(live, repo=str(live.path.with_name("nowhere.git")))
+
+
+# What git 2.25 says to an option of 2.29.
+OLD_GIT = """#!/bin/sh
+case "$*" in *--no-write-fetch-head*)
+  printf '%s\\n' "error: unknown option \\`no-write-fetch-head'" 'usage: git fetch [<options>]' >&2
+  exit 129
+esac
+exec {git} "$@"
+"""
+
+
+def test_a_git_that_is_too_old(site: Site, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    upstream.commit("one")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").write_text(OLD_GIT.format(git=GIT))
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    assert "the git on this server is too old. install git 2.30 or newer there" in refused(site)
 
 
 def test_an_empty_repository(site: Site) -> None:

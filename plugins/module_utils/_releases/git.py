@@ -26,9 +26,10 @@ MIRROR = (f"+refs/heads/*:{BRANCHES}*", f"+{TAGS}*:{TAGS}*")
 NEWEST_TAGS = ("--sort=-version:refname", "--sort=-creatordate")
 REF_FORMAT = "%(refname)%00%(objectname)%00%(*objectname)"
 # Whatever the user prefers: a file is unchanged when nothing of its stat has changed, its ctime included.
+# An empty fsmonitor is none: before 2.36 git would take `false` for the name of a program.
 STRICT = tuple(
     word
-    for setting in ("core.fsmonitor=false", "core.trustctime=true", "core.checkStat=default", "core.ignoreStat=false")
+    for setting in ("core.fsmonitor=", "core.trustctime=true", "core.checkStat=default", "core.ignoreStat=false")
     for word in ("-c", setting)
 )
 # A server that accepts and says no more is given up; over ssh ConnectTimeout does it.
@@ -37,6 +38,11 @@ COMMIT_FORMAT = "%H%x00%s"
 SHOWN_COMMITS = 100
 
 TROUBLES = (
+    (
+        r"unknown option `|unknown (?:switch|subcommand)|is not a git command|^usage: git",
+        "the git on this server is too old",
+        "install git 2.30 or newer there",
+    ),
     (
         r"dubious ownership",
         "git refuses {where}, because another user owns it",
