@@ -185,6 +185,33 @@ def test_names_that_are_no_text(site: Site, upstream: Upstream) -> None:
     assert not git(site.tree.current, "status", "--porcelain", "--untracked-files=no")
 
 
+def test_names_that_differ_by_case_on_a_disk_that_folds_it(
+    site: Site, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few kernels mount such a disk: this one only says that it is."""
+    upstream.commit("one")
+    site.deploy()
+    monkeypatch.setattr(contents, "folds_case", lambda _checkout: True)
+    upstream.commit("two", a__Case_py="x = 1", a__b_py="")
+    site.deploy()
+    upstream.commit("three", a__case_py="x = 2")
+    said = site.fail(ref="master").text
+    assert "a/Case.py and a/case.py are one file on this disk" in said
+    assert site.version == "two"
+
+
+def test_which_names_are_the_same_but_for_case() -> None:
+    names = ["a/B", "A/b", "a/c", "caf\u00e9", "cafe\u0301", "stra\u00dfe", "b"]
+    assert contents.same_but_for_case(names) == [["a/B", "A/b"], ["caf\u00e9", "cafe\u0301"]]
+
+
+def test_a_disk_that_folds_case_is_known_by_its_git(tmp_path: Path) -> None:
+    (tmp_path / ".git").touch()
+    assert not contents.folds_case(tmp_path)
+    (tmp_path / ".GIT").touch()
+    assert contents.folds_case(tmp_path)
+
+
 def test_links_out_of_the_tree_are_links_and_nothing_behind_them_is_touched(
     site: Site, upstream: Upstream, tmp_path: Path
 ) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def complete(git: Git, kept: Path, address: str) -> None:
 def check(git: Git) -> None:
     """Look whether a checkout holds what it stands for.
 
-    Raises ReleaseError when a submodule is missing, or when only the pointers of git-lfs are there.
+    Raises ReleaseError when a submodule is missing, when two names are one file on this disk, or when only the pointers
+    of git-lfs are there.
     """
     for path, sha in _links(git).items():
         inner = git.at(git.directory / path)
@@ -56,7 +58,31 @@ def check(git: Git) -> None:
                 "in place post_deploy has to see to that: git submodule update --init --recursive",
             )
         check(inner)
+    check_names(git)
     _check_lfs(git)
+
+
+def check_names(git: Git) -> None:
+    """Raise ReleaseError when the disk takes two files of a checkout for one: the second has overwritten the first."""
+    clashes = same_but_for_case(git.tracked()) if folds_case(git.directory) else []
+    if clashes:
+        raise ReleaseError(
+            f"{' and '.join(clashes[0])} are one file on this disk, which does not tell upper from lower case",
+            "rename one of them in the repository, or use a disk that does",
+        )
+
+
+def folds_case(checkout: Path) -> bool:
+    """Say whether the disk of a checkout, which always has a .git, takes upper and lower case for the same."""
+    return (checkout / ".GIT").exists()
+
+
+def same_but_for_case(paths: Iterable[str]) -> list[list[str]]:
+    """Group the paths that differ by case, or by the way their accents are written, and by nothing else."""
+    groups: dict[str, list[str]] = {}
+    for path in paths:
+        groups.setdefault(unicodedata.normalize("NFC", path).casefold(), []).append(path)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def absolute(url: str, parent: str) -> str:
