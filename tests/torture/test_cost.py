@@ -54,11 +54,13 @@ def test_a_long_history_is_fetched_once(site: Site, upstream: Upstream) -> None:
         upstream.commit(f"movie {number}")
     (upstream.work / "movie").unlink()
     upstream.commit("one")
-    site.deploy()
+    # By its path alone a clone would link the objects.
+    address = f"file://{upstream.url}"
+    site.deploy(repo=address)
     assert sum(objects(site).values()) > BLOBS * BLOB
     before = objects(site)
     upstream.commit("two")
-    site.deploy()
+    site.deploy(repo=address)
     assert sum(size for path, size in objects(site).items() if path not in before) < 10_000
     assert sum(path.stat().st_size for path in site.tree.current.rglob("*") if path.is_file()) < 10_000
 
