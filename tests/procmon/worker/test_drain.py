@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as connect_websocket
 
 from .fake_master import Client, Worker, head, until
@@ -226,40 +225,6 @@ def test_app_is_told_of_the_end_after_its_last_request(
     assert connection.response().status == 200
     assert worker.drained() == 0
     assert (tmp_path / "stopped").exists()
-
-
-def test_websocket_lives_through_the_grace_and_ends_with_1012(
-    start: Start, server: dict[str, str], listener: socket.socket, tmp_path: Path
-) -> None:
-    worker = start(idle_grace=0.5, env={"WS_CODE": str(tmp_path / "code")}, **server).accepting()
-    host, port = listener.getsockname()
-    with connect_websocket(f"ws://{host}:{port}/") as websocket:
-        websocket.send("before")
-        assert websocket.recv() == "before"
-        worker.drain()
-        websocket.send("during")
-        assert websocket.recv() == "during"
-        with pytest.raises(ConnectionClosed) as closed:
-            websocket.recv(timeout=30)
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1012
-    assert worker.drained() == 0
-    assert (tmp_path / "code").read_text() == "1012"
-
-
-def test_websocket_whose_client_is_mute_ends_all_the_same(
-    start: Start, server: dict[str, str], client: Connect
-) -> None:
-    worker = start(idle_grace=0.1, **server).accepting()
-    connection = client()
-    upgrade = (
-        b"GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
-    connection.send(upgrade)
-    assert connection.response().status == 101
-    worker.drain()
-    assert worker.drained() == 0
 
 
 def test_websocket_may_open_during_the_grace(start: Start, server: dict[str, str], client: Connect) -> None:

@@ -30,9 +30,9 @@ def ws(request: pytest.FixtureRequest) -> str:
 
 
 def test_it_lives_through_the_grace_and_ends_with_1012_on_both_sides(
-    start: Start, ws: str, listener: socket.socket, tmp_path: Path
+    start: Start, server: dict[str, str], ws: str, listener: socket.socket, tmp_path: Path
 ) -> None:
-    worker = start(idle_grace=0.5, env={"WS_CODE": str(tmp_path / "code")}, ws=ws).accepting()
+    worker = start(idle_grace=0.5, env={"WS_CODE": str(tmp_path / "code")}, ws=ws, **server).accepting()
     host, port = listener.getsockname()
     with connect_websocket(f"ws://{host}:{port}/") as websocket:
         websocket.send("before")
@@ -48,8 +48,10 @@ def test_it_lives_through_the_grace_and_ends_with_1012_on_both_sides(
     assert (tmp_path / "code").read_text() == "1012"
 
 
-def test_a_mute_client_does_not_keep_the_worker(start: Start, ws: str, client: Callable[[], Client]) -> None:
-    worker = start(idle_grace=0.1, ws=ws).accepting()
+def test_a_mute_client_does_not_keep_the_worker(
+    start: Start, server: dict[str, str], ws: str, client: Callable[[], Client]
+) -> None:
+    worker = start(idle_grace=0.1, ws=ws, **server).accepting()
     connection = client()
     connection.send(UPGRADE)
     assert connection.response().status == 101
