@@ -11,12 +11,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import procmon
 
+from .held import Held
 from .waiting import until
 
 APP = Path(__file__).parent / "apps" / "site.py"
@@ -172,6 +173,12 @@ class Service:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.request("GET", path)
         return connection
+
+    @contextlib.contextmanager
+    def hold(self, barrier: Path) -> Iterator[Held]:
+        """Have a request wait in the app, for as long as the test likes."""
+        with contextlib.closing(self.open(f"/hold?{barrier}")) as connection:
+            yield Held(connection, barrier)
 
     def get(self, path: str = "/") -> list[str]:
         """Return the answer's words: version, pid, colour, directory, first of sys.path."""

@@ -70,51 +70,39 @@ def test_a_bad_heartbeat_reloads_once_and_then_the_guard_holds(service: Start) -
 
 def test_sigterm_finishes_the_request_in_flight(service: Start, tmp_path: Path) -> None:
     s = service().start()
-    barrier = tmp_path / "barrier"
-    request = s.open(f"/hold?{barrier}")
-    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
-    s.signal(signal.SIGTERM)
-    s.wait_state("stopping")
-    Path(f"{barrier}.go").touch()
-    answer = request.getresponse()
-    assert (answer.status, answer.read()[:1]) == (200, b"a")
-    request.close()
+    with s.hold(tmp_path / "barrier") as request:
+        s.signal(signal.SIGTERM)
+        s.wait_state("stopping")
+        request.go()
+        assert request.answer() == (200, "a")
     assert s.wait_exit() == 0
 
 
 def test_a_request_in_flight_survives_a_reload(service: Start, tmp_path: Path) -> None:
     s = service().start()
-    barrier = tmp_path / "barrier"
-    request = s.open(f"/hold?{barrier}")
-    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
-    assert s.deploy("b")["result"] == "ok"
-    Path(f"{barrier}.go").touch()
-    assert request.getresponse().read()[:1] == b"a", "by the code that it has met"
-    request.close()
+    with s.hold(tmp_path / "barrier") as request:
+        assert s.deploy("b")["result"] == "ok"
+        request.go()
+        assert request.answer() == (200, "a"), "by the code that it has met"
 
 
 def test_a_second_sigterm_does_not_wait(service: Start, tmp_path: Path) -> None:
     s = service(reload={"drain_timeout": 3600}).start()
-    barrier = tmp_path / "barrier"
-    request = s.open(f"/hold?{barrier}")
-    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
-    s.signal(signal.SIGTERM)
-    s.wait_state("stopping")
-    s.signal(signal.SIGTERM)
-    assert s.wait_exit() == 0
-    request.close()
+    with s.hold(tmp_path / "barrier"):
+        s.signal(signal.SIGTERM)
+        s.wait_state("stopping")
+        s.signal(signal.SIGTERM)
+        assert s.wait_exit() == 0
 
 
 def test_when_the_master_is_killed_its_workers_go_and_the_port_is_free(service: Start, tmp_path: Path) -> None:
     """Within 10 s, also with a request that does not end; a busy machine may take a little longer."""
     s = service().start()
     workers = s.pids()
-    request = s.open(f"/hold?{tmp_path / 'barrier'}")
-    until((tmp_path / "barrier.held").exists, "the request is in the app")
-    s.signal(signal.SIGKILL)
-    s.wait_exit()
-    until(lambda: not any(alive(pid) for pid in workers), "the workers have gone", 10 + 5)
-    request.close()
+    with s.hold(tmp_path / "barrier"):
+        s.signal(signal.SIGKILL)
+        s.wait_exit()
+        until(lambda: not any(alive(pid) for pid in workers), "the workers have gone", 10 + 5)
     assert s.start().version() == "a"
 
 

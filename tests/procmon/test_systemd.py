@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import signal
 import socket
@@ -91,32 +90,27 @@ def test_workers_that_are_told_to_end_after_their_procmon_was_killed_finish_firs
 ) -> None:
     """As systemd tells whoever is left in the control group."""
     start(held)
-    workers, barrier = held.pids(), tmp_path / "barrier"
-    request = held.open(f"/hold?{barrier}")
-    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
-    held.signal(signal.SIGKILL)
-    held.wait_exit()
-    for pid in workers:
-        os.kill(pid, signal.SIGTERM)
-    until(lambda: len([pid for pid in workers if alive(pid)]) == 1, "the other worker has ended")
-    Path(f"{barrier}.go").touch()
-    assert request.getresponse().status == http.client.OK
-    request.close()
+    workers = held.pids()
+    with held.hold(tmp_path / "barrier") as request:
+        held.signal(signal.SIGKILL)
+        held.wait_exit()
+        for pid in workers:
+            os.kill(pid, signal.SIGTERM)
+        until(lambda: len([pid for pid in workers if alive(pid)]) == 1, "the other worker has ended")
+        request.go()
+        assert request.answer() == (200, "a")
     until(lambda: not any(alive(pid) for pid in workers), "both have ended")
 
 
 def test_stop_ends_procmon_alone_and_waits_for_that(held: Service, tmp_path: Path) -> None:
     assert held.run("stop").returncode == 0, "nothing has run yet"
     start(held)
-    barrier = tmp_path / "barrier"
-    request = held.open(f"/hold?{barrier}")
-    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
-    with subprocess.Popen([*held.command, "stop", str(held.config)], env=held.environment) as stopping:
+    argv = [*held.command, "stop", str(held.config)]
+    with held.hold(tmp_path / "barrier") as request, subprocess.Popen(argv, env=held.environment) as stopping:
         until(lambda: held.status()["state"] == "stopping", "it stops")
         assert stopping.poll() is None
-        Path(f"{barrier}.go").touch()
-        assert request.getresponse().status == http.client.OK
-        request.close()
+        request.go()
+        assert request.answer() == (200, "a")
         assert stopping.wait(timeout=60) == 0
     assert held.process is not None
     assert held.process.wait(timeout=1) == 0
@@ -144,16 +138,13 @@ def test_a_successor_that_dies_right_after_the_exec_costs_nobody_an_answer(held:
     """It has passed its trial, so that nothing of the old procmon is left: systemd starts another one."""
     builds = Builds(held)
     start(held)
-    workers, barrier = held.pids(), tmp_path / "barrier"
-    request = held.open(f"/hold?{barrier}")
-    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
+    workers = held.pids()
     builds.install(DIE)
-    with load(held, 1, 1) as users:
+    with held.hold(tmp_path / "barrier") as request, load(held, 1, 1) as users:
         held.signal(signal.SIGUSR2)
         assert held.wait_exit() == 3
-        Path(f"{barrier}.go").touch()
-        assert request.getresponse().status == http.client.OK
-        request.close()
+        request.go()
+        assert request.answer() == (200, "a")
         builds.install()
         start(held)
         for user in users:
@@ -250,18 +241,16 @@ def test_a_master_that_stands_still_says_where_and_ends_before_systemd_ends_the_
     """Its status file is a pipe that nobody reads: whoever opens that waits for ever."""
     start(held)
     systemd.hear("WATCHDOG=1")
-    workers, barrier = held.pids(), tmp_path / "barrier"
-    request = held.open(f"/hold?{barrier}")
-    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
-    os.mkfifo(held.root / "state" / ".status.json.new")
-    held.restart_file.touch()
-    assert held.wait_exit() == 1
-    assert "Timeout (" in held.log()
-    assert "status.py" in held.log()
-    assert any(alive(pid) for pid in workers)
-    Path(f"{barrier}.go").touch()
-    assert request.getresponse().status == http.client.OK
-    request.close()
+    workers = held.pids()
+    with held.hold(tmp_path / "barrier") as request:
+        os.mkfifo(held.root / "state" / ".status.json.new")
+        held.restart_file.touch()
+        assert held.wait_exit() == 1
+        assert "Timeout (" in held.log()
+        assert "status.py" in held.log()
+        assert any(alive(pid) for pid in workers)
+        request.go()
+        assert request.answer() == (200, "a")
 
 
 # -- without a socket of systemd --------------------------------------------------------------------------------------
@@ -285,15 +274,12 @@ def test_workers_of_a_killed_master_finish_and_are_gone(service: Start, tmp_path
     # Nobody reads any more what the app writes.
     app.write_text(app.read_text().replace("    body = ", "    print('x' * 100_000)\n    body = ", 1))
     s.start()
-    workers, barrier = s.pids(), tmp_path / "barrier"
-    request = s.open(f"/hold?{barrier}")
-    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
-    s.signal(signal.SIGKILL)
-    s.wait_exit()
-    Path(f"{barrier}.go").touch()
-    answer = request.getresponse()
-    assert (answer.status, answer.read()[:1]) == (http.client.OK, b"a")
-    request.close()
+    workers = s.pids()
+    with s.hold(tmp_path / "barrier") as request:
+        s.signal(signal.SIGKILL)
+        s.wait_exit()
+        request.go()
+        assert request.answer() == (200, "a")
     until(lambda: not any(alive(pid) for pid in workers), "the workers have gone", 15)
     with socket.create_server(("127.0.0.1", s.port)):
         assert s.status()["pid"], "the port is free, and only the status is left behind"

@@ -193,18 +193,15 @@ def test_a_draining_worker_stays_ours(service: Start, tmp_path: Path) -> None:
     s = service(workers=1)
     builds = Builds(s)
     s.start()
-    barrier = tmp_path / "barrier"
-    request = s.open(f"/hold?{barrier}")
-    until(lambda: Path(f"{barrier}.held").exists(), "the request is in the app")
-    old = s.pids()[0]
-    assert s.deploy("b")["result"] == "ok"
-    until(lambda: s.pids("draining") == [old], "the old worker drains")
-    builds.install()
-    builds.upgrade()
-    assert s.pids("draining") == [old]
-    Path(f"{barrier}.go").touch()
-    assert request.getresponse().read()[:1] == b"a"
-    request.close()
+    with s.hold(tmp_path / "barrier") as request:
+        old = s.pids()[0]
+        assert s.deploy("b")["result"] == "ok"
+        until(lambda: s.pids("draining") == [old], "the old worker drains")
+        builds.install()
+        builds.upgrade()
+        assert s.pids("draining") == [old]
+        request.go()
+        assert request.answer() == (200, "a")
     until(lambda: not Path(f"/proc/{old}").exists(), "it has ended and is reaped")
     until(lambda: len(s.status()["workers"]) == 1, "and forgotten")
 

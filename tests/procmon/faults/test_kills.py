@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
+import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ..held import Held
 from ..service import Service, Start, alive
 from ..users import busy, load
 from ..waiting import until
@@ -158,42 +160,39 @@ def test_all_old_workers_killed_during_a_reload_come_back_if_it_fails(s: Service
     assert_settled(s, "a")
 
 
-def hold_in_each(s: Service) -> dict[str, list[http.client.HTTPConnection]]:
-    """Have each of two workers hold a request, until the file `go` appears; return them by the worker's pid."""
-    held: dict[str, list[http.client.HTTPConnection]] = {}
-    (s.root / "barriers").mkdir()
-    while len(held) < 2:
-        barrier = s.root / "barriers" / str(sum(map(len, held.values())))
-        barrier.with_suffix(".go").symlink_to(s.root / "go")
-        request = s.open(f"/hold?{barrier}")
-        taken = barrier.with_suffix(".held")
-        held.setdefault(until(lambda t=taken: t.exists() and t.read_text(), "it is held"), []).append(request)  # type: ignore[misc]
-    return held
+@contextlib.contextmanager
+def held_in_each(s: Service) -> Iterator[dict[int, list[Held]]]:
+    """Have each of two workers hold a request at least; give them by the worker's pid."""
+    held: dict[int, list[Held]] = {}
+    with contextlib.ExitStack() as ends:
+        while len(held) < 2:
+            request = ends.enter_context(s.hold(s.root / f"barrier{sum(map(len, held.values()))}"))
+            held.setdefault(request.pid, []).append(request)
+        yield held
 
 
 @pytest.mark.parametrize("reloading", [False, True])
 def test_a_killed_worker_loses_what_it_was_answering_and_nothing_else(s: Service, reloading: bool) -> None:
-    held = hold_in_each(s)
     victim, other = s.pids()
-    with load(s) as users:
-        if reloading:
-            b = begin(s, "b", SECOND_WAITS)
-            one_in(s, "ready")
-        for user in users:
-            user.wait_for_more()
-        os.kill(victim, signal.SIGKILL)
-        until(lambda: victim not in s.pids() and len(s.pids()) == 2, "it is replaced")
-        if reloading:
-            (b / "go").touch()
-            assert s.answer()["result"] == "ok"
-        for user in users:
-            user.wait_for_more()
-        (s.root / "go").touch()
-        assert [request.getresponse().status for request in held[str(other)]] == [200] * len(held[str(other)])
-    for request in held[str(victim)]:
-        with pytest.raises(ConnectionError):
-            request.getresponse()
+    with held_in_each(s) as held:
+        with load(s) as users:
+            if reloading:
+                b = begin(s, "b", SECOND_WAITS)
+                one_in(s, "ready")
+            for user in users:
+                user.wait_for_more()
+            os.kill(victim, signal.SIGKILL)
+            until(lambda: victim not in s.pids() and len(s.pids()) == 2, "it is replaced")
+            if reloading:
+                (b / "go").touch()
+                assert s.answer()["result"] == "ok"
+            for user in users:
+                user.wait_for_more()
+            for request in held[other]:
+                request.go()
+                assert request.answer() == (200, "a")
+        for request in held[victim]:
+            with pytest.raises(ConnectionError):
+                request.answer()
     assert all(len(user.failures) <= 1 for user in users), "each has one request under way at a time"
     assert not [answer for user in users for answer in user.versions if answer.isdigit()]
-    for request in [*held[str(victim)], *held[str(other)]]:
-        request.close()

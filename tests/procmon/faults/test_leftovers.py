@@ -117,11 +117,8 @@ def test_with_the_release_and_the_current_one_gone_whoever_is_left_serves_on_unt
 
 def test_a_release_deleted_while_its_workers_drain_is_served_to_the_end(service: Start, tmp_path: Path) -> None:
     s = without_directory(service(heartbeat={"interval": 0})).start()
-    request = s.open(f"/hold?{tmp_path / 'barrier'}")
-    until((tmp_path / "barrier.held").exists, "the request is in the app")
-    assert s.deploy("b")["result"] == "ok"
-    shutil.rmtree(s.root / "releases" / "a")
-    (tmp_path / "barrier.go").touch()
-    answer = request.getresponse()
-    assert (answer.status, answer.read()[:1]) == (200, b"a")
-    request.close()
+    with s.hold(tmp_path / "barrier") as request:
+        assert s.deploy("b")["result"] == "ok"
+        shutil.rmtree(s.root / "releases" / "a")
+        request.go()
+        assert request.answer() == (200, "a")

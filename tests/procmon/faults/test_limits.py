@@ -35,10 +35,9 @@ def no_descriptors(pid: int, spare: int) -> Iterator[None]:
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_a_worker_without_descriptors_serves_whom_it_has_and_drains(service: Start, tmp_path: Path, loop: str) -> None:
     s = service(workers=1, heartbeat={"interval": 0}, reload={"idle_grace": 0.2}, uvicorn={"loop": loop}).start()
-    worker, barrier = s.pids()[0], tmp_path / "barrier"
+    worker = s.pids()[0]
     with contextlib.ExitStack() as clients:
-        held = clients.enter_context(contextlib.closing(s.open(f"/hold?{barrier}")))
-        until(Path(f"{barrier}.held").exists, "the request is in the app")
+        held = clients.enter_context(s.hold(tmp_path / "barrier"))
         with no_descriptors(worker, 4):
             crowd = [clients.enter_context(contextlib.closing(s.open("/version"))) for _ in range(24)]
             assert crowd[0].getresponse().read()[:1] == b"a"
@@ -48,8 +47,8 @@ def test_a_worker_without_descriptors_serves_whom_it_has_and_drains(service: Sta
             assert s.deploy("b")["result"] == "ok"
             assert {connection.getresponse().read()[:1] for connection in crowd[1:]} <= {b"a", b"b"}
             assert crowd[0].sock.recv(1) == b"", "it was idle, and is closed"
-            Path(f"{barrier}.go").touch()
-            assert held.getresponse().read()[:1] == b"a"
+            held.go()
+            assert held.answer() == (200, "a")
             until(lambda: not alive(worker), "it has drained")
     assert "failed" not in s.log()
     s.wait_version("b")

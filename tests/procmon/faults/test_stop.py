@@ -32,21 +32,17 @@ def test_sigterm_during_the_first_boot_is_prompt(service: Start) -> None:
 
 def test_sigterm_during_a_reload_finishes_what_serves_and_ends_what_boots(service: Start, tmp_path: Path) -> None:
     s = service(reload={"boot_timeout": 3600}).start()
-    barrier = tmp_path / "barrier"
-    request = s.open(f"/hold?{barrier}")
-    until(Path(f"{barrier}.held").exists, "the request is in the app")
-    b = s.release("b", code=HANGS)
-    s.switch("b")
-    s.restart_file.touch()
-    until((b / "begun").exists, "the new one imports")
-    workers = [worker["pid"] for worker in s.status()["workers"]]
-    assert len(workers) == 3
-    s.signal(signal.SIGTERM)
-    s.wait_state("stopping")
-    Path(f"{barrier}.go").touch()
-    answer = request.getresponse()
-    assert (answer.status, answer.read()[:1]) == (200, b"a")
-    request.close()
+    with s.hold(tmp_path / "barrier") as request:
+        b = s.release("b", code=HANGS)
+        s.switch("b")
+        s.restart_file.touch()
+        until((b / "begun").exists, "the new one imports")
+        workers = [worker["pid"] for worker in s.status()["workers"]]
+        assert len(workers) == 3
+        s.signal(signal.SIGTERM)
+        s.wait_state("stopping")
+        request.go()
+        assert request.answer() == (200, "a")
     assert s.wait_exit(PROMPT_SECONDS) == 0
     assert not any(alive(pid) for pid in workers)
 
@@ -54,14 +50,12 @@ def test_sigterm_during_a_reload_finishes_what_serves_and_ends_what_boots(servic
 def test_a_request_beyond_the_deadline_is_cut_and_named(service: Start, tmp_path: Path) -> None:
     s = service(workers=1, reload={"drain_timeout": 3}).start()
     old = s.pids()
-    barrier = tmp_path / "barrier"
-    request = s.open(f"/hold?{barrier}")
-    until(Path(f"{barrier}.held").exists, "the request is in the app")
-    assert s.deploy("b")["result"] == "ok"
-    drains = time.monotonic()
-    assert request.getresponse().status == 500
-    assert 3 - 1 < time.monotonic() - drains < 3 + SLACK_SECONDS, "the answer to the touch comes right after the order"
-    request.close()
+    with s.hold(tmp_path / "barrier") as request:
+        assert s.deploy("b")["result"] == "ok"
+        drains = time.monotonic()
+        assert request.answer()[0] == 500
+        took = time.monotonic() - drains
+    assert 3 - 1 < took < 3 + SLACK_SECONDS, "the answer to the touch comes right after the order"
     until(lambda: not alive(old[0]), "the old worker has gone", OVERRUN_SECONDS + SLACK_SECONDS)
     assert "cutting 1 requests. GET /hold" in s.log()
     assert "had to cut 1 requests" in s.log()

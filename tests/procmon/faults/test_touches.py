@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -37,24 +38,20 @@ def test_fifty_touches_within_a_second_are_two_reloads_and_the_last_one_wins(ser
 
 def test_a_touch_during_a_drain_is_served_at_once_and_drains_do_not_pile_up(service: Start, tmp_path: Path) -> None:
     s = service(workers=1, reload={"drain_timeout": 3600}, heartbeat={"interval": 0}).start()
-    held = []
-    for number in range(6):
-        barrier = tmp_path / f"barrier{number}"
-        held.append(s.open(f"/hold?{barrier}"))
-        until(Path(f"{barrier}.held").exists, "the request is in the app")
-        assert s.deploy(f"v{number}")["result"] == "ok"
-        s.wait_version(f"v{number}")
-    until(lambda: len(s.pids("draining")) == 4 and len(s.status()["workers"]) == 5, "the oldest are cut")
-    assert s.log().count("too many workers drain, cutting its 1 requests") == 2
-    for number in range(6):
-        Path(f"{tmp_path}/barrier{number}.go").touch()
-    for request in held[2:]:
-        assert request.getresponse().status == 200
-    for request in held[:2]:
-        with pytest.raises(ConnectionError):
-            request.getresponse()
-    for request in held:
-        request.close()
+    with contextlib.ExitStack() as ends:
+        held = []
+        for number in range(6):
+            held.append(ends.enter_context(s.hold(tmp_path / f"barrier{number}")))
+            assert s.deploy(f"v{number}")["result"] == "ok"
+            s.wait_version(f"v{number}")
+        until(lambda: len(s.pids("draining")) == 4 and len(s.status()["workers"]) == 5, "the oldest are cut")
+        assert s.log().count("too many workers drain, cutting its 1 requests") == 2
+        for request in held:
+            request.go()
+        assert [request.answer() for request in held[2:]] == [(200, f"v{number}") for number in range(1, 5)]
+        for request in held[:2]:
+            with pytest.raises(ConnectionError):
+                request.answer()
 
 
 def rename_over(path: Path) -> None:
