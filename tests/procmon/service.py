@@ -22,6 +22,26 @@ from .waiting import until
 
 APP = Path(__file__).parent / "apps" / "site.py"
 SOURCE = Path(procmon.__file__).parents[1]
+BEGINS = "\nHERE = Path(__file__).parent\n"
+"""The line of the app at which the import of a release can be made to wait."""
+WAITS = """
+import time
+from pathlib import Path
+HERE = Path(__file__).parent
+(HERE / "begun").touch()
+while not (HERE / "go").exists():
+    time.sleep(0.01)
+"""
+SECOND_WAITS = """
+import time
+from pathlib import Path
+HERE = Path(__file__).parent
+try:
+    (HERE / "begun").touch(exist_ok=False)
+except FileExistsError:
+    while not (HERE / "go").exists():
+        time.sleep(0.01)
+"""
 
 
 def toml(value: object) -> str:
@@ -79,6 +99,16 @@ class Service:
         self.release(version, code=code)
         self.switch(version)
         return self.touch()
+
+    def begin(self, version: str, waiting: str = WAITS) -> Path:
+        """Begin a reload whose imports wait for the file `go` in the release; return the release once one imports."""
+        release = self.release(version)
+        app = release / "site_app.py"
+        app.write_text(app.read_text().replace(BEGINS, waiting))
+        self.switch(version)
+        self.restart_file.touch()
+        until((release / "begun").exists, "the first worker imports")
+        return release
 
     def touch(self) -> dict[str, Any]:
         """Touch the restart file and wait for the answer to that touch."""

@@ -206,22 +206,18 @@ def test_a_draining_worker_stays_ours(service: Start, tmp_path: Path) -> None:
     until(lambda: len(s.status()["workers"]) == 1, "and forgotten")
 
 
-def test_an_upgrade_waits_for_a_rollout_to_end(service: Start, tmp_path: Path) -> None:
+def test_an_upgrade_waits_for_a_rollout_to_end(service: Start) -> None:
     s = service(workers=1)
     builds = Builds(s)
     s.start()
-    gate = tmp_path / "gate"
-    code = f"import time, pathlib\nwhile not pathlib.Path({str(gate)!r}).exists(): time.sleep(0.01)\n"
-    s.release("b", code=code + (s.root / "releases" / "a" / "site_app.py").read_text().split("annotations\n", 1)[1])
-    s.switch("b")
-    s.restart_file.touch()
+    b = s.begin("b")
     s.wait_state("reloading")
     before = s.status()["build"]
     builds.install()
     s.signal(signal.SIGUSR2)
     s.get()
     assert (s.status()["state"], s.status()["build"]) == ("reloading", before)
-    gate.touch()
+    (b / "go").touch()
     until(lambda: s.status()["build"] != before, "then it is done")
     assert s.status()["restart"]["result"] == "ok"
     s.wait_version("b")

@@ -175,23 +175,9 @@ def test_a_redirect_is_well(service: Start) -> None:
     assert s.status()["heartbeat"]["failures"] == 0
 
 
-WAITS = """
-import time
-from pathlib import Path
-HERE = Path(__file__).parent
-(HERE / "begun").touch()
-while not (HERE / "go").exists():
-    time.sleep(0.01)
-"""
-
-
 def test_a_switch_in_the_middle_of_a_boot_does_not_mix_releases(service: Start) -> None:
     s = service(workers=3, heartbeat={"interval": 0}).start()
-    b, _ = s.release("b"), s.release("c")
-    slow(b)
-    s.switch("b")
-    s.restart_file.touch()
-    until((b / "begun").exists, "the first worker imports")
+    b, _ = s.begin("b"), s.release("c")
     s.switch("c")
     (b / "go").touch()
     assert s.answer()["result"] == "ok"
@@ -204,18 +190,8 @@ def test_a_switch_in_the_middle_of_a_boot_does_not_mix_releases(service: Start) 
 
 def test_a_switch_and_a_touch_in_the_middle_of_a_boot_start_over(service: Start) -> None:
     s = service(heartbeat={"interval": 0}).start()
-    b, c = s.release("b"), s.release("c")
-    slow(b)
-    s.switch("b")
-    s.restart_file.touch()
-    until((b / "begun").exists, "the first worker imports")
+    _, c = s.begin("b"), s.release("c")
     s.switch("c")
     assert s.touch()["result"] == "ok", "without waiting for the one that would never come up"
     s.wait_version("c")
     assert s.status()["release"] == str(c)
-
-
-def slow(release: Path) -> None:
-    """Let its import wait for the file `go`."""
-    app = release / "site_app.py"
-    app.write_text(app.read_text().replace("\nHERE = Path(__file__).parent\n", WAITS))

@@ -11,24 +11,15 @@ from pathlib import Path
 import pytest
 
 from ..held import Held
-from ..service import Service, Start, alive
+from ..service import SECOND_WAITS, Service, Start, alive
 from ..users import busy, load
 from ..waiting import until
 
-SECOND_WAITS = """
-import time
-from pathlib import Path
-HERE = Path(__file__).parent
-try:
-    (HERE / "first").touch(exist_ok=False)
-except FileExistsError:
-    while not (HERE / "go").exists():
-        time.sleep(0.01)
-"""
 LATER_WAIT = """
 import itertools, time
 from pathlib import Path
 HERE = Path(__file__).parent
+(HERE / "begun").touch()
 for number in itertools.count(1):
     try:
         (HERE / f"import{number}").touch(exist_ok=False)
@@ -39,30 +30,12 @@ while number > 1 and not (HERE / f"go{number}").exists():
     time.sleep(0.01)
 """
 """The second import of this release waits for the file `go2`, the third for `go3`."""
-FIRST_WAITS = """
-import time
-from pathlib import Path
-HERE = Path(__file__).parent
-(HERE / "first").touch()
-while not (HERE / "go").exists():
-    time.sleep(0.01)
-"""
 
 
 @pytest.fixture
 def s(service: Start) -> Service:
     """Give a service of two workers that serves release "a"."""
     return service(heartbeat={"interval": 0}).start()
-
-
-def begin(s: Service, version: str, waiting: str) -> Path:
-    """Begin a reload whose import waits for the file `go` in the release; return the release."""
-    release = s.release(version)
-    app = release / "site_app.py"
-    app.write_text(app.read_text().replace("\nHERE = Path(__file__).parent\n", waiting))
-    s.switch(version)
-    s.restart_file.touch()
-    return release
 
 
 def one_in(s: Service, state: str) -> int:
@@ -80,7 +53,7 @@ def assert_settled(s: Service, version: str) -> None:
 
 def test_the_first_new_worker_killed_while_it_boots_fails_the_reload(s: Service) -> None:
     old = s.pids()
-    begin(s, "b", FIRST_WAITS)
+    s.begin("b")
     os.kill(one_in(s, "starting"), signal.SIGKILL)
     answer = s.answer()
     assert (answer["result"], s.pids()) == ("failed", old)
@@ -91,7 +64,7 @@ def test_the_first_new_worker_killed_while_it_boots_fails_the_reload(s: Service)
 def test_a_new_worker_killed_when_it_is_ready_is_replaced_and_no_old_one_drained_before(s: Service) -> None:
     old = s.pids()
     with busy(s):
-        b = begin(s, "b", SECOND_WAITS)
+        b = s.begin("b", SECOND_WAITS)
         victim = one_in(s, "ready")
         os.kill(victim, signal.SIGKILL)
         until(lambda: victim not in [worker["pid"] for worker in s.status()["workers"]], "it is gone")
@@ -106,7 +79,7 @@ def test_a_new_worker_killed_before_it_confirms_is_replaced_and_no_old_one_drain
     """It is stopped, so that it cannot confirm, and killed when it has been told to accept."""
     old = s.pids()
     with busy(s):
-        b = begin(s, "b", LATER_WAIT)
+        b = s.begin("b", LATER_WAIT)
         victim = one_in(s, "ready")
         os.kill(victim, signal.SIGSTOP)
         (b / "go2").touch()
@@ -124,7 +97,7 @@ def test_a_new_worker_killed_before_it_confirms_is_replaced_and_no_old_one_drain
 
 
 def test_a_new_worker_that_never_confirms_is_replaced(s: Service) -> None:
-    b = begin(s, "b", SECOND_WAITS)
+    b = s.begin("b", SECOND_WAITS)
     victim = one_in(s, "ready")
     os.kill(victim, signal.SIGSTOP)
     (b / "go").touch()
@@ -135,7 +108,7 @@ def test_a_new_worker_that_never_confirms_is_replaced(s: Service) -> None:
 
 
 def test_an_old_worker_killed_during_a_reload_is_not_counted_twice(s: Service) -> None:
-    b = begin(s, "b", SECOND_WAITS)
+    b = s.begin("b", SECOND_WAITS)
     one_in(s, "ready")
     victim = s.pids()[0]
     os.kill(victim, signal.SIGKILL)
@@ -147,7 +120,7 @@ def test_an_old_worker_killed_during_a_reload_is_not_counted_twice(s: Service) -
 
 
 def test_all_old_workers_killed_during_a_reload_come_back_if_it_fails(s: Service) -> None:
-    b = begin(s, "b", FIRST_WAITS)
+    b = s.begin("b")
     one_in(s, "starting")
     victims = s.pids()
     for pid in victims:
@@ -177,7 +150,7 @@ def test_a_killed_worker_loses_what_it_was_answering_and_nothing_else(s: Service
     with held_in_each(s) as held:
         with load(s) as users:
             if reloading:
-                b = begin(s, "b", SECOND_WAITS)
+                b = s.begin("b", SECOND_WAITS)
                 one_in(s, "ready")
             for user in users:
                 user.wait_for_more()
