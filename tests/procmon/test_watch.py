@@ -13,6 +13,7 @@ from procmon import watch
 from procmon.events import Mark
 from procmon.release import read_mark
 
+from .touching import recreate, rename_over
 from .waiting import until
 
 
@@ -69,19 +70,6 @@ def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         one.close()
 
 
-def replace(path: Path) -> None:
-    """Put another file in its place, as editors and rsync do."""
-    new = path.with_suffix(".new")
-    new.touch()
-    new.rename(path)
-
-
-def recreate(path: Path) -> None:
-    """Remove it and make it anew."""
-    path.unlink()
-    path.touch()
-
-
 def test_touch_replacement_and_recreation_are_each_told_again_and_again(
     tmp_path: Path, start: Callable[[Path], Watching]
 ) -> None:
@@ -90,7 +78,7 @@ def test_touch_replacement_and_recreation_are_each_told_again_and_again(
     path.touch()
     w = start(path)
     until(lambda: w.told, "the first state is told")
-    for act in (path.touch, lambda: replace(path), lambda: recreate(path), path.touch, lambda: replace(path)):
+    for act in (path.touch, lambda: rename_over(path), lambda: recreate(path), path.touch, lambda: rename_over(path)):
         w.notices(act)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ..service import Service, Start
+from ..touching import recreate, rename_over
 from ..waiting import until
 
 NOTICED = "reload (the restart file was touched)"
@@ -52,19 +53,6 @@ def test_a_touch_during_a_drain_is_served_at_once_and_drains_do_not_pile_up(serv
         for request in held[:2]:
             with pytest.raises(ConnectionError):
                 request.answer()
-
-
-def rename_over(path: Path) -> None:
-    """Put another file in its place."""
-    new = path.with_name("new")
-    new.touch()
-    new.rename(path)
-
-
-def recreate(path: Path) -> None:
-    """Delete it and make it anew."""
-    path.unlink()
-    path.touch()
 
 
 def recreate_directory(path: Path) -> None:
