@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import ClassVar
 
-from tests.bench.reload.servers import APP, WORKERS, Server, children, until
+from tests.bench.reload.servers import APP, WORKERS, ByHangup
 
 
 def fetch(directory: Path) -> None:
@@ -18,8 +16,8 @@ def fetch(directory: Path) -> None:
     subprocess.run([*argv, "--target", str(directory), "gunicorn"], check=True, capture_output=True, text=True)
 
 
-class Gunicorn(Server):
-    """gunicorn, reloaded by SIGHUP."""
+class Gunicorn(ByHangup):
+    """gunicorn with as many workers as the others."""
 
     packages: ClassVar[str]
 
@@ -27,12 +25,3 @@ class Gunicorn(Server):
         code = f"import sys; sys.path.append({self.packages!r}); from gunicorn.app.wsgiapp import run; run()"
         options = ["--workers", str(WORKERS), "--worker-class", "asgi", "--keep-alive", "75", "--log-level", "error"]
         return [sys.executable, "-c", code, "--bind", f"127.0.0.1:{self.port}", *options, APP]
-
-    async def reload(self) -> None:
-        before = children(self.pid)
-        os.kill(self.pid, signal.SIGHUP)
-        await until(lambda: self._replaced(before), "gunicorn's reload")
-
-    def _replaced(self, before: set[int]) -> bool:
-        now = children(self.pid)
-        return len(now - before) >= WORKERS and not now & before

@@ -192,8 +192,26 @@ class Restarted(Procmon):
         self.socket.close()
 
 
-class Uvicorn(Server):
-    """Bare `uvicorn --workers`, reloaded by SIGHUP."""
+class ByHangup(Server):
+    """A server that SIGHUP reloads. `stays` of its children are no workers: they outlive a reload."""
+
+    stays: ClassVar[int] = 0
+
+    async def reload(self) -> None:
+        before = children(self.pid)
+        os.kill(self.pid, signal.SIGHUP)
+        await until(lambda: self._replaced(before), f"the reload of {type(self).__name__}")
+
+    def _replaced(self, before: set[int]) -> bool:
+        now = children(self.pid)
+        return len(now - before) >= WORKERS and len(now & before) <= self.stays
+
+
+class Uvicorn(ByHangup):
+    """Bare `uvicorn --workers`."""
+
+    # multiprocessing's resource tracker
+    stays = 1
 
     def argv(self) -> list[str]:
         address = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(WORKERS)]
@@ -201,16 +219,6 @@ class Uvicorn(Server):
             *[sys.executable, "-m", "uvicorn", APP, *address],
             *["--loop", self.loop, "--http", self.http, "--no-access-log", "--timeout-keep-alive", "75"],
         ]
-
-    async def reload(self) -> None:
-        before = children(self.pid)
-        os.kill(self.pid, signal.SIGHUP)
-        # One of the children is multiprocessing's resource tracker: it stays.
-        await until(lambda: self._replaced(before), "uvicorn's reload")
-
-    def _replaced(self, before: set[int]) -> bool:
-        now = children(self.pid)
-        return len(now - before) >= WORKERS and len(now & before) <= 1
 
 
 SERVERS: dict[str, type[Server]] = {"procmon": Procmon, "uvicorn": Uvicorn}
