@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.reload.__main__ import LOOPS, PROTOCOLS, free_port, measure
+from tests.bench.reload.__main__ import LOOPS, PROTOCOLS, measure
 from tests.bench.reload.client import Change, Connection, LostError, request
 from tests.bench.reload.load import Counts
 from tests.bench.reload.servers import ACTIONS, Procmon, Uvicorn
 from tests.bench.reload.styles import CLIENTS
+from tests.ports import free_port
 
 
 def assert_all_are_answered(counts: Counts) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.module.site import until
+from tests.ports import free_port
 
 # sshd wants to be called by its full path.
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin") or "/usr/sbin/sshd"
@@ -97,13 +98,6 @@ def ssh_server(home: Path) -> Iterator[SshServer]:
     yield server
     process.terminate()
     process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def answers(port: int) -> bool:

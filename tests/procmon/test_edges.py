@@ -22,15 +22,11 @@ from procmon.processes import describe_exit
 from procmon.status import StatusFile, headline, read, snapshot
 from procmon.workers import to_event
 
+from tests.ports import free_port
+
 from .story import ILL, Story
 
 # -- listening --------------------------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    """Return a port that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_a_port_in_use_is_said_with_the_option() -> None:

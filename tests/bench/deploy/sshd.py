@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.ports import free_port
 
 DEADLINE = 10.0
 CONFIG = """\
@@ -40,13 +41,6 @@ def program(name: str) -> str:
     if not found:
         raise SystemExit(f"bench-deploy: there is no {name}; install it (Debian: openssh-server, openssh-client, git)")
     return found
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from pathlib import Path
 from tests.bench.procmon import measures
 from tests.bench.procmon.gunicorn import Gunicorn, fetch
 from tests.bench.procmon.tree import KIB, holdings, pss_kib, pss_mib
-from tests.bench.reload.__main__ import free_port
 from tests.bench.reload.servers import Preloaded, Procmon, Server, Uvicorn
+from tests.ports import free_port
 
 LOOP, HTTP = "uvloop", "httptools"
 Numbers = dict[str, dict[str, list[float]]]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import socket
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from tests.bench.reload.client import Change
 from tests.bench.reload.load import Counts, Load
 from tests.bench.reload.servers import ACTIONS, SERVERS, Server
+from tests.ports import free_port
 
 LOOPS, PROTOCOLS = ("asyncio", "uvloop"), ("h11", "httptools")
 # Between two actions: long enough for connections to become idle on the new workers
@@ -45,13 +45,6 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the clients' pauses")
     return parser.parse_args()
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def measure(
