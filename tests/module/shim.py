@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.module.site import until
 from tests.module.upstream import GIT
+from tests.waiting import until
 
 # Not the shell itself waits, but a program that it has started: that one, too, has to end.
 SHIM = """#!/bin/sh

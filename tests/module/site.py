@@ -10,8 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,14 +24,6 @@ from tests.module.upstream import Upstream, git
 COLLECTIONS = Path(__file__).parents[2] / "collections"
 CALL = "from ansible_collections.onetouch.deploy.plugins.modules.{module} import main; main()"
 DEADLINE = 30.0
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for a condition; fail when it does not come true."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {DEADLINE} s for {what}"
-        time.sleep(0.01)
 
 
 @dataclass

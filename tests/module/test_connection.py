@@ -19,10 +19,11 @@ from pathlib import Path
 import pytest
 
 from tests.module.shim import GitShim
-from tests.module.site import CALL, COLLECTIONS, Site, until
+from tests.module.site import CALL, COLLECTIONS, Site
 from tests.module.ssh_server import SshServer, ssh_server
 from tests.module.upstream import Upstream
 from tests.torture.invariants import assert_agreement, torn
+from tests.waiting import until
 
 # By its test hook: what is live at the end of a deploy, and what the journal says of it.
 ENDS = {"true": ("two", "live"), "false": ("one", "put_back")}

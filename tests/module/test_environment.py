@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +38,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.requirem
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import Result, run_command
 
 from tests.module.packages import make_wheel
+from tests.waiting import until
 
 UV = uv_package.find_uv_bin()
 COLLECTIONS = Path(environment.__file__).parents[6]
@@ -506,18 +506,10 @@ def test_of_two_that_want_one_environment_the_second_waits(
         first = pool.submit(build, environments, release)
         assert gate.asked.wait(DEADLINE), "the first one builds"
         second = pool.submit(build, environments, release)
-        poll(lambda: waiters(environments.path / ".lock") == 1)
+        until(lambda: waiters(environments.path / ".lock") == 1, "the second one waits", DEADLINE)
         gate.opened.set()
         assert (first.result().built, second.result().built) == (True, False)
     assert version_in(first.result().path) == "1.0"
-
-
-def poll(condition: Callable[[], bool]) -> None:
-    """Wait until `condition` holds, for as long as a slow machine may need."""
-    end = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < end, "the condition never held"
-        time.sleep(0.01)
 
 
 @pytest.mark.usefixtures("wheels")

@@ -19,8 +19,9 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import g
 
 from tests.module.fake_procmon import FakeProcmon
 from tests.module.shim import GitShim, opened
-from tests.module.site import Site, until
+from tests.module.site import Site
 from tests.module.upstream import GIT, Upstream, git
+from tests.waiting import until
 
 # What changes the disk, or starts a program that does: between two of these nothing can differ for the next run.
 ACTIONS = frozenset({"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink"})

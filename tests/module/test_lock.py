@@ -17,8 +17,9 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import a
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 
-from tests.module.site import Site, until
+from tests.module.site import Site
 from tests.module.upstream import Upstream
+from tests.waiting import until
 
 
 @pytest.fixture

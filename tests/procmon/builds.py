@@ -10,8 +10,9 @@ from typing import Any
 
 import procmon
 
+from tests.waiting import until
+
 from .service import Service
-from .waiting import until
 
 PACKAGE = Path(procmon.__file__).parent
 LAUNCHER = """#!{python}

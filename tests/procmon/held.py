@@ -6,7 +6,7 @@ import contextlib
 import http.client
 from pathlib import Path
 
-from .waiting import until
+from tests.waiting import until
 
 
 class Held:

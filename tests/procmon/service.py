@@ -17,9 +17,9 @@ from typing import Any
 import procmon
 
 from tests.ports import free_port
+from tests.waiting import until
 
 from .held import Held
-from .waiting import until
 
 APP = Path(__file__).parent / "apps" / "site.py"
 SOURCE = Path(procmon.__file__).parents[1]

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import until
+
 from .builds import Builds
 from .service import APP, Service, Start, alive
 from .users import load, lost
-from .waiting import until
 
 COUNTED = """
 with open({log!r}, "a") as log:

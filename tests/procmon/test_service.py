@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from procmon import cli
 
+from tests.waiting import until
+
 from .service import Start, alive
 from .users import Users
-from .waiting import until
 
 BROKEN = "import nothing_of_this_name\n"
 

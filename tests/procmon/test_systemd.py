@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+
 from .builds import DIE, Builds
 from .service import Service, Start, alive
 from .users import load, lost
-from .waiting import until
 
 ACTIVATE = """
 import os, sys

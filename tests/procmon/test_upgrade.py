@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+
 from .builds import EXHAUST, REFUSE, VANISH, Builds
 from .service import Service, Start, alive
 from .users import load, lost
-from .waiting import until
 
 KINDS = {5: REFUSE, 11: VANISH}
 

@@ -13,8 +13,9 @@ from procmon import watch
 from procmon.events import Mark
 from procmon.release import read_mark
 
+from tests.waiting import until
+
 from .touching import recreate, rename_over
-from .waiting import until
 
 
 class Watching:

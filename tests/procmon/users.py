@@ -7,8 +7,9 @@ import http.client
 import threading
 from collections.abc import Iterator
 
+from tests.waiting import until
+
 from .service import Service
-from .waiting import until
 
 OK = 200
 

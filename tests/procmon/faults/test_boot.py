@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+
 from ..service import Service, Start, alive
 from ..users import Users, busy
-from ..waiting import until
 
 Sabotage = Callable[[Path], object]
 APP = "async def app(scope, receive, send):\n    {}\n"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+
 from ..service import Service, Start, alive
-from ..waiting import until
 
 SICK = """
 from __future__ import annotations

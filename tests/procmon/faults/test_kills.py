@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+
 from ..held import Held
 from ..service import SECOND_WAITS, Service, Start, alive
 from ..users import busy, load
-from ..waiting import until
 
 LATER_WAIT = """
 import itertools, time

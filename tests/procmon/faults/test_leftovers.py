@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+
 from ..service import APP, Service, Start, alive
-from ..waiting import until
 
 
 @pytest.fixture

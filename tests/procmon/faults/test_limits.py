@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+
 from ..service import Service, Start, alive
 from ..users import busy
-from ..waiting import until
 
 
 @contextlib.contextmanager

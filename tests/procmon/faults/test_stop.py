@@ -7,8 +7,9 @@ import socket
 import time
 from pathlib import Path
 
+from tests.waiting import until
+
 from ..service import Start, alive
-from ..waiting import until
 
 PROMPT_SECONDS = 5.0
 OVERRUN_SECONDS = 15.0

@@ -12,8 +12,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 
+from tests.waiting import until
+
 from ..service import Service, Start
-from ..waiting import until
 
 BEHAVIOURS = Path(__file__).parents[1] / "apps" / "behaviours.py"
 

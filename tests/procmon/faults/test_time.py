@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+
 from ..service import Service, Start
-from ..waiting import until
 
 JUMPING = """
 import runpy, sys, time

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+
 from ..service import Service, Start
 from ..touching import recreate, rename_over
-from ..waiting import until
 
 NOTICED = "reload (the restart file was touched)"
 NOTICED_SECONDS = 1.5

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+
 from ..service import Service, Start
-from ..waiting import until
 
 BROKEN = """
 import os

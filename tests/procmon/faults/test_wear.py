@@ -6,10 +6,11 @@ import time
 
 import pytest
 
+from tests.waiting import until
+
 from ..footprint import footprint, processor_seconds
 from ..service import Service, Start
 from ..users import busy
-from ..waiting import until
 
 DIES = """
 import os, threading, time

@@ -9,8 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,6 @@ APPS = Path(__file__).parent.parent / "apps"
 Address = str | tuple[str, int]
 DEADLINE = 30.0
 PERIODIC = ("tick", "draining")
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait until `condition` holds, for at most `DEADLINE` seconds."""
-    end = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < end, f"{what}: not within {DEADLINE} s"
-        time.sleep(0.01)
 
 
 def listen(address: Address = ("127.0.0.1", 0)) -> socket.socket:

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect as connect_websocket
 
-from .fake_master import Client, Worker, head, until
+from tests.waiting import until
+
+from .fake_master import Client, Worker, head
 
 Start = Callable[..., Worker]
 Connect = Callable[..., Client]

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from .fake_master import Client, Worker, until
+from tests.waiting import until
+
+from .fake_master import Client, Worker
 
 Start = Callable[..., Worker]
 STARTED = ["await receive()", "await send({'type': 'lifespan.startup.complete'})", "await receive()"]

@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from .fake_master import Address, Client, Worker, connect, head, until
+from tests.waiting import until
+
+from .fake_master import Address, Client, Worker, connect, head
 
 Start = Callable[..., Worker]
 ROUNDS = 4
