@@ -20,8 +20,8 @@ import pytest
 
 from tests.module.shim import GitShim
 from tests.module.site import CALL, COLLECTIONS, Site
-from tests.module.ssh_server import SshServer, ssh_server
 from tests.module.upstream import Upstream
+from tests.ssh_server import SshServer, ssh_server
 from tests.torture.invariants import assert_agreement, torn
 from tests.waiting import until
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.module.site import Site
-from tests.module.ssh_server import SshServer, make_key, ssh_server
 from tests.module.upstream import GIT, Upstream, git
 from tests.ports import free_port
+from tests.ssh_server import SshServer, make_key, ssh_server
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from statistics import median
 
 from tests.bench.deploy.proxy import Line
 from tests.bench.deploy.repository import Repository
-from tests.bench.deploy.sshd import Sshd
+from tests.bench.deploy.sshd import Sshd, program
 from tests.bench.deploy.tools import Ansistrano, Original, Ours, OursFresh, Place, Tool
+from tests.ssh_server import ssh_server
 
 # In a large repository, so many releases there must be before one can be made out of another.
 WARM_UP = 3
@@ -128,8 +129,10 @@ def main() -> int:
         if getattr(wanted, name) is None:
             print(f"without {name}: its path was not given (--{name} PATH)")
     print(f"{'medians: seconds, logins / remote executions':54}" + " | ".join(f"{step:^20}" for step in STEPS))
-    with tempfile.TemporaryDirectory(prefix="bench-deploy-") as folder, Sshd(Path(folder)) as sshd:
-        compare(wanted, Path(folder), sshd)
+    for name in ("sshd", "ssh", "ssh-keygen"):
+        program(name)
+    with tempfile.TemporaryDirectory(prefix="bench-deploy-") as folder, ssh_server(Path(folder) / "sshd") as server:
+        compare(wanted, Path(folder), Sshd(server))
     return 0
 
 

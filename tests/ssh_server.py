@@ -10,7 +10,6 @@ import getpass
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from tests.waiting import until
 # sshd wants to be called by its full path.
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin") or "/usr/sbin/sshd"
 KEYGEN = shutil.which("ssh-keygen") or "ssh-keygen"
+SSH = shutil.which("ssh") or "ssh"
 # Where sshd keeps nothing; it does not start without.
 EMPTY = Path("/run/sshd")
 CONFIG = """ListenAddress 127.0.0.1:{port}
@@ -34,6 +34,9 @@ StrictModes no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin yes
+MaxStartups 200
+MaxSessions 200
+LogLevel VERBOSE
 """
 
 
@@ -49,18 +52,28 @@ class SshServer:
     def key(self) -> Path:
         return self.home / "key"
 
+    @property
+    def said(self) -> str:
+        """What it has written to its log."""
+        return (self.home / "log").read_text(encoding="utf-8")
+
     def address(self, path: Path) -> str:
         return f"ssh://{getpass.getuser()}@127.0.0.1:{self.port}{path}"
 
     def know(self, host_key: Path) -> None:
-        """Write what the client takes for the server's key."""
+        """Write what the client takes for the server's key, whichever port leads to the server."""
         kind, key, *_ = host_key.read_text(encoding="utf-8").split()
-        (self.home / "known").write_text(f"[127.0.0.1]:{self.port} {kind} {key}\n", encoding="utf-8")
+        (self.home / "known").write_text(f"[127.0.0.1]:* {kind} {key}\n", encoding="utf-8")
 
     def client(self, key: Path) -> str:
         """The ssh command of a client that has `key`."""
         own = f"-F none -i {key} -o IdentitiesOnly=yes -o IdentityAgent=none"
-        return f"ssh {own} -o UserKnownHostsFile={self.home}/known -o StrictHostKeyChecking=yes"
+        return f"{SSH} {own} -o UserKnownHostsFile={self.home}/known -o StrictHostKeyChecking=yes"
+
+    def wait(self) -> None:
+        """Wait until it listens; fail with its reason when it does not."""
+        until(lambda: "Server listening" in self.said or self.process.poll() is not None, "sshd listens")
+        assert self.process.poll() is None, self.said
 
     def hang_up(self) -> None:
         """Cut every session, as a network that fails does."""
@@ -91,15 +104,12 @@ def ssh_server(home: Path) -> Iterator[SshServer]:
     make_key(home / "key")
     port = free_port()
     (home / "config").write_text(CONFIG.format(port=port, home=home), encoding="utf-8")
-    process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(home / "config")], stderr=subprocess.DEVNULL)
-    until(lambda: answers(port), "sshd")
-    server = SshServer(home, port, process)
-    server.know(home / "host.pub")
-    yield server
-    process.terminate()
-    process.wait()
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    (home / "log").touch()
+    with subprocess.Popen([SSHD, "-D", "-f", str(home / "config"), "-E", str(home / "log")]) as process:
+        server = SshServer(home, port, process)
+        server.know(home / "host.pub")
+        try:
+            server.wait()
+            yield server
+        finally:
+            process.terminate()
