@@ -7,7 +7,7 @@ from collections import deque
 from copy import copy
 from typing import TypeVar
 
-from procmon.actions import Accept, Action, Beat, Drain, Exit, Log, Probe, Replace, Resolve, Spawn
+from procmon.actions import Accept, Action, Beat, Drain, Exit, Log, Replace, Resolve, Spawn
 from procmon.config import Config, parse
 from procmon.core import Core
 from procmon.events import (
@@ -234,10 +234,6 @@ class Story:
     def drains(self) -> list[int]:
         """Return the workers that were just told to drain."""
         return [action.worker for action in self.done(Drain)]
-
-    def probes(self) -> list[int]:
-        """Return the workers whose app is just being asked."""
-        return [action.worker for action in self.done(Probe)]
 
     def beats(self) -> int:
         """Return how many heartbeats were just sent."""
