@@ -135,9 +135,10 @@ def test_killed_before_any_change(site: Site, tmp_path: Path, case: Case, who: s
     points = tracer.git_points(options) if WHO[who].in_git else tracer.module_points(options)
     assert len(points) > SAMPLE
     killed = 0
-    for number, at in enumerate(chosen(points, case.name + who)):
+    for number, point in enumerate(chosen(points, case.name + who)):
+        at = replace(point, signal=WHO[who].signal)
         rerun.again()
-        tracer.kill(replace(at, signal=WHO[who].signal), options, WHO[who].parent)
+        tracer.kill(at, options, WHO[who].parent)
         killed += tracer.hit(at)
         check(site, case, at, follow_up(case.name + who, number))
     assert killed
@@ -160,7 +161,7 @@ def check(site: Site, case: Case, at: Point, follow: FollowUp) -> None:
             assert_agreement(site, case.foreign)
         finish(site, case)
     except (AssertionError, ReleaseError) as wrong:
-        raise AssertionError(f"killed at {at}: {wrong}") from wrong
+        raise AssertionError(f"after {at}\n{wrong}") from wrong
 
 
 def assert_whole(site: Site, case: Case) -> None:

@@ -51,7 +51,7 @@ exit $rc
 class Point:
     """A place to be killed at: right before call number `count` of `name`, in the module or in one of its gits.
 
-    `git` is the number of the git invocation, 0 is the module itself; `what` is only for people; `signal` kills.
+    `git` is the number of the git invocation, 0 is the module itself; `what` is the call, for people; `signal` kills.
     """
 
     name: str
@@ -59,6 +59,10 @@ class Point:
     what: str
     git: int = 0
     signal: str = "SIGKILL"
+
+    def __str__(self) -> str:
+        who = f"git {self.git}" if self.git else "the module"
+        return f"{self.signal} to {who} before its call {self.count} of {self.name}: {self.what}"
 
     @property
     def inject(self) -> str:
