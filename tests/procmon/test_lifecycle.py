@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from procmon.actions import Kill
 from procmon.events import (
-    WORKER_EVENTS,
     Accepted,
     Drained,
     Drains,
@@ -24,6 +23,13 @@ from procmon.lifecycle import ACCEPTS, LEAVING, NEXT, State, UnexpectedEvent, Wo
 
 from .story import WELL, Story
 
+
+def kinds(of: type[WorkerEvent]) -> list[type[WorkerEvent]]:
+    """Find every kind of event, so that the table cannot forget one."""
+    return [kind for child in of.__subclasses__() for kind in (child, *kinds(child))]
+
+
+WORKER_EVENTS = kinds(WorkerEvent)
 LIVING = [state for state in State if state is not State.GONE]
 PAIRS = [(state, event) for state in LIVING for event in WORKER_EVENTS]
 NAMES = [f"{state.value}-{event.__name__}" for state, event in PAIRS]

@@ -205,19 +205,6 @@ class Exited(WorkerEvent):
     tail: str = ""
 
 
-WORKER_EVENTS: tuple[type[WorkerEvent], ...] = (
-    Spawned,
-    Loaded,
-    Started,
-    Probed,
-    Accepted,
-    Ticked,
-    Drains,
-    Drained,
-    Failed,
-    Exited,
-)
-
 Event = (
     Begin
     | Woke
