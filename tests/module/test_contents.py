@@ -157,7 +157,7 @@ def test_a_required_filter_that_is_missing_is_named(
     upstream.commit("one", _gitattributes="*.bin filter=lfs", movie_bin=POINTER)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
     answered = site.module(ref="master")
-    assert "a file's filter is missing or failed. on the server, install git-lfs" in answered["msg"]
+    assert "a file's filter is missing or failed. On the server, install git-lfs" in answered["msg"]
     assert not site.tree.current.exists()
 
 

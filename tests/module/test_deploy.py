@@ -213,5 +213,5 @@ def test_a_current_that_is_no_link_is_refused(site: Site, upstream: Upstream, st
     shutil.copytree(site.tree.source, site.tree.current, symlinks=True)
     before = site.snapshot()
     failure = site.fail(state=state, ref="master" if state != "reverted" else None, strategy=strategy)
-    assert "is not a symlink. move it away" in failure.text
+    assert "is not a symlink. Move it away" in failure.text
     assert site.snapshot() == before

@@ -70,7 +70,7 @@ def test_a_full_disk_at_any_moment_leaves_one_release_whole(
     small.deploy(keep=2)
     said = [text for left in ROOM if (text := deploy_with(small, fill, left))]
     assert 3 < len(said) < len(ROOM)
-    assert [text for text in said if "free some" not in text] == []
+    assert [text for text in said if "Free some" not in text] == []
 
 
 def deploy_with(small: Site, fill: Callable[[Path, int], None], left: int) -> str:
@@ -147,7 +147,7 @@ def fail_for_want_of_room(small: Site, options: dict[str, object], was: str) -> 
         said = str(failure)
     if not said:
         return ""
-    assert "free some" in said
+    assert "Free some" in said
     assert (small.version if small.tree.current.exists() else "") == was
     assert was == "" or torn(small.tree.current.resolve()) == []
     return project.report.phases[-1]["name"] if project.report.phases else "none"
@@ -185,7 +185,7 @@ def test_an_environment_that_does_not_fit(small: Site, upstream: Upstream, tmp_p
     environment = (small.tree.current / ".venv").resolve()
     upstream.commit("two", requirements_txt="tiny==2.0")
     failure = small.fail(ref="master", index=str(tmp_path), uv=UV)
-    assert "free some space" in failure.text
+    assert "Free some space" in failure.text
     assert (small.version, (small.tree.current / ".venv").resolve()) == ("one", environment)
     assert list(environment.glob("lib/*/site-packages/tiny.py"))
     upstream.commit("three", requirements_txt="tiny==1.0")
@@ -200,7 +200,7 @@ def test_a_read_only_disk(small: Site, upstream: Upstream) -> None:
     subprocess.run([MOUNT, "-o", "remount,ro", str(small.path.parent)], check=True)
     answered = small.module(ref="master")
     assert answered["failed"]
-    assert "Read-only file system. mount it writable" in answered["msg"]
+    assert "Read-only file system. Mount it writable" in answered["msg"]
     assert small.info()["subject"] == "one"
     assert small.version == "one"
 
@@ -216,7 +216,7 @@ def test_a_damaged_object(site: Site, upstream: Upstream) -> None:
     loose.write_bytes(b"not an object")
     answered = site.module(ref="master")
     assert answered["failed"]
-    assert "is damaged. see what git fsck says there" in answered["msg"]
+    assert "is damaged. See what git fsck says there" in answered["msg"]
     assert (site.version, torn(site.tree.current.resolve())) == ("one", [])
 
 
@@ -239,7 +239,7 @@ def test_a_damaged_pack(site: Site, upstream: Upstream, damage: str) -> None:
         # git sees that it has nothing, and the fetch brings all of it anew.
         assert answered.get("changed"), answered
     else:
-        assert "is damaged. see what git fsck says there, or move it away" in answered["msg"]
+        assert "is damaged. See what git fsck says there, or move it away" in answered["msg"]
         assert site.version == "one"
         site.tree.source.rename(site.tree.path / "damaged")
         assert site.module(ref="master")["changed"]
@@ -261,7 +261,7 @@ def test_a_missing_ref(site: Site, upstream: Upstream, lost: str) -> None:
         place.unlink()
     answered = site.module(ref="master")
     if lost == "HEAD":
-        assert f"{site.tree.source} is not a git clone. move it away" in answered["msg"]
+        assert f"{site.tree.source} is not a git clone. Move it away" in answered["msg"]
         assert site.version == "one"
     else:
         assert site.version == "two", answered["msg"]
@@ -336,7 +336,7 @@ def test_a_clone_of_another_user(site: Site, upstream: Upstream) -> None:
         os.chown(path, NOBODY, NOBODY)
     answered = site.module(ref="master")
     assert answered["failed"]
-    assert "because another user owns it. let the deploy user own the project's directory" in answered["msg"]
+    assert "because another user owns it. Let the deploy user own the project's directory" in answered["msg"]
     assert site.version == "one"
 
 
@@ -348,7 +348,7 @@ def test_a_remote_on_this_machine_of_another_user(site: Site, upstream: Upstream
     os.chown(upstream.url, NOBODY, NOBODY)
     for options in ({"ref": "master"}, {"ref": "master", "path": f"{site.path}2"}):
         said = site.module(**options)["msg"]
-        assert f"git refuses {upstream.url}, because another user owns it. let the deploy user trust it" in said
+        assert f"git refuses {upstream.url}, because another user owns it. Let the deploy user trust it" in said
         assert f"git config --global --add safe.directory {upstream.url}\n" in said
 
 
@@ -369,7 +369,7 @@ def test_a_user_who_owns_nothing_here(open_to_all: Path) -> None:
     site.deploy()
     before = site.snapshot()
     said = as_nobody(lambda: site.fail(ref="master", by="eve").text)
-    assert "Permission denied. let the deploy user own the project's directory" in said
+    assert "Permission denied. Let the deploy user own the project's directory" in said
     assert site.snapshot() == before
 
 
@@ -379,7 +379,7 @@ def test_a_user_who_may_not_even_look(open_to_all: Path) -> None:
     (open_to_all / "blog").mkdir(mode=0o700)
     given: dict[str, object] = {"path": str(open_to_all / "blog"), "ref": None, "status_file": None, "fetch": False}
     said = as_nobody(lambda: refused(given))
-    assert f"{open_to_all}/blog/source: Permission denied. let the deploy user own" in said
+    assert f"{open_to_all}/blog/source: Permission denied. Let the deploy user own" in said
 
 
 def refused(given: dict[str, object]) -> str:

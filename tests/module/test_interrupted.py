@@ -299,7 +299,7 @@ def test_nothing_is_live_by_a_link_that_leads_nowhere(site: Site, upstream: Upst
     upstream.commit("two")
     site.exit_code(ref="master", post_deploy=KILL)
     shutil.rmtree(tmp_path / "elsewhere")
-    assert f"cannot be undone: {tmp_path}/elsewhere is gone. bring it back" in site.fail(ref="master").text
+    assert f"cannot be undone: {tmp_path}/elsewhere is gone. Bring it back" in site.fail(ref="master").text
     assert site.version == "two"
 
 

@@ -89,7 +89,7 @@ def test_a_host_key_that_nobody_knows(live: Site, server: SshServer, monkeypatch
     (server.home / "known").write_text("")
     monkeypatch.setenv("GIT_SSH_COMMAND", server.client(server.key))
     said = refused(live, repo=server.address(live.upstream.url))
-    assert "the git server's host key is unknown to this server. add it" in said
+    assert "the git server's host key is unknown to this server. Add it" in said
 
 
 def test_a_host_key_that_has_changed(live: Site, server: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,11 +143,11 @@ def test_a_git_that_is_too_old(site: Site, upstream: Upstream, tmp_path: Path, m
     (tmp_path / "bin/git").write_text(OLD_GIT.format(git=GIT))
     (tmp_path / "bin/git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    assert "the git on this server is too old. install git 2.30 or newer there" in refused(site)
+    assert "the git on this server is too old. Install git 2.30 or newer there" in refused(site)
 
 
 def test_an_empty_repository(site: Site) -> None:
-    assert "the repository has no commit yet. push one first, then deploy" in refused(site)
+    assert "the repository has no commit yet. Push one first, then deploy" in refused(site)
     assert not site.tree.current.exists()
 
 
@@ -167,7 +167,7 @@ def test_a_default_branch_that_was_renamed(site: Site, upstream: Upstream) -> No
     site.deploy()
     git(upstream.url, "branch", "--move", "master", "main")
     said = refused(site, ref="origin/master")
-    assert "ref 'origin/master' is unknown. branches: main" in said
+    assert "ref 'origin/master' is unknown. Branches: main" in said
     assert not site.module(ref="origin/main")["changed"]
 
 

@@ -99,12 +99,12 @@ def test_an_unknown_ref_lists_what_there_is(site: Site, upstream: Upstream) -> N
     upstream.commit("two", branch="next", date=NEW)
     upstream.tag("v1")
     text = site.fail(ref="maste").text
-    assert "ref 'maste' is unknown. branches: next, master; newest tags: v1" in text
+    assert "ref 'maste' is unknown. Branches: next, master; newest tags: v1" in text
 
 
 @pytest.mark.parametrize("ref", ["master", "", "1234567"])
 def test_a_repository_without_a_commit(site: Site, upstream: Upstream, ref: str) -> None:
-    assert "the repository has no commit yet. push one first" in site.fail(ref=ref).text
+    assert "the repository has no commit yet. Push one first" in site.fail(ref=ref).text
     upstream.commit("one")
     site.deploy(ref="master")
     assert site.version == "one"

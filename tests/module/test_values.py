@@ -115,7 +115,7 @@ def test_a_server_without_git(site: Site, upstream: Upstream, tmp_path: Path, mo
         bare.setenv("PATH", str(tmp_path / "bin"))
         answered = site.module(ref="master")
     assert answered["failed"]
-    assert "git is not there. install it on this server: it is needed for: git -C" in answered["msg"]
+    assert "git is not there. Install it on this server: it is needed for: git -C" in answered["msg"]
     assert site.version == "one"
 
 

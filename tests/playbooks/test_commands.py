@@ -86,7 +86,7 @@ def test_what_cannot_be_found_is_named_with_what_there_is(laptop: Laptop, upstre
     before = (path / ".deploys").read_text()
     unknown = laptop.run("playbooks/deploy.yml", extra={"project": "blog", "ref": "origin/mian"})
     assert unknown.code != 0
-    assert "branches: main" in unknown.output
+    assert "Branches: main" in unknown.output
     far = laptop.run("playbooks/revert.yml", extra={"project": "blog", "steps": "3"})
     assert far.code != 0
     assert before.strip() in far.output

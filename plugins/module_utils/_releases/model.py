@@ -24,7 +24,7 @@ class ReleaseError(Exception):
         self.detail = detail
 
     def __str__(self) -> str:
-        return f"{self.msg}. {self.hint}" if self.hint else self.msg
+        return f"{self.msg}. {self.hint[0].upper()}{self.hint[1:]}" if self.hint else self.msg
 
 
 REMEDIES = {
