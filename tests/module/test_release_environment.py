@@ -22,8 +22,8 @@ import uv as uv_package
 
 from tests.module.packages import make_wheel
 from tests.module.site import Site
-from tests.module.ssh_server import free_port
 from tests.module.upstream import Upstream
+from tests.ports import free_port
 
 UV = uv_package.find_uv_bin()
 # A program in uv's place whose caller dies while packages are being installed.
