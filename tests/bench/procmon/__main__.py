@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import shutil
 import statistics
 import subprocess
@@ -47,6 +46,7 @@ async def turn(server: Server, seconds: int) -> dict[str, float]:
             "peak PSS during a reload, MiB": await measures.peak_mib(server),
             "master's idle CPU, %": await measures.idle_cpu_percent(server, seconds),
             "reload to first new answer, ms": 1000 * await measures.reload_seconds(server),
+            "busiest worker's share of connections, %": await measures.busiest_share(server),
             "requests a second": load.requests,
             "p99, ms": load.p99_ms,
         }
@@ -66,21 +66,6 @@ async def growth(reloads: int) -> tuple[dict[str, int], dict[str, int]]:
             for _ in range(reloads - 10):
                 await server.reload()
             return before, holdings(server.pid)
-        finally:
-            await server.stop()
-
-
-async def fairness(seconds: int) -> list[int]:
-    """Give the requests that each of procmon's workers answered under load."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = Procmon(free_port(), LOOP, HTTP, Path(folder))
-        await server.start()
-        try:
-            await server.reload()
-            measures.throughput(server, seconds)
-            await asyncio.sleep(2)
-            status = json.loads((Path(folder) / "state/status.json").read_text())
-            return sorted(worker["requests"] for worker in status["workers"] if worker["state"] == "active")
         finally:
             await server.stop()
 
@@ -106,7 +91,7 @@ def table(numbers: Numbers, names: list[str]) -> list[str]:
         if "procmon" in of:
             medians = {name: statistics.median(of[name]) for name in names}
             ratio = f"{medians['procmon'] / medians['uvicorn']:.2f}" if medians["uvicorn"] else "-"
-            cells = " | ".join(f"{medians[name]:.1f}" for name in names)
+            cells = " | ".join(f"{medians[name]:.2f}" for name in names)
             lines.append(f"| {measure} | {cells} | {ratio} |")
     return lines
 
@@ -125,7 +110,6 @@ def main() -> None:
     bare = statistics.median(numbers["import of the app, ms"]["bare interpreter"])
     ours = statistics.median(numbers["reload to first new answer, ms"]["procmon"])
     print(f"\nTouch to first new answer: {ours / bare:.2f} of a bare interpreter that imports the app ({bare:.0f} ms).")
-    print(f"Requests by worker under load: {asyncio.run(fairness(wanted.seconds))}.")
     before, after = asyncio.run(growth(wanted.reloads))
     print(f"The master after 10 reloads {before}, after {wanted.reloads} {after}.")
 

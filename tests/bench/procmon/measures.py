@@ -7,12 +7,16 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from tests.bench.procmon.tree import cpu_seconds, pss_mib
 from tests.bench.reload.client import Connection, request
 from tests.bench.reload.servers import APP, ROOT, Server
 
+# Between two questions: whoever asks without a pause takes the processor from the workers that are to boot.
+PAUSE_SECONDS = 0.005
+CONNECTIONS = 32
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
@@ -34,11 +38,11 @@ def import_seconds() -> float:
 
 async def reload_seconds(server: Server) -> float:
     """Time a reload from asking for it to the first answer of a new worker, asked on fresh connections."""
-    old = {await _pid(server) for _ in range(20)}
+    old = {await _pid(server) for _ in range(50)}
     begin = time.perf_counter()
     reload = asyncio.create_task(server.reload())
     while await _pid(server) in old:
-        pass
+        await asyncio.sleep(PAUSE_SECONDS)
     seconds = time.perf_counter() - begin
     await reload
     return seconds
@@ -49,6 +53,15 @@ async def _pid(server: Server) -> str:
     answer = await connection.ask(request())
     connection.close()
     return answer.pid
+
+
+async def busiest_share(server: Server) -> float:
+    """Give the share, in percent, of the worker that has most of `CONNECTIONS` opened at once and kept."""
+    connections = [Connection(server.port) for _ in range(CONNECTIONS)]
+    answers = await asyncio.gather(*(connection.ask(request()) for connection in connections))
+    for connection in connections:
+        connection.close()
+    return 100 * Counter(answer.pid for answer in answers).most_common(1)[0][1] / CONNECTIONS
 
 
 async def peak_mib(server: Server) -> float:
