@@ -92,7 +92,11 @@ def _fork() -> bool:
         os.waitpid(between, 0)
         return False
     parent = os.getpid()
-    if os.fork():
+    try:
+        leaves = os.fork() != 0
+    except OSError:
+        leaves = True
+    if leaves:
         os._exit(0)
     while os.getppid() == parent:
         time.sleep(ADOPTION_SECONDS)
