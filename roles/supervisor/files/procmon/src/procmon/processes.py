@@ -105,7 +105,7 @@ class Children:
     def _reap(self, child: Child, hear: Callable[[bytes], None], ended: Callable[[str], None]) -> None:
         # The end of a process can be seen before the last that it said.
         self._read_control(child, hear)
-        for _ in range(LAST_READS):
+        for _read in range(LAST_READS):
             if not self._read_output(child):
                 break
         # Until it is reaped nobody else can have its pid, so that the group is certainly its own.
