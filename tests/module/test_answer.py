@@ -96,7 +96,7 @@ def test_a_hook_that_hangs_is_ended_with_all_it_has_started(
     hanging = {hook: f"echo because; mkfifo {tmp_path}/gate; (read line < {tmp_path}/gate); true"}
     failure = served.fail(ref="master", status_file=procmon.status_file, hook_timeout=0.5, **hanging)
     assert f"{hook} took more than 0.5 s and was ended: echo because" in failure.text
-    assert "see hook_timeout" in failure.text
+    assert "See hook_timeout" in failure.text
     assert failure.error.detail == "because"
     assert not opened(tmp_path / "gate")
     assert served.version == "one"

@@ -192,7 +192,7 @@ def test_the_password_of_an_index_is_used_and_never_told(
     assert "2.0" in installed(site)
     upstream.commit("two", requirements_txt="tiny==3")
     answered = site.module(**options)
-    assert "mend the requirements" in answered["msg"]
+    assert "Mend the requirements" in answered["msg"]
     answered.pop("invocation")
     assert "hush" not in json.dumps(answered)
     assert "hush" not in site.tree.journal.read_text()

@@ -82,7 +82,7 @@ def test_a_key_that_the_server_refuses(live: Site, server: SshServer, monkeypatc
     monkeypatch.setenv("GIT_SSH_COMMAND", server.client(stranger))
     said = refused(live, repo=server.address(live.upstream.url))
     assert "the git server refused the deploy user" in said
-    assert "give the user a key" in said
+    assert "Give the user a key" in said
 
 
 def test_a_host_key_that_nobody_knows(live: Site, server: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_a_host_key_that_has_changed(live: Site, server: SshServer, monkeypatch:
     monkeypatch.setenv("GIT_SSH_COMMAND", server.client(server.key))
     said = refused(live, repo=server.address(live.upstream.url))
     assert "the git server's host key is not the one this server knows" in said
-    assert "make sure that the change is meant" in said
+    assert "Make sure that the change is meant" in said
 
 
 @pytest.mark.parametrize("scheme", ["git", "http", "ssh"])

@@ -78,4 +78,4 @@ def test_a_revert_runs_all_hooks_and_is_put_back_when_one_fails(history: Site) -
 def test_nothing_was_ever_deployed(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.run(state="present")
-    assert "the log is empty" in site.fail(state="reverted").text
+    assert "The log is empty" in site.fail(state="reverted").text

@@ -33,7 +33,7 @@ def break_procmon(s: Service, module: str, name: str) -> Path:
     return flag
 
 
-@pytest.mark.parametrize(("module", "name"), [("loop", "resolve"), ("workers", "worker_argv")])
+@pytest.mark.parametrize(("module", "name"), [("loop", "resolve"), ("processes", "worker_argv")])
 def test_a_reload_that_goes_wrong_is_answered_and_the_next_one_works(service: Start, module: str, name: str) -> None:
     s = service(heartbeat={"interval": 0})
     flag = break_procmon(s, module, name)

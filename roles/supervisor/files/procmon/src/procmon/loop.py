@@ -70,6 +70,7 @@ from .workers import Workers
 log = logging.getLogger("procmon")
 STILL_BEATS = 4 / 3
 """So many beats of the watchdog may be missed: systemd's patience is two."""
+LEFT_BEHIND_SECONDS = 2.0
 TURNS = 3
 """After so many turns the loop has handled each signal that it knew of before."""
 
@@ -118,10 +119,18 @@ class Master:
             self._adopt(handed)
         self._start(self._watcher.run())
         try:
-            return await self._done
+            status = await self._done
+            await self._leave_nobody_behind()
+            return status
         finally:
             for task in self._tasks:
                 task.cancel()
+
+    async def _leave_nobody_behind(self) -> None:
+        """Wait for the last of what the workers had started: whose parent is still dying is not yet ours to end."""
+        end = time.monotonic() + LEFT_BEHIND_SECONDS
+        while self._workers.sweep() and time.monotonic() < end:
+            await asyncio.sleep(LEFT_BEHIND_SECONDS / 100)
 
     def _adopt(self, handed: Handover) -> None:
         restore(self._core, handed)

@@ -24,15 +24,24 @@ def adopt() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
-def sweep(workers: Collection[int], pids: Collection[int]) -> None:
-    """Reap the adopted that have ended, and end those whose worker is not one of `workers`; `pids` are not adopted."""
+def sweep(workers: Collection[int], pids: Collection[int]) -> bool:
+    """Reap the adopted that have ended, and end those whose worker is not one of `workers`; `pids` are not adopted.
+
+    Return whether there was any: its own children are adopted next.
+    """
+    found = False
     for pid in children():
-        if pid in pids or os.waitpid(pid, os.WNOHANG)[0]:
+        if pid in pids:
+            continue
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            found = True
             continue
         owner = owner_of(pid)
         if owner is not None and owner not in workers:
             # It is our child and not reaped: nobody else can have its pid.
             os.kill(pid, signal.SIGKILL)
+            found = True
+    return found
 
 
 def children() -> list[int]:

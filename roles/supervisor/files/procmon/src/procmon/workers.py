@@ -54,7 +54,7 @@ class Workers:
         self._feed = feed
         self._loop = loop
         adopt()
-        loop.add_signal_handler(signal.SIGCHLD, self._sweep)
+        loop.add_signal_handler(signal.SIGCHLD, self.sweep)
 
     # -- what the core asks for ---------------------------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ class Workers:
             child.tail.add(one["tail"].encode("latin-1"))
             self._follow(one["number"], child)
         # Of what ended during the exec nobody will tell: a zygote, or somebody's daemon.
-        self._sweep()
+        self.sweep()
 
     # -- processes ----------------------------------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class Workers:
 
     def _ended(self, number: int, child: Child, how: str) -> None:
         del self.processes[number]
-        self._sweep()
+        self.sweep()
         self._feed(Exited(number, how, child.tail.text()))
         self._generations.pop(number, None)
         self._retain_zygotes()
@@ -163,10 +163,10 @@ class Workers:
         alive = {*self.processes, *self._births}
         self._zygotes.retain({self._generations[number] for number in alive if number in self._generations})
 
-    def _sweep(self) -> None:
+    def sweep(self) -> bool:
+        """End what workers that have gone have left behind; return whether there was anything."""
         # A worker that is being forked is our child already, and not yet known as one.
-        if not self._births:
-            sweep(self.processes, self.spared | self._children.pids)
+        return not self._births and sweep(self.processes, self.spared | self._children.pids)
 
     def _send(self, number: int, message: Mapping[str, Any], fds: list[int] | None = None) -> bool:
         child = self.processes.get(number)
@@ -192,7 +192,7 @@ class Workers:
             self._begin(wanted, child)
             if birth.doomed:
                 child.kill_group()
-        self._sweep()
+        self.sweep()
 
 
 def to_event(number: int, data: bytes, rss_bytes: Callable[[], int]) -> WorkerEvent:
