@@ -143,7 +143,7 @@ def test_a_link_that_cannot_be_put_back_is_told(
 ) -> None:
     two = upstream.commit("two")
     status_file = procmon.status_file if supervised else ""
-    hook = "mkdir -p $DEPLOY_PATH/.current.new; exit 1"
+    hook = "cd $DEPLOY_PATH; rm .current.back; mkdir .current.new; exit 1"
     failure = served.fail(ref="master", status_file=status_file, test=hook)
     serves = f"; procmon serves {served.tree.release(two)}" if supervised else ""
     assert failure.text.endswith(f"Now current -> releases/{two[:12]}{serves}")
