@@ -291,3 +291,12 @@ def test_nobody_notices_a_reload_but_by_the_new_code(service: Start) -> None:
         user.stop()
     assert [failure for user in users for failure in user.failures] == []
     assert {user.versions[-1] for user in users} == {"v5"}
+
+
+def test_a_touch_is_seen_by_a_watch_and_not_only_by_looks(service: Start) -> None:
+    """Everything works without the watch, but a second later."""
+    s = service(heartbeat={"interval": 0}).start()
+    assert s.deploy("b")["result"] == "ok"
+    threads = Path(f"/proc/{s.status()['pid']}/task")
+    until(lambda: len(list(threads.iterdir())) > 1, "the watch has its threads")
+    assert "cannot watch" not in s.log()

@@ -5,11 +5,7 @@ from __future__ import annotations
 
 import sys
 
-# OpenSSL, which asyncio and hashlib load where they find it and do without where not, would take 1.6 MiB in each master
-# for nothing: procmon speaks no TLS, and the digests of Python itself do.
-sys.modules["ssl"] = sys.modules["_hashlib"] = None  # type: ignore[assignment]  # Python's own way to say that there is none
-
-from .cli import main  # noqa: E402  # what it imports must find the above
+from .cli import main
 
 if __name__ == "__main__":
     sys.exit(main())
