@@ -36,6 +36,9 @@ def host_variables(placement: Placement) -> dict[str, object]:
     variables |= {CONNECTION_KEYS[key]: value for key, value in settings.items() if key in CONNECTION_KEYS}
     variables |= {"project_name": placement.project.name, "project_server": placement.server}
     variables["ansible_host"] = placement.address
+    # One remote execution for a task instead of five, whatever the ansible.cfg of the one who installed the collection
+    # says. Without it Ansible can ask for a terminal.
+    variables["ansible_pipelining"] = not settings.get("needs_tty", False)
     if "env" in settings:
         variables["project_env"] = _as_text(settings["env"])
     if "python" in settings:
@@ -98,6 +101,4 @@ def _ssh_variables(placement: Placement) -> dict[str, object]:
         variables["ansible_ssh_common_args"] = "-o ForwardAgent=yes"
     if key or agent:
         variables["ansible_control_path"] = control_path(placement.address, settings.get("port"), key, agent)
-    if settings.get("needs_tty"):
-        variables["ansible_ssh_pipelining"] = False  # the only way to make Ansible ask for a terminal
     return variables

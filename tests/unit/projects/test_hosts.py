@@ -29,7 +29,7 @@ def placement(project: str = "blog", server: str = "web1", settings: dict[str, o
     return Placement(Section("project", project, "p.yml", 1, {}, {}), server, "192.0.2.1", settings or {})
 
 
-BASE = {"project_name": "blog", "project_server": "web1", "ansible_host": "192.0.2.1"}
+BASE = {"project_name": "blog", "project_server": "web1", "ansible_host": "192.0.2.1", "ansible_pipelining": True}
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ BASE = {"project_name": "blog", "project_server": "web1", "ansible_host": "192.0
             {"python": "/usr/bin/python3"},
             dict.fromkeys(["project_python", "ansible_python_interpreter"], "/usr/bin/python3"),
         ),
-        ({"needs_tty": True}, {"ansible_ssh_pipelining": False}),
+        ({"needs_tty": True}, {"ansible_pipelining": False}),
         ({"needs_tty": False, "forward_agent": False}, {}),
         ({"env": {"A": 1, "B": "x"}}, {"project_env": {"A": "1", "B": "x"}}),
         (

@@ -125,6 +125,7 @@ def test_the_yaml_form_gives_a_host_for_each_project_on_each_server(ansible: Ans
     assert variables == {
         "ansible_python_interpreter": "/usr/bin/python3",
         "ansible_host": "192.0.2.10",
+        "ansible_pipelining": True,
         "ansible_ssh_private_key_file": str(ansible.home / "keys" / "cactus"),
         "ansible_user": "www-data",
         "project_app": "blog.main:app",
@@ -289,6 +290,7 @@ def test_a_second_project_is_its_name_and_five_lines(ansible: Ansible) -> None:
     found = ansible.inventory(ansible.write("projects.yml", text))
     assert plain(found["_meta"]["hostvars"]["shop@web1"]) == {
         "ansible_host": "example.org",
+        "ansible_pipelining": True,
         "ansible_python_interpreter": "/usr/bin/python3",
         "ansible_user": "deploy",
         "project_app": "shop.main:app",
