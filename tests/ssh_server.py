@@ -37,6 +37,7 @@ PermitRootLogin yes
 MaxStartups 200
 MaxSessions 200
 LogLevel VERBOSE
+SetEnv HOME={home}/account
 """
 
 
@@ -100,6 +101,8 @@ def ssh_server(home: Path) -> Iterator[SshServer]:
     """Run a server until the end of the block."""
     home.mkdir()
     EMPTY.mkdir(exist_ok=True)
+    # A shell reads what the user has at home, which may take longer than the login.
+    (home / "account").mkdir()
     make_key(home / "host")
     make_key(home / "key")
     port = free_port()
