@@ -48,6 +48,7 @@ async def turn(server: Server, seconds: int) -> dict[str, float]:
             "reload to first new answer, ms": 1000 * await measures.reload_seconds(server),
             "busiest worker's share of connections, %": await measures.busiest_share(server),
             "requests a second": load.requests,
+            "processor time of a request, µs": load.cpu_us,
             "p99, ms": load.p99_ms,
         }
     finally:

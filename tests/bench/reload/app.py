@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 Message = dict[str, object]
 
-PID = str(os.getpid()).encode()
+# A fork has it from its zygote; but the pid is asked each time.
 BORN = repr(time.monotonic()).encode()
 SLOW_SECONDS = 1.5
 
@@ -31,6 +31,6 @@ async def app(
     if scope["path"] == "/slow":
         await asyncio.sleep(SLOW_SECONDS)
     answer = b"%d" % length
-    headers = [(b"content-length", b"%d" % len(answer)), (b"x-pid", PID), (b"x-born", BORN)]
+    headers = [(b"content-length", b"%d" % len(answer)), (b"x-pid", b"%d" % os.getpid()), (b"x-born", BORN)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
