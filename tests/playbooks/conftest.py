@@ -8,11 +8,15 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.bench.deploy.sshd import Sshd
+from tests.ssh_server import ssh_server
 
 ROOT = Path(__file__).parents[2]
 GIT = shutil.which("git") or "git"
@@ -56,26 +60,41 @@ class Laptop:
         self.folder = folder
         self.inventory = folder / "projects.yml"
         self.inventory.write_text("plugin: onetouch.deploy.projects\nprojects:\n")
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
 
-    def project(self, name: str, repo: Path, **settings: str) -> Path:
+    def project(self, name: str, repo: Path, **settings: object) -> Path:
         """Add a project on this machine, and give its path."""
         path = self.folder / "srv" / name
         lines = {"connection": "local", "python": sys.executable, "repo": repo, "path": path, "ref": "origin/main"}
-        text = "".join(f"    {key}: {value}\n" for key, value in {**lines, **settings}.items())
+        text = "".join(f"    {key}: {json.dumps(value, default=str)}\n" for key, value in {**lines, **settings}.items())
         self.inventory.write_text(f"{self.inventory.read_text()}  {name}:\n{text}")
         return path
 
     def run(self, playbook: str, *arguments: str, cwd: Path = ROOT, extra: Mapping[str, str] | None = None) -> Done:
         """Run a playbook with `extra` variables."""
+        process = self.start(playbook, *arguments, cwd=cwd, extra=extra)
+        output, errors = process.communicate()
+        changed = {host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+ +changed=(\d+)", output, re.M)}
+        return Done(process.returncode, output + errors, changed)
+
+    def start(
+        self, playbook: str, *arguments: str, cwd: Path = ROOT, extra: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start what `run` runs, in a process group of its own, as a shell does."""
         argv = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self.inventory), playbook, *arguments]
         for name, value in {"project_system": "false", **(extra or {})}.items():
             argv += ["-e", f"{name}={value}"]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
-        done = subprocess.run(argv, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-        changed = {
-            host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+ +changed=(\d+)", done.stdout, re.M)
-        }
-        return Done(done.returncode, done.stdout + done.stderr, changed)
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            process_group=0,
+        )
 
     def servers(self, names: str, upstream: Upstream, **settings: str) -> dict[str, Path]:
         """Let the inventory be a project `blog` on several servers, each a directory of its own; give their paths."""
@@ -101,3 +120,15 @@ def upstream(tmp_path: Path) -> Upstream:
 def laptop(tmp_path: Path) -> Laptop:
     """A laptop that knows no project yet."""
     return Laptop(tmp_path)
+
+
+@pytest.fixture
+def sshd(laptop: Laptop, tmp_path: Path) -> Iterator[Sshd]:
+    """A server that the laptop can log in to. What is left of their connections ends with it."""
+    # Short: the path of a unix socket has room for a hundred bytes.
+    with ssh_server(tmp_path / "ssh") as server, tempfile.TemporaryDirectory(prefix="cp") as sockets:
+        made = Sshd(server)
+        search = f"{made.bin}:{laptop.environment['PATH']}"
+        laptop.environment |= {"PATH": search, "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets}
+        yield made
+        server.hang_up()
