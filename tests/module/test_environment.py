@@ -110,8 +110,10 @@ def version_in(path: Path) -> str:
     return result.out.strip()
 
 
-def forbidden(argv: Sequence[str], cwd: str | None = None, env: Mapping[str, str] | None = None) -> Result:
-    raise AssertionError(f"ran {argv} in {cwd} with {env}")
+def forbidden(
+    argv: Sequence[str], cwd: str | None = None, env: Mapping[str, str] | None = None, silence: float | None = None
+) -> Result:
+    raise AssertionError(f"ran {argv} in {cwd} with {env} for {silence}")
 
 
 # What a release asks for

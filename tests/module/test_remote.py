@@ -116,9 +116,12 @@ def silent() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-@pytest.mark.parametrize("scheme", ["http", "ssh"])
+@pytest.mark.parametrize("scheme", ["git", "http", "ssh"])
 def test_a_port_where_nobody_answers(live: Site, silent: int, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over http and ssh git and ssh themselves notice it; nobody does over git's own protocol."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    if scheme == "git":
+        monkeypatch.setattr("ansible_collections.onetouch.deploy.plugins.module_utils._releases.git.SILENCE", 0.5)
     said = live.fail(ref="master", repo=f"{scheme}://127.0.0.1:{silent}/blog.git").text
     assert "the git server cannot be reached" in said
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import log
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Commit, ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.refs import Refs
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import Result, Run
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import SILENT, Result, Run
 
 PINS = "refs/deploys/"
 BRANCHES = "refs/remotes/origin/"
@@ -34,6 +34,11 @@ STRICT = tuple(
 )
 # A server that accepts and says no more is given up; over ssh ConnectTimeout does it.
 PATIENCE = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30")
+# Whatever the protocol, a git that works tells its progress every second, the server's part of it, too; only its look
+# at what it has fetched (rev-list) may be silent, for some seconds in millions of objects.
+SILENCE = 300.0
+# What a line said before it was written over, and what has come to its end.
+PROGRESS = re.compile(r"^(?:[^\n]*\r(?!\n))?(?:.*, done\. *\n)?", re.MULTILINE)
 COMMIT_FORMAT = "%H%x00%s"
 SHOWN_COMMITS = 100
 
@@ -65,7 +70,7 @@ TROUBLES = (
     ),
     (
         r"Could not resolve host|Connection (refused|timed out|reset)|No route to host|Network is unreachable"
-        r"|unable to access|Failed to connect|Operation too slow",
+        r"|unable to access|Failed to connect|Operation too slow|" + SILENT,
         "the git server cannot be reached",
         "see whether this server reaches it, and try again",
     ),
@@ -102,7 +107,7 @@ TROUBLES = (
 
 def fetch_argv(remote: str) -> list[str]:
     """Fetch all branches and tags of `remote`, dropping what it dropped. With nothing new it writes nothing."""
-    silent = ["--quiet", "--no-write-fetch-head", "--no-auto-maintenance"]
+    silent = ["--quiet", "--progress", "--no-write-fetch-head", "--no-auto-maintenance"]
     return [*PATIENCE, "fetch", *silent, "--prune", "--no-tags", "--no-recurse-submodules", "--", remote, *MIRROR]
 
 
@@ -175,19 +180,17 @@ class Git:
         return parse_refs(self._git("list the refs", *refs_argv()))
 
     def fetch(self, remote: str = "origin") -> None:
-        self._git(f"fetch from {remote}", *fetch_argv(remote), env=self._network())
+        self._ask(f"fetch from {remote}", *self._within(*fetch_argv(remote)))
 
     def fetch_commit(self, sha: str, remote: str = "origin") -> None:
         """Fetch one commit that no branch or tag holds; many servers allow it."""
-        wanted = ("fetch", "--quiet", "--no-tags", "--", remote, sha)
-        self._git(f"fetch {sha}", *PATIENCE, *wanted, env=self._network())
+        wanted = ("fetch", "--quiet", "--progress", "--no-tags", "--", remote, sha)
+        self._ask(f"fetch {sha}", *self._within(*PATIENCE, *wanted))
 
     def clone(self, url: str) -> None:
         """Clone into the directory without checking anything out."""
-        argv = ["git", *PATIENCE, "clone", "--quiet", "--no-checkout", "--", url, str(self.directory)]
-        done = self._run(argv, env=self._network())
-        if done.rc:
-            raise explain(f"clone {url}", str(self.directory), done.err)
+        wanted = ("clone", "--quiet", "--progress", "--no-checkout", "--", url, str(self.directory))
+        self._ask(f"clone {url}", *PATIENCE, *wanted)
 
     def init_borrowing(self, objects: Path | None) -> None:
         """Make the directory an empty bare repository that also sees the objects in `objects`."""
@@ -302,16 +305,24 @@ class Git:
     def hard_reset(self, sha: str) -> None:
         self._git(f"reset {self.directory} to {sha}", "reset", "--quiet", "--hard", sha)
 
-    def _try(self, *arguments: str, env: Mapping[str, str] | None = None) -> Result:
+    def _within(self, *arguments: str) -> list[str]:
         # A hook of the repository's own (post-checkout) has no part in a deploy.
-        argv = ["git", "-C", str(self.directory), "-c", "core.hooksPath=/dev/null", *arguments]
-        return self._run(argv, env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(env or {})})
+        return ["-C", str(self.directory), "-c", "core.hooksPath=/dev/null", *arguments]
 
-    def _git(self, doing: str, *arguments: str, env: Mapping[str, str] | None = None) -> str:
-        done = self._try(*arguments, env=env)
+    def _try(self, *arguments: str) -> Result:
+        return self._run(["git", *self._within(*arguments)], env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
+
+    def _git(self, doing: str, *arguments: str) -> str:
+        done = self._try(*arguments)
         if done.rc:
             raise explain(doing, str(self.directory), done.err)
         return done.out
+
+    def _ask(self, doing: str, *arguments: str) -> None:
+        """Run a git that talks to a server."""
+        done = self._run(["git", *arguments], env=self._network(), silence=SILENCE)
+        if done.rc:
+            raise explain(doing, str(self.directory), PROGRESS.sub("", done.err))
 
     def _network(self) -> dict[str, str]:
         ssh = os.environ.get("GIT_SSH_COMMAND") or self._configured_ssh() or "ssh"
