@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import contents
 
+from tests.module.fake_procmon import FakeProcmon
 from tests.module.site import Site
 from tests.module.upstream import DEVELOPER, GIT, Upstream, git
 
@@ -148,6 +149,25 @@ def test_in_place_the_hook_fills_submodules_or_they_are_missed(
     assert site.module(ref="master", strategy="in_place", post_deploy=update)["changed"]
     assert (site.tree.current / "lib/deep/VERSION").exists()
     assert site.consistent()
+
+
+@pytest.mark.parametrize("end", ["false", "kill -9 $PPID"])
+def test_in_place_submodules_are_put_back_too(
+    site: Site, upstream: Upstream, library: Upstream, procmon: FakeProcmon, end: str
+) -> None:
+    """With procmon no hook runs again that would see to them; nor in the run that undoes one that was killed."""
+    update = f"git {' '.join(ALLOW)} submodule --quiet update --init --recursive"
+    wanted = {"ref": "master", "strategy": "in_place", "status_file": str(procmon.status_file), "post_deploy": update}
+    add_submodule(upstream, str(library.url), "lib")
+    assert site.module(**wanted)["changed"]
+    library.commit("lib two", app_py="x = 2")
+    move_submodule(upstream, "lib")
+    site.exit_code(**wanted, test=f"grep 2 lib/app.py && {end}")
+    assert site.module(**{**wanted, "ref": "nowhere"})["failed"]
+    assert site.version == "with lib"
+    assert (site.tree.current / "lib/app.py").read_text() == "x = 1\n"
+    assert (site.tree.current / "lib/deep/VERSION").exists()
+    assert git(site.tree.source, "status", "--porcelain", "--untracked-files=no") == ""
 
 
 def test_a_required_filter_that_is_missing_is_named(

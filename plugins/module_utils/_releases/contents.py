@@ -44,6 +44,18 @@ def complete(git: Git, kept: Path, address: str) -> None:
         complete(inner, kept, module.url)
 
 
+def put_back(git: Git) -> None:
+    """Bring the submodules of a checkout that was reset to where it has them, as far as their clones know the commit.
+
+    No server is asked for that. One that nobody has filled stays as it is.
+    """
+    for path, sha in _links(git).items():
+        inner = git.at(git.directory / path)
+        if inner.directory.is_dir() and inner.is_repository() and inner.full(sha):
+            inner.check_out(sha)
+            put_back(inner)
+
+
 def check(git: Git) -> None:
     """Look whether a checkout holds what it stands for.
 

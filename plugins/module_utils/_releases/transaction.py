@@ -72,6 +72,7 @@ def switch_back(project: Project, before: Live) -> None:
     """Make `current`, and in place the files of `source`, what they were before."""
     if project.in_place and before.source_head:
         project.git.hard_reset(before.source_head)
+        contents.put_back(project.git)
     disk.point_back(project.tree, before.link)
 
 
