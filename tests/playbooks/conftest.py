@@ -62,7 +62,7 @@ class Laptop:
         self.inventory.write_text("plugin: onetouch.deploy.projects\nprojects:\n")
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
 
-    def project(self, name: str, repo: Path, **settings: object) -> Path:
+    def project(self, name: str, repo: object, **settings: object) -> Path:
         """Add a project on this machine, and give its path."""
         path = self.folder / "srv" / name
         lines = {"connection": "local", "python": sys.executable, "repo": repo, "path": path, "ref": "origin/main"}

@@ -14,6 +14,7 @@ SERVED = {"app": "main:app", "bind": "127.0.0.1:3001"}
     [
         ("project_path", "srv", "blog: path must be absolute, it is 'srv'"),
         ("project_repo", "", "blog: repo must not be empty"),
+        ("project_repo", "ext::touch", "blog: repo must be an ssh or https address, or a path, it is 'ext::touch'"),
         ("project_strategy", "inplace", "value of project_strategy must be one of: releases, in_place, got: inplace"),
     ],
 )

@@ -90,6 +90,16 @@ def is_absolute(value: object) -> bool:
     return is_template(value) or (isinstance(value, str) and re.fullmatch(r"/+[^/\0\n][^\0\n]*", value) is not None)
 
 
+def is_tree(value: object) -> bool:
+    """Accept an absolute path that can stand in a PATH, as that of a release's programs does."""
+    return is_absolute(value) and (is_template(value) or (":" not in str(value) and str(value).isprintable()))
+
+
+def is_within(value: object) -> bool:
+    """Accept a path, relative or not, that never goes up."""
+    return is_text(value) and ".." not in PurePosixPath(str(value)).parts
+
+
 def is_inside(value: object) -> bool:
     """Accept a relative path that stays below where it starts."""
     if not isinstance(value, str) or value.strip() != value or value == "":
@@ -167,6 +177,9 @@ def choice(*allowed: str) -> Kind:
 
 TEXT = Kind("text", is_text)
 WORD = Kind("text without blanks", matching(r"\S+"))
+# What git would take for an option, or for a command to run, is neither.
+REF = Kind("a branch, a tag or a commit", matching(r"(?!-)\S+"))
+REPO = Kind("an ssh or https address, or a path", matching(r"(?!-|[A-Za-z0-9]+::)\S+"))
 SERVER = Kind("a host name or an address", matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9a-fA-F:]*:[0-9a-fA-F:.]*"))
 SERVERS = Kind("a list of host names", listing(SERVER.accepts), str.split)
 FLAG = Kind("yes or no", lambda value: isinstance(value, bool), flag)
@@ -175,6 +188,8 @@ WORKERS = Kind("a whole number, 1 to 512", between(1, 512, is_whole), number)
 PORT = Kind(f"a port, 1 to {MAX_PORT}", lambda value: is_whole(value) and value in range(1, MAX_PORT + 1), number)
 WHOLE_SECONDS = Kind("a whole number of seconds, 0 or more", at_least(0, is_whole), number)
 ABSOLUTE = Kind("an absolute path", is_absolute)
+TREE = Kind("an absolute path without ':'", is_tree)
+WITHIN = Kind("a path without '..'", is_within)
 INSIDE = Kind("a list of relative paths without '..'", listing(is_inside), str.split)
 BIND = Kind("host:port or unix:/path", is_bind)
 APP = Kind("module:attribute, such as blog.main:app", matching(r"[\w.]+:[\w.]+(\(\))?"))

@@ -68,6 +68,7 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
     assert complaints(EVERYTHING) == []
     assert complaints({**SOUND, "env_file": "/etc/blog.env"}) == []
     assert complaints({**SOUND, "index": "/srv/wheels"}) == []
+    assert complaints({**SOUND, "repo": "::1:/srv/blog.git", "path": "/srv/a \"b\" 'c' $(x);"}) == []
     assert {*EVERYTHING, "host", "env_file"} == set(keys.known("project"))
 
 
@@ -79,9 +80,16 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
         ("port", True, "port: wanted a port, 1 to 65535, found yes"),
         ("user", None, "user: wanted text without blanks, found nothing"),
         ("user", "a b", "user: wanted text without blanks, found 'a b'"),
-        ("path", "srv/blog", "path: wanted an absolute path, found 'srv/blog'"),
-        ("path", "/", "path: wanted an absolute path, found '/'"),
-        ("path", "//", "path: wanted an absolute path, found '//'"),
+        ("path", "srv/blog", "path: wanted an absolute path without ':', found 'srv/blog'"),
+        ("path", "/", "path: wanted an absolute path without ':', found '/'"),
+        ("path", "//", "path: wanted an absolute path without ':', found '//'"),
+        ("path", "/srv/a:b", "path: wanted an absolute path without ':', found '/srv/a:b'"),
+        ("path", "/srv/a\tb", "path: wanted an absolute path without ':', found '/srv/a\\tb'"),
+        ("repo", "ext::touch", "repo: wanted an ssh or https address, or a path, found 'ext::touch'"),
+        ("repo", "--upload-pack=x", "repo: wanted an ssh or https address, or a path, found '--upload-pack=x'"),
+        ("ref", "--upload-pack=x", "ref: wanted a branch, a tag or a commit, found '--upload-pack=x'"),
+        ("restart_file", "../x", "restart_file: wanted a path without '..', found '../x'"),
+        ("restart_file", 1, "restart_file: wanted a path without '..', found 1"),
         ("host", "we b", "host: wanted a host name or an address, found 'we b'"),
         ("strategy", "inplace", "strategy: wanted releases or in_place, found 'inplace'"),
         ("connection", "docker", "connection: wanted ssh or local, found 'docker'"),
