@@ -61,6 +61,8 @@ class Laptop:
         self.inventory = folder / "projects.yml"
         self.inventory.write_text("plugin: onetouch.deploy.projects\nprojects:\n")
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        # Where uv is: without one, setup would install it each time.
+        self.environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
     def project(self, name: str, repo: object, **settings: object) -> Path:
         """Add a project on this machine, and give its path."""
