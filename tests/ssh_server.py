@@ -25,7 +25,9 @@ KEYGEN = shutil.which("ssh-keygen") or "ssh-keygen"
 SSH = shutil.which("ssh") or "ssh"
 # Where sshd keeps nothing; it does not start without.
 EMPTY = Path("/run/sshd")
+# To ssh, each address is another server.
 CONFIG = """ListenAddress 127.0.0.1:{port}
+ListenAddress 127.0.0.2:{port}
 HostKey {home}/host
 AuthorizedKeysFile {home}/key.pub
 PidFile none
@@ -64,7 +66,7 @@ class SshServer:
     def know(self, host_key: Path) -> None:
         """Write what the client takes for the server's key, whichever port leads to the server."""
         kind, key, *_ = host_key.read_text(encoding="utf-8").split()
-        (self.home / "known").write_text(f"[127.0.0.1]:* {kind} {key}\n", encoding="utf-8")
+        (self.home / "known").write_text(f"[127.0.0.1]:*,[127.0.0.2]:* {kind} {key}\n", encoding="utf-8")
 
     def client(self, key: Path) -> str:
         """The ssh command of a client that has `key`."""
