@@ -23,6 +23,12 @@ def test_present_makes_the_tree_and_nothing_live(site: Site, upstream: Upstream)
     assert not site.run(state="present").changed
 
 
+def test_the_time_of_a_clone_is_told_once(site: Site, upstream: Upstream) -> None:
+    upstream.commit("one")
+    told = [[phase["name"] for phase in site.run(state="present").phases] for _ in range(2)]
+    assert told == [["clone"], []]
+
+
 def test_another_repo_replaces_the_clones_address(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.run(state="present")

@@ -25,7 +25,7 @@ def test_each_command_runs_from_everywhere(laptop: Laptop, upstream: Upstream, f
         return done.output
 
     path = laptop.project("blog", upstream.path)
-    run("setup")
+    assert "Make the directories and clone the repository] **" in run("setup"), "told before it is done"
     assert (path / "source").is_dir()
     assert not (path / "current").exists()
     assert "blog@localhost: " in run("deploy")

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
@@ -29,7 +29,9 @@ def lay_out(project: Project) -> bool:
     wanted, tree, git = project.wanted, project.tree, project.git
     steps = plan.lay_out(disk.read_layout(wanted, git), wanted)
     for step in steps:
-        disk.apply(step, tree, git)
+        # Of a long history it may take most of the time that a first deploy does.
+        with project.report.phase("clone") if isinstance(step, plan.Clone) else nullcontext():
+            disk.apply(step, tree, git)
     adopt.adopt_live(project)
     _pin_log(project)
     return bool(steps)
