@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -21,3 +23,16 @@ def make_wheel(directory: Path, name: str, version: str, ballast: int = 0) -> No
         wheel.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
         if ballast:
             wheel.writestr(f"{name}_data.bin", os.urandom(ballast))
+
+
+def make_sdist(directory: Path, name: str, version: str, built_by: str) -> None:
+    """Write a package that has to be built, by another one."""
+    files = {
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        "pyproject.toml": f'[build-system]\nrequires = ["{built_by}"]\nbuild-backend = "{built_by}"\n',
+    }
+    with tarfile.open(directory / f"{name}-{version}.tar.gz", "w:gz") as archive:
+        for file, text in files.items():
+            entry = tarfile.TarInfo(f"{name}-{version}/{file}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))

@@ -6,23 +6,20 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import uv as uv_package
 
-from tests.module.packages import make_wheel
+from tests.module.packages import make_sdist, make_wheel
 from tests.module.site import Site
 from tests.module.upstream import Upstream
+from tests.package_index import Index, package_index
 from tests.ports import free_port
 
 UV = uv_package.find_uv_bin()
@@ -151,51 +148,38 @@ def test_packages_come_from_a_directory_of_wheels(
     assert "1.0" in installed(site)
 
 
-class Guarded(SimpleHTTPRequestHandler):
-    """Serves a directory to whoever knows the password."""
-
-    def do_GET(self) -> None:
-        if self.headers.get("Authorization") == "Basic " + base64.b64encode(b"me:hush").decode():
-            return super().do_GET()
-        self.send_response(401)
-        self.send_header("WWW-Authenticate", "Basic")
-        self.end_headers()
-        return None
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep the test's output clean."""
-
-
 @pytest.fixture
-def guarded(wheels: Path) -> Iterator[str]:
-    """The address, without a user, of an index that wants a password."""
-    simple = wheels.with_name("simple")
-    simple.mkdir()
-    wheels.rename(simple / "tiny")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Guarded, directory=str(simple.parent))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"127.0.0.1:{server.server_port}/simple"
-        server.shutdown()
-        thread.join()
+def index(tmp_path: Path) -> Iterator[Index]:
+    """An index with `tiny`, and with the source of `big`, which cannot be built by it."""
+    for name in ("tiny", "big"):
+        (tmp_path / "simple" / name).mkdir(parents=True)
+    make_wheel(tmp_path / "simple/tiny", "tiny", "2.0")
+    make_sdist(tmp_path / "simple/big", "big", "1.0", built_by="tiny")
+    with package_index(tmp_path) as server:
+        yield server
 
 
 @pytest.mark.parametrize("uv", [None, UV], ids=["pip", "uv"])
 def test_the_password_of_an_index_is_used_and_never_told(
-    site: Site, upstream: Upstream, guarded: str, uv: str | None, monkeypatch: pytest.MonkeyPatch
+    site: Site, upstream: Upstream, index: Index, uv: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Not by an argument of any process either, such as those that get what a package is built with."""
     monkeypatch.setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    options = {"ref": "master", "uv": uv, "python": sys.executable, "index": f"http://me:hush@{guarded}"}
+    options = {"ref": "master", "uv": uv, "python": sys.executable, "index": index.address}
     upstream.commit("one", requirements_txt="tiny")
     assert site.module(**options)["changed"]
     assert "2.0" in installed(site)
-    upstream.commit("two", requirements_txt="tiny==3")
+    index.asked.clear()
+    upstream.commit("two", requirements_txt="big")
     answered = site.module(**options)
-    assert "Mend the requirements" in answered["msg"]
+    assert answered["failed"]
+    assert "tiny" in answered["msg"]
+    assert {"/simple/big/", "/simple/tiny/"} <= index.asked
+    assert index.told == set()
     answered.pop("invocation")
-    assert "hush" not in json.dumps(answered)
-    assert "hush" not in site.tree.journal.read_text()
+    assert index.password not in json.dumps(answered)
+    assert index.password not in site.tree.journal.read_text()
 
 
 def test_an_index_that_is_no_address(site: Site) -> None:

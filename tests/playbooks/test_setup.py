@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import sys
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.module.packages import make_wheel
+from tests.package_index import Index, package_index
 
 from .conftest import Laptop, Upstream
 
@@ -69,55 +66,13 @@ def test_root_does_not_run_the_app(laptop: Laptop, upstream: Upstream) -> None:
     assert "say `admin: root` and a `user` that setup will create" in " ".join(done.output.split())
 
 
-def arguments(path: Path) -> str:
-    """The arguments of a process, which may have ended since."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
-class Index(ThreadingHTTPServer):
-    """Serves a directory to whoever knows the password, and remembers for what, and which processes tell it."""
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__(("127.0.0.1", 0), partial(Asked, directory=str(directory)))
-        self.asked: set[str] = set()
-        self.told: set[str] = set()
-
-    @property
-    def address(self) -> str:
-        return f"http://me:hush@127.0.0.1:{self.server_port}/simple"
-
-
-class Asked(SimpleHTTPRequestHandler):
-    server: Index
-
-    def do_GET(self) -> None:
-        if self.headers.get("Authorization") != "Basic " + base64.b64encode(b"me:hush").decode():
-            self.send_response(401)
-            self.send_header("WWW-Authenticate", "Basic")
-            self.end_headers()
-            return
-        self.server.asked.add(self.path)
-        self.server.told |= {each for each in map(arguments, Path("/proc").glob("[0-9]*/cmdline")) if "hush" in each}
-        super().do_GET()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep the test's output clean."""
-
-
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[Index]:
     """An index that has a uv, and nothing else."""
     (tmp_path / "simple/uv").mkdir(parents=True)
     make_wheel(tmp_path / "simple/uv", "uv", "9.0")
-    with Index(tmp_path) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with package_index(tmp_path) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_all_that_setup_installs_comes_from_the_index_of_the_project(
@@ -137,4 +92,4 @@ def test_all_that_setup_installs_comes_from_the_index_of_the_project(
     assert list((path / "envs/.uv").glob("lib/*/site-packages/uv.py")) != []
     assert {"/simple/uv/", "/simple/flit-core/"} <= index.asked
     assert index.told == set()
-    assert "hush" not in done.output
+    assert index.password not in done.output

@@ -132,12 +132,13 @@ class Environments:
     def _build(self, path: Path, commands: Sequence[Sequence[str]], release: Path) -> None:
         """Run `commands` in the release. `path` is the final place: a virtual environment cannot be moved."""
         remove(path)
-        environ = {**installer.settings(self.path, path, os.environ), **settings.own(self.index)}
-        for argv in commands:
-            result = self.run(argv, str(release), environ)
-            if result.rc != 0:
-                remove(path)
-                raise self._failure(argv, result)
+        with settings.untold(self.index, os.environ) as own:
+            environ = {**installer.settings(self.path, path, os.environ), **own}
+            for argv in commands:
+                result = self.run(argv, str(release), environ)
+                if result.rc != 0:
+                    remove(path)
+                    raise self._failure(argv, result)
         _mark_complete(path)
 
     def _failure(self, argv: Sequence[str], result: Result) -> ReleaseError:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 DECIDING = re.compile(
     r"(?:PIP|UV)_(?:.*INDEX.*|FIND_LINKS|CONSTRAINT|BUILD_CONSTRAINT|OVERRIDE|PRE|PRERELEASE|RESOLUTION|EXCLUDE_NEWER"
@@ -18,6 +21,8 @@ DECIDING = re.compile(
 )
 # Their values are paths of files.
 NAMING_FILES = re.compile(r"(?:PIP|UV)_(?:(?:BUILD_)?CONSTRAINT|OVERRIDE|CONFIG_FILE)")
+# Readers of netrc do not agree on blanks, quotes and backslashes.
+NETRC_WORD = re.compile(r"[^\s\"'\\]+")
 CREDENTIALS = re.compile(r"//[^/\s@]*@")
 
 
@@ -36,6 +41,33 @@ def own(index: str | None) -> dict[str, str]:
     if index.startswith("/"):
         return {"PIP_NO_INDEX": "1", "UV_NO_INDEX": "1", "PIP_FIND_LINKS": index, "UV_FIND_LINKS": index}
     return {"PIP_NO_INDEX": "0", "UV_NO_INDEX": "0", "PIP_INDEX_URL": index, "UV_DEFAULT_INDEX": index}
+
+
+@contextmanager
+def untold(index: str | None, environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Give the variables of `own`, but let pip have the password of an index from a netrc file, which ends with this.
+
+    In the address pip would tell it to all: it is an argument of the pip that gets what a package is built with.
+    """
+    entry = netrc_entry(index or "")
+    if index is None or entry is None:
+        yield own(index)
+        return
+    theirs = Path(environ.get("NETRC") or Path(environ.get("HOME", "/"), ".netrc"))
+    with tempfile.NamedTemporaryFile("w", prefix="netrc-", encoding="utf-8") as file:
+        file.write(f"{theirs.read_text(encoding='utf-8')}\n" if os.access(theirs, os.R_OK) else "")
+        file.write(entry)
+        file.flush()
+        yield {**own(index), "PIP_INDEX_URL": without_credentials(index), "NETRC": file.name}
+
+
+def netrc_entry(index: str) -> str | None:
+    """Write the user and the password of an address as a line of netrc; None where it has none, or netrc cannot."""
+    address = urlsplit(index)
+    words = (address.hostname, unquote(address.username or ""), unquote(address.password or ""))
+    if not all(word and NETRC_WORD.fullmatch(word) for word in words):
+        return None
+    return "machine {} login {} password {}\n".format(*words)
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
