@@ -23,6 +23,11 @@ def test_the_clone_is_reset_and_live(site: Site, upstream: Upstream) -> None:
     assert site.consistent()
 
 
+def test_there_are_no_old_releases_to_warn_of(site: Site, upstream: Upstream) -> None:
+    upstream.commit("one")
+    assert site.deploy(strategy="in_place").warnings == []
+
+
 def test_a_failure_resets_back(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.deploy(strategy="in_place")

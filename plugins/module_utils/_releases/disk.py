@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -132,8 +132,10 @@ def set_aside(tree: Tree, release: Path) -> bool:
     return True
 
 
-def discard(tree: Tree, names: Iterable[str]) -> None:
+def discard(tree: Tree, names: Collection[str]) -> None:
     """Remove releases. What is half removed never bears a release's name."""
+    if not names:
+        return
     tree.discarded.mkdir(exist_ok=True)
     for name in names:
         (tree.releases / name).rename(tree.discarded / name)
