@@ -37,8 +37,10 @@ PATIENCE = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30")
 # Whatever the protocol, a git that works tells its progress every second, the server's part of it, too; only its look
 # at what it has fetched (rev-list) may be silent, for some seconds in millions of objects.
 SILENCE = 300.0
-# What a line said before it was written over, and what has come to its end.
-PROGRESS = re.compile(r"^(?:[^\n]*\r(?!\n))?(?:.*, done\. *\n)?", re.MULTILINE)
+# What it tells of its progress, whichever way a line ends. A failure has other reasons.
+PROGRESS = re.compile(
+    r"(?:\A|(?<=[\r\n]))[^\r\n]*(?:: +\d+% \(\d+/\d+\)[^\r\n]*|: +\d+, done\. *|\w+ing objects: +\d+ *)[\r\n]+"
+)
 COMMIT_FORMAT = "%H%x00%s"
 SHOWN_COMMITS = 100
 

@@ -52,12 +52,15 @@ def test_nothing_that_is_given_can_be_an_option() -> None:
     assert git.fetch_argv("--evil").index("--") < git.fetch_argv("--evil").index("--evil")
 
 
-def test_progress_is_no_reason() -> None:
+@pytest.mark.parametrize("end", ["\r", "\n"])
+def test_progress_is_no_reason(end: str) -> None:
     """What git tells while it works, with its own ways to write over a line, is not what it died of."""
     told = (
-        "remote: Counting objects:  50% (1/2)\rremote: Counting objects: 100% (2/2)\r"
-        "remote: Counting objects: 100% (2/2), done.        \n"
-        "Receiving objects:  12% (1/8)\rReceiving objects:  25% (2/8), 1.00 MiB | 2.00 MiB/s\rfatal: early EOF\n"
-        "remote: no room\r\n"
+        "remote: Enumerating objects: 1",
+        "remote: Enumerating objects: 2, done.        ",
+        "remote: Counting objects:  50% (1/2)        ",
+        "Receiving objects:  25% (2/8), 1.00 MiB | 2.00 MiB/s",
+        "Resolving deltas: 100% (2/2), done.",
+        "fatal: early EOF\nerror: the server returned error: 403\n",
     )
-    assert git.PROGRESS.sub("", told) == "fatal: early EOF\nremote: no room\r\n"
+    assert git.PROGRESS.sub("", end.join(told)) == told[-1]
