@@ -182,10 +182,11 @@ def _is_upload(tree: Tree, git: Git, entry: str) -> bool:
 
 
 def _clone(url: str, tree: Tree, git: Git) -> None:
-    # A clone that was killed half way must not look like one.
+    # A clone that was killed half way must not look like one, nor one that a power loss took half of.
     fresh = git.at(tree.path / ".source.new")
     remove_leftovers(fresh.directory)
     fresh.clone(url)
+    os.sync()
     if tree.source.is_dir():
         tree.source.rmdir()
     fresh.directory.rename(tree.source)

@@ -34,6 +34,9 @@ STRICT = tuple(
 )
 # A server that accepts and says no more is given up; over ssh ConnectTimeout does it.
 PATIENCE = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30")
+# Of a file that is named before it is on disk, a power loss may leave the name alone, and an empty object or ref stops
+# every later fetch. Before 2.36 git syncs packs only, so what is fetched stays one.
+WHOLE = ("-c", "core.fsync=all", "-c", "fetch.unpackLimit=1")
 # Whatever the protocol, a git that works tells its progress every second, the server's part of it, too; only its look
 # at what it has fetched (rev-list) may be silent, for some seconds in millions of objects.
 SILENCE = 300.0
@@ -82,7 +85,7 @@ TROUBLES = (
         "see to the option repo",
     ),
     (
-        r"No space left on device|Disk quota exceeded|failed to write .* to object database"
+        r"No space left on device|Out of diskspace|Disk quota exceeded|failed to write .* to object database"
         r"|cannot (create|write)|couldn't write|could not (set '|write)|unable to write",
         "the disk is full",
         "free some space or inodes, then deploy again",
@@ -309,7 +312,7 @@ class Git:
 
     def _within(self, *arguments: str) -> list[str]:
         # A hook of the repository's own (post-checkout) has no part in a deploy.
-        return ["-C", str(self.directory), "-c", "core.hooksPath=/dev/null", *arguments]
+        return ["-C", str(self.directory), *WHOLE, "-c", "core.hooksPath=/dev/null", *arguments]
 
     def _try(self, *arguments: str) -> Result:
         return self._run(["git", *self._within(*arguments)], env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})

@@ -15,6 +15,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
     bytecode,
     contents,
     disk,
+    durable,
     environment,
     log,
     plan,
@@ -130,7 +131,8 @@ def _make_release(project: Project, target: Target) -> None:
         disk.link_shared(tree, making, final, project.wanted.shared_paths)
     if environment.plan_environment(making) is None:
         _compile(project, making, project.wanted.python)
-    # From here on it looks whole, and is: git alone has yet to learn where it went.
+    # From here on it looks whole, and is, after a power loss, too: git alone has yet to learn where it went.
+    durable.sync_file_systems(project.run, making)
     making.rename(final)
     project.git.repair_worktrees([final])
     tree.unfinished.rmdir()
