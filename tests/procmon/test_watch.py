@@ -1,16 +1,23 @@
-"""The restart file on a real file system, with and without the help of watchfiles."""
+"""The restart file on a real file system: by looks and events, by events alone, and by looks alone."""
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import errno
+import os
+import select
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from procmon import watch
 from procmon.events import Mark
+from procmon.inotify import Inotify
 from procmon.release import read_mark
 
 from tests.waiting import until
@@ -30,12 +37,10 @@ class Watching:
         self._thread.start()
 
     async def _run(self) -> None:
-        watcher = asyncio.create_task(watch.Watcher(self.path, self.told.append).run())
+        watcher = watch.Watcher(self.path, self.told.append, self._loop)
+        watcher.start()
         await self._stop.wait()
-        watcher.cancel()
-        await asyncio.wait([watcher])
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        await asyncio.gather(*others, return_exceptions=True)
+        watcher.stop()
 
     def close(self) -> None:
         """End it."""
@@ -49,18 +54,19 @@ class Watching:
         until(lambda: self.told and self.told[-1] == read_mark(self.path), "the change is told")
 
 
-async def broken_awatch(*_args: object, **_options: object) -> AsyncIterator[set[tuple[int, str]]]:
-    """Fail as watchfiles does when inotify has no instances left, or a file name is not UTF-8."""
-    raise OSError(24, "Too many open files")
-    yield set()
+def no_inotify() -> Inotify:
+    """Fail as inotify does when the user has no instances left."""
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
-@pytest.fixture(params=["watchfiles", "stat alone"])
+@pytest.fixture(params=["both", "events alone", "looks alone"])
 def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Watching]]:
     """Give a function that starts a watcher."""
     started: list[Watching] = []
-    if request.param == "stat alone":
-        monkeypatch.setattr(watch, "awatch", broken_awatch)
+    if request.param == "looks alone":
+        monkeypatch.setattr(watch, "Inotify", no_inotify)
+    if request.param == "events alone":
+        monkeypatch.setattr(watch, "LOOK_SECONDS", 3600.0)
 
     def begin(path: Path) -> Watching:
         started.append(Watching(path))
@@ -130,11 +136,95 @@ def test_a_file_name_that_is_no_text_does_not_make_it_deaf(tmp_path: Path, start
     w.notices(path.touch)
 
 
-def test_a_watch_that_cannot_be_had_is_reported(
+def test_the_directory_of_the_link_itself_is_moved(tmp_path: Path) -> None:
+    """No event tells of that: the look does."""
+    for name in "ab":
+        (tmp_path / name / "x").mkdir(parents=True)
+    w = Watching(tmp_path / "a" / "x" / "restart")
+    w.notices(w.path.touch)
+    (tmp_path / "a").rename(tmp_path / "gone")
+    (tmp_path / "b").rename(tmp_path / "a")
+    w.notices(w.path.touch)
+    w.notices(w.path.touch)
+    w.close()
+
+
+def test_a_busy_directory_is_looked_at_twenty_times_a_second_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+
+    def counted(path: Path) -> Mark | None:
+        looks.append(time.monotonic())
+        return read_mark(path)
+
+    monkeypatch.setattr(watch, "read_mark", counted)
+    path = tmp_path / "restart"
+    path.touch()
+    w = Watching(path)
+    while len(looks) < 10:
+        (tmp_path / "upload").touch()
+        (tmp_path / "upload").unlink()
+    w.notices(path.touch)
+    w.close()
+    assert min(later - sooner for sooner, later in pairwise(looks)) >= 0.9 * watch.GAP_SECONDS
+
+
+def readable(inotify: Inotify) -> bool:
+    return bool(select.select([inotify], [], [], 0)[0])
+
+
+def test_a_queue_that_overflows_is_an_event_and_no_end(tmp_path: Path) -> None:
+    inotify = Inotify()
+    inotify.follow([str(tmp_path)])
+    for number in range(int(Path("/proc/sys/fs/inotify/max_queued_events").read_text()) + 1):
+        # Alternating, because events that are alike are told as one.
+        (tmp_path / f"{number % 2}").touch()
+    assert readable(inotify)
+    inotify.drain()
+    assert not readable(inotify)
+    (tmp_path / "restart").touch()
+    assert readable(inotify)
+    inotify.close()
+
+
+def test_a_watch_that_cannot_be_had_is_reported_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(watch, "awatch", broken_awatch)
+    monkeypatch.setattr(watch, "Inotify", no_inotify)
+    monkeypatch.setattr(watch, "RETRY_SECONDS", 0.0)
     (tmp_path / "restart").touch()
     w = Watching(tmp_path / "restart")
-    until(lambda: "Too many open files" in caplog.text, "the reason is logged")
+    w.notices(w.path.touch)
+    w.notices(w.path.touch)
     w.close()
+    assert caplog.text.count("Too many open files") == 1
+
+
+def test_a_system_without_inotify_is_a_reason_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_arguments, **_options: object())
+    w = Watching(tmp_path / "restart")
+    w.notices(w.path.touch)
+    w.close()
+
+
+def test_nobody_inherits_the_watch() -> None:
+    inotify = Inotify()
+    assert not os.get_inheritable(inotify.fileno())
+    assert not os.get_blocking(inotify.fileno())
+    inotify.close()
+
+
+def test_directories_that_decide_about_a_path(tmp_path: Path) -> None:
+    (tmp_path / "releases" / "a" / "public").mkdir(parents=True)
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "current").symlink_to("releases/a")
+    (tmp_path / "releases" / "a" / "public" / "system").symlink_to(tmp_path / "shared")
+    path = tmp_path / "current" / "public" / "system" / "restart"
+    found = [tmp_path, tmp_path / "releases/a/public", tmp_path / "shared"]
+    assert list(watch.directories(str(path))) == [str(each) for each in found]
+
+
+def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("a")
+    assert set(watch.directories(str(tmp_path / "a" / "restart"))) == {str(tmp_path)}

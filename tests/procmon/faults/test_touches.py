@@ -167,4 +167,4 @@ def test_with_no_inotify_instance_left_each_touch_is_noticed_all_the_same(servic
     s.start()
     for _ in range(2):
         reloads_once(s, s.restart_file, Path.touch)
-    assert "looking at it each second instead" in s.log()
+    assert "looking at it 4 times a second" in s.log()

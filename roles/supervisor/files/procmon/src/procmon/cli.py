@@ -82,7 +82,6 @@ def run(arguments: argparse.Namespace) -> int:
     successor.block_signals()
     output = Output()
     logging.basicConfig(level=logging.INFO, handlers=[OutputHandler(output, journal=is_journal(2, os.environ))])
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)
     handed = None if arguments.adopt is None else from_json(successor.read_handover(arguments.adopt))
     return asyncio.run(_serve(arguments.config.absolute(), output, handed))
 

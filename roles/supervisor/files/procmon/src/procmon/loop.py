@@ -96,7 +96,7 @@ class Master:
         self._loop = asyncio.get_running_loop()
         self._core = Core(config, lambda: random.SystemRandom().uniform(-1, 1))
         self._workers = Workers(listener, output, self.feed, self._loop)
-        self._watcher = Watcher(config.restart_path, lambda mark: self.feed(Touched(mark)))
+        self._watcher = Watcher(config.restart_path, lambda mark: self.feed(Touched(mark)), self._loop)
         self._notifier = Notifier(os.environ)
         self._status = StatusFile(config.state_path)
         self._request = Request(config.heartbeat.path, config.heartbeat.host_header or default_host(config.bind))
@@ -117,12 +117,13 @@ class Master:
             self.feed(Begin())
         else:
             self._adopt(handed)
-        self._start(self._watcher.run())
+        self._watcher.start()
         try:
             status = await self._done
             await self._leave_nobody_behind()
             return status
         finally:
+            self._watcher.stop()
             for task in self._tasks:
                 task.cancel()
 

@@ -1,27 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Notices when the restart file is touched.
 
-What counts is what stat(2) says about its path, asked each second; watching the directory around it only makes the next
-look come sooner. So nothing is missed when links are swapped, directories are replaced, or no watch can be had at all.
+What counts is what stat(2) says about its path, asked each second; watching the directories that decide about it only
+makes the next look come sooner. So nothing is missed when links are swapped, directories are replaced, events overflow,
+or no watch can be had at all.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from watchfiles import awatch
-
 from .events import Mark
+from .inotify import Inotify
 from .release import read_mark
 
-POLL_SECONDS = 1.0
-STEP_MILLISECONDS = 50
-RUST_TIMEOUT_MILLISECONDS = 60000
+LOOK_SECONDS = 1.0
+ALONE_SECONDS = 0.25
+"""How often to look where nothing is watched."""
+SETTLE_SECONDS = 0.01
+"""From the first event to the look: making a file is an event, and setting its time is the next one."""
+GAP_SECONDS = 0.05
+"""Between two looks, however much happens around the file."""
 RETRY_SECONDS = 60.0
+MOST_LINKS = 40
 
 log = logging.getLogger("procmon")
 
@@ -29,68 +36,99 @@ log = logging.getLogger("procmon")
 class Watcher:
     """Calls `touched` with each new mark of `path`, the first one included."""
 
-    def __init__(self, path: Path, touched: Callable[[Mark], None]) -> None:
+    def __init__(self, path: Path, touched: Callable[[Mark], None], loop: asyncio.AbstractEventLoop) -> None:
         self._path = path
         self._touched = touched
+        self._loop = loop
         self._mark: Mark | None = None
-        self._wake = asyncio.Event()
-        self._watch: asyncio.Task[None] | None = None
-        self._watched: tuple[int, int] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._looked_at = 0.0
+        self._inotify: Inotify | None = None
         self._retry_at = 0.0
+        self._trouble = ""
 
-    async def run(self) -> None:
-        """Watch until cancelled."""
-        try:
-            while True:
-                self.look()
-                self._follow_directory()
-                await self._pause()
-        finally:
-            self._unwatch()
-
-    def look(self) -> None:
-        """Compare the file with what it was."""
+    def start(self) -> None:
+        """Look now and from now on."""
+        self._looked_at = time.monotonic()
+        self._watch()
+        self._look_in(LOOK_SECONDS if self._inotify else ALONE_SECONDS)
         mark = read_mark(self._path)
         changed, self._mark = mark != self._mark, mark
         if changed and mark is not None:
             self._touched(mark)
 
-    async def _pause(self) -> None:
-        try:
-            await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
-        except asyncio.TimeoutError:
-            return
-        self._wake.clear()
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._unwatch()
 
-    def _follow_directory(self) -> None:
-        """Watch the directory that the path leads to now."""
-        identity = _identify(self._path.parent)
-        if identity != self._watched or (self._watch is None and time.monotonic() >= self._retry_at):
+    def _look_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self.start)
+
+    def _hear(self, inotify: Inotify) -> None:
+        """Something has happened: look in a moment, and hear nothing before, so that a busy directory costs little."""
+        self._loop.remove_reader(inotify)
+        self._look_in(max(SETTLE_SECONDS, self._looked_at + GAP_SECONDS - time.monotonic()))
+
+    def _watch(self) -> None:
+        """Watch whatever the path leads through now. What happens from here on leads to another look."""
+        try:
+            if self._inotify is None and time.monotonic() >= self._retry_at:
+                self._inotify = Inotify()
+            if self._inotify is not None:
+                self._inotify.drain()
+                self._loop.add_reader(self._inotify, self._hear, self._inotify)
+                self._inotify.follow(directories(str(self._path)))
+                self._trouble = ""
+        except (FileNotFoundError, NotADirectoryError):
+            # What is missing will appear in the last directory that was there.
+            return
+        except OSError as error:
             self._unwatch()
-            self._watched = identity
-            self._watch = asyncio.create_task(self._hint()) if identity else None
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            self._tell(
+                f"cannot watch {self._path.parent} ({error}): looking at it {1 / ALONE_SECONDS:g} times a second"
+            )
+
+    def _tell(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            log.warning("%s", trouble)
+        self._trouble = trouble
 
     def _unwatch(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
-
-    async def _hint(self) -> None:
-        try:
-            directory = self._path.parent.resolve(strict=True)
-            changes = awatch(directory, step=STEP_MILLISECONDS, rust_timeout=RUST_TIMEOUT_MILLISECONDS, recursive=False)
-            async for _change in changes:
-                self._wake.set()
-        except Exception as error:
-            # Whatever the watch trips over, the looks go on without it.
-            log.warning("cannot watch %s (%s): looking at it each second instead", self._path.parent, error)
-            self._retry_at = time.monotonic() + RETRY_SECONDS
-            self._watch = None
+        if self._inotify is not None:
+            self._loop.remove_reader(self._inotify)
+            self._inotify.close()
+            self._inotify = None
 
 
-def _identify(directory: Path) -> tuple[int, int] | None:
+def directories(path: str) -> Iterator[str]:
+    """Give those in which a name decides where `path` leads: each that holds a link on the way, and the last one.
+
+    The name is read once the directory has been taken. Where a part is missing, the last directory is the one before.
+    """
+    at, names, links = "/", deque(_names(path)), 0
+    while names and links < MOST_LINKS:
+        entry = os.path.join(at, names.popleft())  # noqa: PTH118 - each second
+        if not names or os.path.islink(entry) or not os.path.isdir(entry):  # noqa: PTH112, PTH114 - as above
+            yield at
+        target = _target(entry)
+        if target is None:
+            at = entry
+        else:
+            at, links = "/" if target.startswith("/") else at, links + 1
+            names.extendleft(reversed(_names(target)))
+
+
+def _names(path: str) -> list[str]:
+    return [name for name in path.split("/") if name]
+
+
+def _target(entry: str) -> str | None:
     try:
-        found = directory.stat()
+        return os.readlink(entry)  # noqa: PTH115 - as above
     except OSError:
         return None
-    return found.st_dev, found.st_ino

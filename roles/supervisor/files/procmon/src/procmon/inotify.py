@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kernel's word that something has happened in a directory. What it was, stat(2) tells better."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from collections.abc import Iterable
+
+IN_ATTRIB = 0x004
+IN_CLOSE_WRITE = 0x008
+IN_MOVED_FROM = 0x040
+IN_MOVED_TO = 0x080
+IN_CREATE = 0x100
+IN_DELETE = 0x200
+IN_DELETE_SELF = 0x400
+IN_MOVE_SELF = 0x800
+NAMES = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO
+# Not IN_MODIFY: an upload that is being written would have us look at each of its pieces.
+MASK = NAMES | IN_ATTRIB | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF
+READ_BYTES = 65536
+MOST_READS = 16
+"""What is left after these is read at the next wake-up: it may be that it comes faster than we read."""
+
+
+class Inotify:
+    """One instance of inotify(7). Raises OSError where there is none to be had, or no watch."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        try:
+            self._fd = self._checked(self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+        except AttributeError:
+            raise OSError("this system has no inotify") from None
+        self._watches: frozenset[int] = frozenset()
+
+    def fileno(self) -> int:
+        """Return what becomes readable when something has happened."""
+        return self._fd
+
+    def follow(self, paths: Iterable[str]) -> None:
+        """Watch `paths`, each before the next one is asked for, and nothing else any more."""
+        watches = set()
+        try:
+            for path in paths:
+                # The watch of a path that leads where it led is the same one; that of a new directory is not.
+                watches.add(self._checked(self._libc.inotify_add_watch(self._fd, os.fsencode(path), MASK), path))
+        finally:
+            for gone in self._watches - watches:
+                # It may have ended with its directory.
+                self._libc.inotify_rm_watch(self._fd, gone)
+            self._watches = frozenset(watches)
+
+    def drain(self) -> None:
+        """Forget what has happened so far."""
+        with contextlib.suppress(BlockingIOError):
+            for _read in range(MOST_READS):
+                os.read(self._fd, READ_BYTES)
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        os.close(self._fd)
+
+    @staticmethod
+    def _checked(result: int, path: str | None = None) -> int:
+        if result < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+        return result
