@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -306,3 +307,17 @@ def test_a_touch_is_seen_by_a_watch_and_not_only_by_looks(service: Start) -> Non
 def watches(pid: int) -> int:
     """Count a process's instances of inotify."""
     return sum(str(fd.readlink()) == "anon_inode:inotify" for fd in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def test_the_master_goes_without_openssl_which_its_workers_have(service: Start) -> None:
+    s = service(worker={"preload": True}).start()
+    code = s.current.joinpath("site_app.py").read_text()
+    assert s.deploy("b", code=code.replace("\nimport ", "\nimport ssl\nimport ", 1))["result"] == "ok"
+    found = s.status()
+    assert not has_openssl(found["pid"])
+    assert [has_openssl(worker["pid"]) for worker in found["workers"]] == [True] * len(found["workers"])
+
+
+def has_openssl(pid: int) -> bool:
+    """Tell whether a process has OpenSSL loaded."""
+    return re.search(r"/(_ssl|_hashlib|libssl|libcrypto)\b", Path(f"/proc/{pid}/maps").read_text()) is not None

@@ -5,7 +5,11 @@ from __future__ import annotations
 
 import sys
 
-from .cli import main
+# OpenSSL, which asyncio and hashlib take where they find it and do without where not, would cost each master 1.5 MiB
+# for nothing: procmon speaks no TLS, and the digests of Python itself do. Workers are other interpreters, and have it.
+sys.modules["ssl"] = sys.modules["_hashlib"] = None  # type: ignore[assignment]  # Python's own way to say that there is none
+
+from .cli import main  # noqa: E402 - what it imports must find the above
 
 if __name__ == "__main__":
     sys.exit(main())
