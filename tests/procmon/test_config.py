@@ -111,3 +111,8 @@ def test_errors_begin_with_the_file(tmp_path: Path) -> None:
         load(file)
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(("hang_timeout", "silence"), [(2, 1 / 3), (30, 5), (3600, 5)])
+def test_a_worker_may_be_silent_for_a_part_of_the_hang_timeout(hang_timeout: int, silence: float) -> None:
+    assert parse({**BASE, "worker": {"hang_timeout": hang_timeout}}).worker.silence_seconds == silence

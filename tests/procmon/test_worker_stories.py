@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from procmon.actions import Abort, Drain, Exit, Kill, Spawn, Unlisten
 from procmon.events import Accepted, Drained, Drains, Ticked
@@ -86,6 +88,14 @@ def test_a_stuck_worker_is_replaced_first_and_then_made_to_tell_where() -> None:
     s.after(1, ticking=False)
     assert s.done(Kill) == [Kill(stuck.number)]
     assert s.exited(stuck, "SIGABRT").spawned() == []
+
+
+def test_a_worker_that_had_nothing_new_to_say_is_given_as_much_longer() -> None:
+    """It has said nothing for 34 s, and may have turned for the first five of them."""
+    s = Story(worker={"hang_timeout": 30}, heartbeat={"interval": 0})
+    s.release = replace(s.release, silence_seconds=5.0)
+    assert s.served().after(34, ticking=False).done(Abort) == []
+    assert len(s.after(1, ticking=False).done(Abort)) == 2
 
 
 def test_a_worker_that_turns_again_before_it_is_replaced_may_finish() -> None:

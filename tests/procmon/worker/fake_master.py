@@ -46,6 +46,7 @@ class Worker:
         python: str = sys.executable,
         env: Mapping[str, str] | None = None,
         idle_grace: float = 5.0,
+        silence: float = 0.0,
         stderr: Path | None = None,
         **uvicorn: object,
     ) -> None:
@@ -68,6 +69,7 @@ class Worker:
             listen_fd=listener.fileno(),
             uvicorn=uvicorn,
             idle_grace=idle_grace,
+            silence=silence,
             slot=0,
             generation=1,
         )

@@ -8,7 +8,9 @@ import socket
 import sys
 import venv
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -101,6 +103,22 @@ def test_ticks_count_what_is_served(start: Start, client: Callable[[], Client]) 
     while report["requests"] < 3:
         report = worker.report()
     assert (report["requests"], report["in_flight"], report["connections"]) == (3, 0, 1)
+
+
+def test_what_the_master_has_heard_already_is_no_news(start: Start, client: Callable[[], Client]) -> None:
+    worker = start(silence=3600.0).accepting()
+    connection = client()
+    reports: list[dict[str, Any]] = []
+    for requests in range(1, 4):
+        assert connection.get().status == 200
+        while not reports or reports[-1]["requests"] < requests:
+            reports.append(worker.report())
+    assert all(later != sooner for sooner, later in pairwise(reports))
+
+
+def test_a_worker_without_news_says_that_it_lives(start: Start) -> None:
+    worker = start(silence=1.5).accepting()
+    assert worker.report() == worker.report()
 
 
 def test_ticks_do_not_pile_up_behind_a_master_that_does_not_read(start: Start, client: Callable[[], Client]) -> None:

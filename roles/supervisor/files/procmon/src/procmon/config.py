@@ -146,6 +146,9 @@ def _path(value: object) -> Path:
 
 ABSOLUTE = _text(r"/[^\0]*")
 NO_LIMIT = 1e9
+MOST_SILENT_SECONDS = 5.0
+SILENT_SHARE = 1 / 6
+"""Of `hang_timeout`: a worker that hangs is noticed so much later."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,11 @@ class WorkerConfig:
     )
     preload: bool = field(default=False, metadata=_rule("preload", "true or false", _flag))
     """Whether a generation's workers are forked from one process that has imported the app."""
+
+    @property
+    def silence_seconds(self) -> float:
+        """How long a worker may say nothing when it has nothing new to say."""
+        return min(MOST_SILENT_SECONDS, self.hang_timeout_seconds * SILENT_SHARE)
 
 
 @dataclass(frozen=True)

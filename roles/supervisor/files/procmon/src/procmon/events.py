@@ -29,6 +29,9 @@ class Release:
     uvicorn: Mapping[str, Any] = field(default_factory=dict)
     idle_grace_seconds: float = 5.0
     preload: bool = False
+    silence_seconds: float = 0.0
+    """How long its workers may say nothing when they have nothing new to say, beyond the second between two ticks."""
+
     settings: str = ""
     """Identifies the configuration that this was read by."""
 

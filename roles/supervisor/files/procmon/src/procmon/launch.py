@@ -33,6 +33,7 @@ def configuration(wanted: Spawn, listen_fd: int) -> dict[str, Any]:
         "listen_fd": listen_fd,
         "uvicorn": wanted.release.uvicorn,
         "idle_grace": wanted.release.idle_grace_seconds,
+        "silence": wanted.release.silence_seconds,
         "slot": wanted.slot,
         "generation": wanted.generation,
     }

@@ -127,7 +127,12 @@ class Pool:
 
     def hung(self, worker: Worker) -> bool:
         """Say whether its event loop has not turned for too long."""
-        return self.now >= worker.last_tick + self.config.worker.hang_timeout_seconds
+        return self.now >= self._hung_at(worker)
+
+    def _hung_at(self, worker: Worker) -> float:
+        # It may have turned for as long as it had nothing new to say.
+        silence = worker.generation.release.silence_seconds
+        return worker.last_tick + silence + self.config.worker.hang_timeout_seconds
 
     def _limit_draining(self) -> None:
         if self.stopping:
@@ -265,7 +270,7 @@ class Pool:
         """When somebody here has had all the time that he was given."""
         found = [time for worker in self.workers.values() for time in worker.times() if time is not None]
         holders = [slot.holder for slot in self.slots if slot.holder and slot.holder.unwanted != STUCK]
-        return found + [holder.last_tick + self.config.worker.hang_timeout_seconds for holder in holders]
+        return found + [self._hung_at(holder) for holder in holders]
 
     def forgive(self, seconds: float) -> None:
         """The master itself stood still for so long: its workers are not to blame for what it did not hear."""

@@ -55,6 +55,7 @@ def resolve(config: Config) -> Release:
         config.uvicorn,
         config.reload.idle_grace_seconds,
         preload=config.worker.preload,
+        silence_seconds=config.worker.silence_seconds,
     )
 
 

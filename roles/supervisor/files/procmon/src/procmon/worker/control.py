@@ -101,10 +101,9 @@ class Control:
         self._outbox.append(json.dumps(message).encode())
         self._flush()
 
-    def offer(self, message: dict[str, Any]) -> None:
-        """Send a message that the next one replaces: dropped while others wait."""
-        if not self._outbox:
-            self._try(json.dumps(message).encode())
+    def offer(self, message: dict[str, Any]) -> bool:
+        """Send a message that the next one replaces: dropped, which is False, while others wait."""
+        return not self._outbox and self._try(json.dumps(message).encode())
 
     def send_last(self, message: dict[str, Any]) -> None:
         """Send what waits and then `message`; give up after `FAREWELL_SECONDS` each. No loop is needed.

@@ -34,6 +34,8 @@ class WorkerServer(uvicorn.Server):
         self._control = control
         self._listener = Listener(settings.listen_fd)
         self._draining = False
+        self._said: dict[str, Any] = {}
+        self._said_at = 0.0
 
     async def work(self) -> int:
         """Run the worker from the import of its app to its end; give the number of requests that were cut.
@@ -102,7 +104,7 @@ class WorkerServer(uvicorn.Server):
         # Every response from now on announces the close; on_tick makes its headers of these each second.
         self.config.encoded_headers = [*self.config.encoded_headers, CLOSE_HEADER]
         await super().on_tick(0)
-        self._control.offer(self._report())
+        self._tell()
         for sock in waiting:
             await self._adopt(sock)
         now = asyncio.get_running_loop().time()
@@ -123,12 +125,20 @@ class WorkerServer(uvicorn.Server):
                 drain.hasten(seconds_of(order))
 
     async def _tick_forever(self) -> None:
-        """Keep the date, count, and tell the master each second that this loop turns."""
+        """Keep the date, count, and tell the master that this loop turns."""
         while True:
             if await super().on_tick(0) and not self._draining:
                 self._terminate()
-            self._control.offer(self._report())
+            self._tell()
             await asyncio.sleep(TICK_SECONDS)
+
+    def _tell(self) -> None:
+        """Report, unless the master has heard the same a short while ago."""
+        report, now = self._report(), asyncio.get_running_loop().time()
+        if report == self._said and now < self._said_at + self._settings.silence:
+            return
+        if self._control.offer(report):
+            self._said, self._said_at = report, now
 
     def _report(self) -> dict[str, Any]:
         return {

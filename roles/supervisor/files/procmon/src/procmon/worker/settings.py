@@ -21,13 +21,15 @@ class Settings:
     """One worker's settings.
 
     `listen_fd` is the inherited listening socket; `idle_grace` (seconds) the time that a silent connection is given
-    during a drain; `slot` and `generation` tell which of the master's workers this is.
+    during a drain; `silence` (seconds) how long the worker may say nothing when it has nothing new to say; `slot` and
+    `generation` tell which of the master's workers this is.
     """
 
     app: str
     listen_fd: int
     uvicorn: Mapping[str, Any]
     idle_grace: float
+    silence: float
     slot: int
     generation: int
 
@@ -48,6 +50,7 @@ class Settings:
             listen_fd=int(message["listen_fd"]),
             uvicorn={**DEFAULTS, **message["uvicorn"]},
             idle_grace=float(message["idle_grace"]),
+            silence=float(message["silence"]),
             slot=int(message["slot"]),
             generation=int(message["generation"]),
         )
