@@ -8,6 +8,7 @@ import errno
 import os
 import select
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,12 +18,14 @@ from pathlib import Path
 import pytest
 from procmon import watch
 from procmon.events import Mark
-from procmon.inotify import Inotify
+from procmon.inotify import WITHIN, Inotify
 from procmon.release import read_mark
 
 from tests.waiting import until
 
 from .touching import recreate, rename_over
+
+NOBODY = 65534
 
 
 class Watching:
@@ -136,17 +139,36 @@ def test_a_file_name_that_is_no_text_does_not_make_it_deaf(tmp_path: Path, start
     w.notices(path.touch)
 
 
-def test_the_directory_of_the_link_itself_is_moved(tmp_path: Path) -> None:
-    """No event tells of that: the look does."""
+def test_a_directory_further_up_is_moved(tmp_path: Path, start: Callable[[Path], Watching]) -> None:
     for name in "ab":
         (tmp_path / name / "x").mkdir(parents=True)
-    w = Watching(tmp_path / "a" / "x" / "restart")
+    w = start(tmp_path / "a" / "x" / "restart")
     w.notices(w.path.touch)
     (tmp_path / "a").rename(tmp_path / "gone")
     (tmp_path / "b").rename(tmp_path / "a")
     w.notices(w.path.touch)
     w.notices(w.path.touch)
-    w.close()
+
+
+def test_a_directory_that_may_be_passed_and_not_read_is_passed() -> None:
+    """As many a home directory."""
+    me = os.geteuid()
+    with tempfile.TemporaryDirectory() as home:
+        inner = Path(home) / "site"
+        inner.mkdir()
+        inner.chmod(0o777)
+        Path(home).chmod(0o111)
+        # Root may read everything.
+        os.seteuid(me or NOBODY)
+        inotify = Inotify()
+        try:
+            inotify.follow(watch.directories(str(inner / "restart")))
+        finally:
+            os.seteuid(me)
+            Path(home).chmod(0o700)
+        (inner / "restart").touch()
+        assert readable(inotify)
+        inotify.close()
 
 
 def test_a_busy_directory_is_looked_at_twenty_times_a_second_at_most(
@@ -176,7 +198,7 @@ def readable(inotify: Inotify) -> bool:
 
 def test_a_queue_that_overflows_is_an_event_and_no_end(tmp_path: Path) -> None:
     inotify = Inotify()
-    inotify.follow([str(tmp_path)])
+    inotify.follow([(str(tmp_path), WITHIN)])
     for number in range(int(Path("/proc/sys/fs/inotify/max_queued_events").read_text()) + 1):
         # Alternating, because events that are alike are told as one.
         (tmp_path / f"{number % 2}").touch()
@@ -221,10 +243,17 @@ def test_directories_that_decide_about_a_path(tmp_path: Path) -> None:
     (tmp_path / "current").symlink_to("releases/a")
     (tmp_path / "releases" / "a" / "public" / "system").symlink_to(tmp_path / "shared")
     path = tmp_path / "current" / "public" / "system" / "restart"
-    found = [tmp_path, tmp_path / "releases/a/public", tmp_path / "shared"]
-    assert list(watch.directories(str(path))) == [str(each) for each in found]
+    deciding = [tmp_path, tmp_path / "releases/a/public", tmp_path / "shared"]
+    assert within(path) == [str(each) for each in deciding]
+    passed = [*reversed(tmp_path.parents), tmp_path / "releases", tmp_path / "releases/a"]
+    assert {name for name, _mask in watch.directories(str(path))} == {str(each) for each in [*deciding, *passed]}
+
+
+def within(path: Path) -> list[str]:
+    """List the directories in which a name decides where `path` leads."""
+    return [name for name, mask in watch.directories(str(path)) if mask == WITHIN]
 
 
 def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("a")
-    assert set(watch.directories(str(tmp_path / "a" / "restart"))) == {str(tmp_path)}
+    assert set(within(tmp_path / "a" / "restart")) == {str(tmp_path)}

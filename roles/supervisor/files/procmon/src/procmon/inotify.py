@@ -16,9 +16,12 @@ IN_CREATE = 0x100
 IN_DELETE = 0x200
 IN_DELETE_SELF = 0x400
 IN_MOVE_SELF = 0x800
-NAMES = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO
+IN_MASK_ADD = 0x20000000
+ITSELF = IN_DELETE_SELF | IN_MOVE_SELF
+"""That the directory is removed or moved, whatever happens in it."""
 # Not IN_MODIFY: an upload that is being written would have us look at each of its pieces.
-MASK = NAMES | IN_ATTRIB | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF
+WITHIN = ITSELF | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_CLOSE_WRITE
+"""That, and what happens to the names in it and to what they name."""
 READ_BYTES = 65536
 MOST_READS = 16
 """What is left after these is read at the next wake-up: it may be that it comes faster than we read."""
@@ -39,13 +42,12 @@ class Inotify:
         """Return what becomes readable when something has happened."""
         return self._fd
 
-    def follow(self, paths: Iterable[str]) -> None:
-        """Watch `paths`, each before the next one is asked for, and nothing else any more."""
-        watches = set()
+    def follow(self, directories: Iterable[tuple[str, int]]) -> None:
+        """Watch `directories` for what is said beside, each before the next is asked for, and nothing else any more."""
+        watches: set[int] = set()
         try:
-            for path in paths:
-                # The watch of a path that leads where it led is the same one; that of a new directory is not.
-                watches.add(self._checked(self._libc.inotify_add_watch(self._fd, os.fsencode(path), MASK), path))
+            for path, mask in directories:
+                watches |= self._add(path, mask)
         finally:
             for gone in self._watches - watches:
                 # It may have ended with its directory.
@@ -61,6 +63,16 @@ class Inotify:
     def close(self) -> None:
         """Watch nothing any more."""
         os.close(self._fd)
+
+    def _add(self, path: str, mask: int) -> set[int]:
+        """Return the watch: the same one for a path that leads where it led, and for a new directory another one."""
+        try:
+            return {self._checked(self._libc.inotify_add_watch(self._fd, os.fsencode(path), mask | IN_MASK_ADD), path)}
+        except PermissionError:
+            # One that may be passed through and not read is done without where only it itself matters.
+            if mask == ITSELF:
+                return set()
+            raise
 
     @staticmethod
     def _checked(result: int, path: str | None = None) -> int:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Notices when the restart file is touched.
 
-What counts is what stat(2) says about its path, asked each second; watching the directories that decide about it only
-makes the next look come sooner. So nothing is missed when links are swapped, directories are replaced, events overflow,
-or no watch can be had at all.
+What counts is what stat(2) says about its path, asked every five seconds; watching the directories that decide about it
+only makes the next look come sooner. So nothing is missed when links are swapped, directories are replaced, events
+overflow, or no watch can be had at all.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .events import Mark
-from .inotify import Inotify
+from .inotify import ITSELF, WITHIN, Inotify
 from .release import read_mark
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 5.0
 ALONE_SECONDS = 0.25
 """How often to look where nothing is watched."""
 SETTLE_SECONDS = 0.01
@@ -105,16 +105,17 @@ class Watcher:
             self._inotify = None
 
 
-def directories(path: str) -> Iterator[str]:
-    """Give those in which a name decides where `path` leads: each that holds a link on the way, and the last one.
+def directories(path: str) -> Iterator[tuple[str, int]]:
+    """Give those that `path` leads through, with what is to be watched for.
 
-    The name is read once the directory has been taken. Where a part is missing, the last directory is the one before.
+    That is what happens within the last one and within each that holds a link on the way, whose name is read once the
+    directory has been taken. Where a part is missing, the last directory is the one before.
     """
     at, names, links = "/", deque(_names(path)), 0
     while names and links < MOST_LINKS:
-        entry = os.path.join(at, names.popleft())  # noqa: PTH118 - each second
-        if not names or os.path.islink(entry) or not os.path.isdir(entry):  # noqa: PTH112, PTH114 - as above
-            yield at
+        entry = os.path.join(at, names.popleft())  # noqa: PTH118 - at each look
+        decides = not names or os.path.islink(entry) or not os.path.isdir(entry)  # noqa: PTH112, PTH114 - as above
+        yield at, WITHIN if decides else ITSELF
         target = _target(entry)
         if target is None:
             at = entry
