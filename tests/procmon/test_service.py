@@ -269,6 +269,12 @@ def test_check_tells_what_is_wrong_and_what_is_there(service: Start) -> None:
     done = s.run("check")
     assert done.returncode == 0
     assert str(s.root / "releases" / "a") in done.stdout
+    s.environment["PYTHONUTF8"] = "1"
+    s.release("b").rename(s.root / "releases" / "\udcff")
+    s.switch("\udcff")
+    done = s.run("check")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "releases/\\udcff, commit unknown" in done.stdout
     s.config.write_text(s.config.read_text() + "\n[reload]\ntimeout = 3\n")
     done = s.run("check")
     assert done.returncode == 1
