@@ -286,3 +286,26 @@ def test_another_address_takes_a_restart(service: Start) -> None:
     assert 'bind is "127.0.0.2:1" in the configuration' in done.stderr
     assert "takes a restart" in done.stderr
     assert s.version() == "a"
+
+
+def test_where_nothing_serves_an_upgrade_tries_again_and_says_how_that_ended(service: Start) -> None:
+    s = service(app="site_app:nothing")
+    Builds(s)
+    s.start("failed")
+    for _ in range(2):
+        done = s.run("upgrade", "--wait")
+        assert done.returncode == 1, done.stdout
+        assert "reload failed" in done.stderr
+    app = s.current / "site_app.py"
+    app.write_text(app.read_text() + "\nnothing = app\n")
+    assert s.run("upgrade", "--wait").returncode == 0
+    assert s.version() == "a"
+
+
+def test_without_a_release_there_is_nothing_to_try_again(service: Start) -> None:
+    s = service(app="site_app:nothing")
+    Builds(s)
+    s.start("failed")
+    s.current.unlink()
+    s.wait_state("waiting")
+    assert "already runs" in s.run("upgrade", "--wait").stdout

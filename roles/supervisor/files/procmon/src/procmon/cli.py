@@ -218,7 +218,11 @@ def upgrade(arguments: argparse.Namespace) -> int:
 
 def _has_taken(found: dict[str, Any], settings: str) -> bool:
     """Say whether procmon has read that configuration, and what serves was started by it."""
-    return found["settings"] == settings and found["active_settings"] in (None, settings)
+    if found["active_settings"] is None:
+        # A first generation that has failed is tried again, where there is a release to start it from.
+        failed = found["restart"]["result"] == "failed" and found["state"] != "waiting"
+        return found["settings"] == settings and not failed
+    return bool(found["settings"] == found["active_settings"] == settings)
 
 
 def _signal(config: Config, pid: int, number: int) -> None:

@@ -136,12 +136,17 @@ class Master:
     def _adopt(self, handed: Handover) -> None:
         restore(self._core, handed)
         self._workers.adopt(handed.processes)
-        # A reload that failed has left behind what another configuration has started.
-        before = self._core.active.release.settings if self._core.active else handed.settings
-        self.feed(Adopted("the configuration has changed" if before != self._seat.settings else ""))
+        self.feed(Adopted(self._why_reload(handed)))
         for number in successor.read_signals(handed.files["signals"]):
             self._on_signal(number)
         os.close(handed.files["signals"])
+
+    def _why_reload(self, handed: Handover) -> str:
+        # A reload that failed has left behind what another configuration has started.
+        before = self._core.active.release.settings if self._core.active else handed.settings
+        if before != self._seat.settings:
+            return "the configuration has changed"
+        return "nothing serves" if self._core.active is None and self._core.state == "failed" else ""
 
     def _on_signal(self, number: int) -> None:
         if number == signal.SIGHUP:
