@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -17,8 +18,9 @@ from procmon.events import Answer, Failed, Ticked
 from procmon.listener import ListenError, close_listener, listen, open_listener
 from procmon.notify import Notifier, state_message
 from procmon.output import TAIL_BYTES, Output, Tail
-from procmon.probe import Request, ask_bind, ask_socket
+from procmon.probe import Request, ask, dial
 from procmon.processes import describe_exit
+from procmon.reactor import Reactor
 from procmon.status import StatusFile, headline, read, snapshot
 from procmon.workers import to_event
 
@@ -209,6 +211,21 @@ def serve_once(server: socket.socket, answer: bytes) -> None:
         connection.sendall(answer)
 
 
+def answer_of(connect: Callable[[], socket.socket], seconds: float = 5.0) -> Answer:
+    """Ask, and return the answer."""
+    reactor = Reactor()
+    found: list[Answer] = []
+
+    async def work() -> None:
+        found.append(await ask(reactor, connect, Request("/", "localhost"), seconds))
+        reactor.stop()
+
+    reactor.start(work())
+    reactor.run()
+    reactor.close()
+    return found[0]
+
+
 @pytest.mark.parametrize(
     ("answer", "status", "error"),
     [
@@ -225,14 +242,16 @@ def test_what_a_probe_makes_of_an_answer(answer: bytes, status: int | None, erro
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = Thread(target=serve_once, args=(server, answer))
         thread.start()
-        found = asyncio.run(ask_bind(Bind(*server.getsockname()), Request("/", "localhost"), 5))
+        found = answer_of(lambda: dial(server))
         thread.join()
     assert found.status == status
     assert error in found.error
 
 
 def test_nobody_there_is_an_answer_as_well() -> None:
-    found = asyncio.run(ask_bind(Bind("127.0.0.1", free_port()), Request("/", "localhost"), 5))
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        found = answer_of(lambda: dial(deaf))
     assert found.status is None
     assert "ConnectionRefusedError" in found.error
 
@@ -243,17 +262,27 @@ def test_the_timeout_is_for_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
 
-    async def drip() -> Answer:
-        asking = asyncio.create_task(ask_socket(ours, Request("/", "localhost"), 0.3))
-        while not asking.done():
-            theirs.send(next(answer))
-            await asyncio.sleep(0.05)
-        return await asking
+    def drip() -> None:
+        with suppress(BrokenPipeError):
+            for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10000:
+                theirs.send(bytes([byte]))
+                time.sleep(0.05)  # this is how the other end is
 
-    answer = (bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10000)
-    with theirs:
-        found = asyncio.run(drip())
+    thread = Thread(target=drip)
+    thread.start()
+    found = answer_of(lambda: ours, 0.3)
+    thread.join()
+    theirs.close()
     assert found == Answer(None, found.milliseconds, "no answer within 0.3 s")
+
+
+@pytest.mark.parametrize("every", ["0.0.0.0", "::"])  # noqa: S104 - that is the case
+def test_who_listens_on_every_address_is_dialled_on_one(every: str) -> None:
+    with socket.create_server((every, 0), family=socket.AF_INET6 if ":" in every else socket.AF_INET) as server:
+        thread = Thread(target=serve_once, args=(server, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+        thread.start()
+        assert answer_of(lambda: dial(server)).status == 200
+        thread.join()
 
 
 # -- what workers say -------------------------------------------------------------------------------------------------

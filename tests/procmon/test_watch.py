@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import errno
 import os
 import select
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,9 +18,8 @@ import pytest
 from procmon import watch
 from procmon.events import Mark
 from procmon.inotify import WITHIN, Inotify
+from procmon.reactor import Reactor
 from procmon.release import read_mark
-
-from tests.waiting import until
 
 from .touching import recreate, rename_over
 
@@ -29,32 +27,31 @@ NOBODY = 65534
 
 
 class Watching:
-    """A watcher in a thread of its own, and what it has told."""
+    """A watcher, and what it has told. It sees nothing but in `notices` and `until`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.told: list[Mark] = []
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
-        self._stop = asyncio.Event()
-        self._thread.start()
-
-    async def _run(self) -> None:
-        watcher = watch.Watcher(self.path, self.told.append, self._loop)
-        watcher.start()
-        await self._stop.wait()
-        watcher.stop()
+        self.reactor = Reactor()
+        self.watcher = watch.Watcher(path, self.told.append, self.reactor)
+        self.watcher.start()
 
     def close(self) -> None:
         """End it."""
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-        self._loop.close()
+        self.watcher.stop()
+        self.reactor.close()
 
     def notices(self, act: Callable[[], object]) -> None:
         """Do something that changes the file, and wait until exactly that state of it is told."""
         act()
-        until(lambda: self.told and self.told[-1] == read_mark(self.path), "the change is told")
+        self.until(lambda: self.told and self.told[-1] == read_mark(self.path), "the change is told")
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        """Let it turn up to the time when `condition` is true."""
+        deadline = self.reactor.at(time.monotonic() + 30, partial(pytest.fail, f"not within 30 s: {what}"))
+        while not condition():
+            self.reactor.turn()
+        self.reactor.cancel(deadline)
 
 
 def no_inotify() -> Inotify:
@@ -87,7 +84,7 @@ def test_touch_replacement_and_recreation_are_each_told_again_and_again(
     path = tmp_path / "restart"
     path.touch()
     w = start(path)
-    until(lambda: w.told, "the first state is told")
+    w.until(lambda: w.told, "the first state is told")
     for act in (path.touch, lambda: rename_over(path), lambda: recreate(path), path.touch, lambda: rename_over(path)):
         w.notices(act)
 
@@ -123,7 +120,7 @@ def test_a_chmod_is_no_touch(tmp_path: Path, start: Callable[[Path], Watching]) 
     path = tmp_path / "restart"
     path.touch()
     w = start(path)
-    until(lambda: w.told, "the first state is told")
+    w.until(lambda: w.told, "the first state is told")
     path.chmod(0o600)
     w.notices(path.touch)
     assert len(w.told) == 2
@@ -133,7 +130,7 @@ def test_a_file_name_that_is_no_text_does_not_make_it_deaf(tmp_path: Path, start
     path = tmp_path / "restart"
     path.touch()
     w = start(path)
-    until(lambda: w.told, "the first state is told")
+    w.until(lambda: w.told, "the first state is told")
     with open(bytes(tmp_path) + b"/\xff\xfe", "wb"):  # noqa: PTH123 - a Path holds no bytes
         w.notices(path.touch)
     w.notices(path.touch)
@@ -184,9 +181,13 @@ def test_a_busy_directory_is_looked_at_twenty_times_a_second_at_most(
     path = tmp_path / "restart"
     path.touch()
     w = Watching(path)
-    while len(looks) < 10:
+
+    def seen() -> bool:
         (tmp_path / "upload").touch()
         (tmp_path / "upload").unlink()
+        return len(looks) > 10
+
+    w.until(seen, "ten looks")
     w.notices(path.touch)
     w.close()
     assert min(later - sooner for sooner, later in pairwise(looks)) >= 0.9 * watch.GAP_SECONDS

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import io
 import json
 import logging
@@ -87,10 +86,10 @@ def run(arguments: argparse.Namespace) -> int:
     output = Output()
     logging.basicConfig(level=logging.INFO, handlers=[OutputHandler(output, journal=is_journal(2, os.environ))])
     handed = None if arguments.adopt is None else from_json(successor.read_handover(arguments.adopt))
-    return asyncio.run(_serve(arguments.config.absolute(), output, handed))
+    return _serve(arguments.config.absolute(), output, handed)
 
 
-async def _serve(path: Path, output: Output, handed: Handover | None) -> int:
+def _serve(path: Path, output: Output, handed: Handover | None) -> int:
     settings, config = identify(path), load(path)
     if handed is None:
         lock_fd = lock.take(config.state_path)
@@ -98,7 +97,7 @@ async def _serve(path: Path, output: Output, handed: Handover | None) -> int:
     else:
         successor.keep_to_ourselves(handed.descriptors())
         seat = Seat(path, config, settings, inherited(handed.files["listener"]), handed.files["lock"])
-    return await Master(seat, output).run(handed)
+    return Master(seat, output).run(handed)
 
 
 def check(arguments: argparse.Namespace) -> int:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import faulthandler
 import logging
 import os
@@ -12,10 +11,10 @@ import signal
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from . import successor
 from .actions import (
@@ -39,7 +38,6 @@ from .config import Config
 from .core import Core
 from .events import (
     Adopted,
-    Answer,
     Begin,
     Event,
     Exited,
@@ -61,7 +59,8 @@ from .listener import ListenError, close_listener, listen
 from .memory import remember
 from .notify import Notifier, state_message
 from .output import Output
-from .probe import Request, ask_bind, ask_socket, ask_timely, default_host
+from .probe import Request, ask, default_host, dial
+from .reactor import Reactor, Timer
 from .release import ReleaseError, ReleaseMissingError, read_mark, resolve
 from .status import StatusFile, headline, snapshot
 from .watch import Watcher
@@ -71,8 +70,6 @@ log = logging.getLogger("procmon")
 STILL_BEATS = 4 / 3
 """So many beats of the watchdog may be missed: systemd's patience is two."""
 LEFT_BEHIND_SECONDS = 2.0
-TURNS = 3
-"""After so many turns the loop has handled each signal that it knew of before."""
 
 
 @dataclass(frozen=True)
@@ -93,24 +90,23 @@ class Master:
         self._seat = seat
         self._config = config = seat.config
         self._listener = listener = seat.listener
-        self._loop = asyncio.get_running_loop()
+        self._reactor = Reactor()
         self._core = Core(config, lambda: random.SystemRandom().uniform(-1, 1))
-        self._workers = Workers(listener, output, self.feed, self._loop)
-        self._watcher = Watcher(config.restart_path, lambda mark: self.feed(Touched(mark)), self._loop)
+        self._workers = Workers(listener, output, self.feed, self._reactor)
+        self._watcher = Watcher(config.restart_path, lambda mark: self.feed(Touched(mark)), self._reactor)
         self._notifier = Notifier(os.environ)
         self._status = StatusFile(config.state_path)
         self._request = Request(config.heartbeat.path, config.heartbeat.host_header or default_host(config.bind))
         self._events: deque[Event] = deque()
         self._busy = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._done: asyncio.Future[int] = self._loop.create_future()
+        self._timer: Timer | None = None
+        self._exit_status: int | None = None
         self._told = ("", "")
 
-    async def run(self, handed: Handover | None = None) -> int:
+    def run(self, handed: Handover | None = None) -> int:
         """Serve until told to stop, beginning with what was `handed` over. Signals may be blocked until then."""
         for number in _SIGNALS:
-            self._loop.add_signal_handler(number, self._on_signal, number)
+            self._reactor.on_signal(number, partial(self._on_signal, number))
         successor.unblock_signals()
         self._live()
         if handed is None:
@@ -118,20 +114,17 @@ class Master:
         else:
             self._adopt(handed)
         self._watcher.start()
-        try:
-            status = await self._done
-            await self._leave_nobody_behind()
-            return status
-        finally:
-            self._watcher.stop()
-            for task in self._tasks:
-                task.cancel()
+        self._reactor.run()
+        self._watcher.stop()
+        self._reactor.close()
+        return self._exit_status or 0
 
     async def _leave_nobody_behind(self) -> None:
         """Wait for the last of what the workers had started: whose parent is still dying is not yet ours to end."""
         end = time.monotonic() + LEFT_BEHIND_SECONDS
         while self._workers.sweep() and time.monotonic() < end:
-            await asyncio.sleep(LEFT_BEHIND_SECONDS / 100)
+            await self._reactor.ready(time.monotonic() + LEFT_BEHIND_SECONDS / 100)
+        self._reactor.stop()
 
     def _adopt(self, handed: Handover) -> None:
         restore(self._core, handed)
@@ -179,16 +172,9 @@ class Master:
             log.exception("could not %s", type(action).__name__.lower())
 
     def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._reactor.cancel(self._timer)
         due = self._core.deadline()
-        # The loop's clock and the core's are the same one, time.monotonic.
-        self._timer = None if due is None else self._loop.call_at(due, self._wake)
-
-    def _wake(self) -> None:
-        # A select(2) that a signal has interrupted, as SIGCONT does, ends without having looked at anything when its
-        # time is over: look once more, so that what has been said is heard before the clock is.
-        self._timer = self._loop.call_later(0, self.feed, Woke())
+        self._timer = None if due is None else self._reactor.at(due, lambda: self.feed(Woke()))
 
     def _tell(self) -> None:
         """Publish what changed."""
@@ -204,12 +190,7 @@ class Master:
         if seconds := self._notifier.watchdog_seconds:
             self._notifier.send("WATCHDOG=1")
             faulthandler.dump_traceback_later(seconds * STILL_BEATS, exit=True)
-            self._loop.call_later(seconds, self._live)
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            self._reactor.at(time.monotonic() + seconds, self._live)
 
     # -- deeds --------------------------------------------------------------------------------------------------------
 
@@ -234,26 +215,18 @@ class Master:
             raise
 
     def _probe(self, action: Probe) -> None:
-        self._start(self._ask_worker(action))
+        self._reactor.start(self._ask_worker(action))
 
     async def _ask_worker(self, action: Probe) -> None:
-        self.feed(Probed(action.worker, await ask_timely(lambda: self._probe_once(action))))
-
-    async def _probe_once(self, action: Probe) -> Answer:
-        try:
-            connection = self._workers.open_probe(action.worker)
-        except OSError as error:
-            return Answer(None, 0.0, f"the worker could not be asked: {error.strerror}")
-        if connection is None:
-            return Answer(None, 0.0, "the worker could not be asked")
-        return await ask_socket(connection, self._request, action.seconds)
+        connect = partial(self._workers.open_probe, action.worker)
+        self.feed(Probed(action.worker, await ask(self._reactor, connect, self._request, action.seconds)))
 
     def _beat(self, action: Beat) -> None:
-        self._start(self._ask_app(action))
+        self._reactor.start(self._ask_app(action))
 
     async def _ask_app(self, action: Beat) -> None:
         seconds = self._config.heartbeat.timeout_seconds
-        answer = await ask_timely(lambda: ask_bind(self._config.bind, self._request, seconds))
+        answer = await ask(self._reactor, partial(dial, self._listener), self._request, seconds)
         self.feed(HeartbeatAnswered(action.generation, answer))
 
     def _listen(self, _action: Listen) -> None:
@@ -279,18 +252,18 @@ class Master:
         self._workers.kill(action.worker)
 
     def _preflight(self, _action: Preflight) -> None:
-        self._start(self._try_successor())
+        self._reactor.start(self._try_successor())
 
     async def _try_successor(self) -> None:
         try:
-            error = await successor.preflight(self._seat.path, self._handover(), self._workers.spared)
+            error = await successor.preflight(self._reactor, self._seat.path, self._handover(), self._workers.spared)
         except Exception as unforeseen:
             log.exception("could not try the successor")
             error = in_words(unforeseen)
         self.feed(Preflighted(error))
 
     def _replace(self, _action: Replace) -> None:
-        self._start(self._become_successor())
+        self._reactor.start(self._become_successor())
 
     async def _become_successor(self) -> None:
         error, missed = "", b""
@@ -306,8 +279,8 @@ class Master:
 
     async def _exec(self, signals: int) -> str:
         """Return why it failed; nothing, when something else has come in between."""
-        for _turn in range(TURNS):
-            await asyncio.sleep(0)
+        # Each signal that came before those that are kept is handled in the next turn.
+        await self._reactor.ready(time.monotonic())
         if not self._core.calm():
             return ""
         try:
@@ -325,8 +298,9 @@ class Master:
         log.log(_LEVELS[action.level], "%s", action.text)
 
     def _exit(self, action: Exit) -> None:
-        if not self._done.done():
-            self._done.set_result(action.status)
+        if self._exit_status is None:
+            self._exit_status = action.status
+            self._reactor.start(self._leave_nobody_behind())
 
     _DEEDS: dict[type[Action], Callable[..., None]] = {  # noqa: RUF012 - a table, never written to
         Resolve: _resolve,

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-import asyncio
+import errno
+import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import h11
 
 from .config import Bind
 from .events import Answer
+from .reactor import READ, WRITE, Reactor
 
 READ_BYTES = 65536
 LATE_SECONDS = 0.5
@@ -38,30 +40,34 @@ def default_host(bind: Bind) -> str:
     return "localhost" if bind.path else f"localhost:{bind.port}"
 
 
-async def ask_timely(ask: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Ask, and again for as long as the answer is late through our own fault."""
-    while (answer := await ask()).late:
+def dial(listener: socket.socket) -> socket.socket:
+    """Begin to connect to whoever accepts from `listener`. Raises OSError."""
+    connection = socket.socket(listener.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    address = listener.getsockname()
+    if isinstance(address, tuple):
+        address = (EVERY_ADDRESS.get(address[0], address[0]), *address[1:])
+    found = connection.connect_ex(address)
+    if found not in (0, errno.EINPROGRESS):
+        connection.close()
+        raise OSError(found, os.strerror(found))
+    return connection
+
+
+async def ask(reactor: Reactor, connect: Callable[[], socket.socket], request: Request, seconds: float) -> Answer:
+    """Ask over a new connection, all of it within `seconds`; again while the answer is late through our own fault."""
+    while (answer := await _ask_once(reactor, connect, request, seconds)).late:
         continue
     return answer
 
 
-async def ask_socket(open_socket: socket.socket, request: Request, seconds: float) -> Answer:
-    """Ask over a connected socket, which is closed in the end; all of it within `seconds`."""
-    return await _timed(_exchange_over(open_socket, request), seconds)
-
-
-async def ask_bind(bind: Bind, request: Request, seconds: float) -> Answer:
-    """Connect to where the workers listen and ask; all of it within `seconds`."""
-    return await _timed(_exchange_with(bind, request), seconds)
-
-
-async def _timed(exchange: Coroutine[None, None, int], seconds: float) -> Answer:
+async def _ask_once(reactor: Reactor, connect: Callable[[], socket.socket], request: Request, seconds: float) -> Answer:
     began = time.monotonic()
     status: int | None = None
     error, late = "", False
     try:
-        status = await asyncio.wait_for(exchange, seconds)
-    except asyncio.TimeoutError:
+        with connect() as connection:
+            status = await _exchange(reactor, connection, request, began + seconds)
+    except TimeoutError:
         error = f"no answer within {seconds:g} s"
         late = time.monotonic() - began > seconds + LATE_SECONDS
     except (OSError, h11.RemoteProtocolError) as problem:
@@ -69,32 +75,25 @@ async def _timed(exchange: Coroutine[None, None, int], seconds: float) -> Answer
     return Answer(status, (time.monotonic() - began) * 1000, error, late)
 
 
-async def _exchange_over(open_socket: socket.socket, request: Request) -> int:
-    reader, writer = await asyncio.open_connection(sock=open_socket)
-    return await _exchange(reader, writer, request)
+async def _exchange(reactor: Reactor, connection: socket.socket, request: Request, until: float) -> int:
+    async def ready(what: int) -> None:
+        if not await reactor.ready(until, connection, what):
+            raise TimeoutError
 
-
-async def _exchange_with(bind: Bind, request: Request) -> int:
-    if bind.path:
-        reader, writer = await asyncio.open_unix_connection(bind.path)
-    else:
-        reader, writer = await asyncio.open_connection(EVERY_ADDRESS.get(bind.host, bind.host), bind.port)
-    return await _exchange(reader, writer, request)
-
-
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Request) -> int:
-    connection = h11.Connection(h11.CLIENT)
-    try:
-        writer.write(request.to_bytes(connection))
-        status = 0
-        while not isinstance(event := connection.next_event(), h11.EndOfMessage):
-            if event is h11.NEED_DATA:
-                data = await reader.read(READ_BYTES)
-                if not data and not status:
-                    raise ConnectionError("the connection was closed without an HTTP answer")
-                connection.receive_data(data)
-            elif isinstance(event, h11.Response):
-                status = event.status_code
-        return status
-    finally:
-        writer.close()
+    protocol = h11.Connection(h11.CLIENT)
+    asked = request.to_bytes(protocol)
+    while asked:
+        await ready(WRITE)
+        # What became of the connecting is told by the first of these.
+        asked = asked[connection.send(asked) :]
+    status = 0
+    while not isinstance(event := protocol.next_event(), h11.EndOfMessage):
+        if event is h11.NEED_DATA:
+            await ready(READ)
+            data = connection.recv(READ_BYTES)
+            if not data and not status:
+                raise ConnectionError("the connection was closed without an HTTP answer")
+            protocol.receive_data(data)
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+    return status

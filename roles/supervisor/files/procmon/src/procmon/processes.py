@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -18,6 +17,7 @@ from typing import Any
 from .events import Release
 from .launch import worker_argv
 from .output import Output, Tail
+from .reactor import Reactor
 
 DATAGRAM_BYTES = 1 << 18
 READ_BYTES = 65536
@@ -88,19 +88,19 @@ class Child:
 class Children:
     """All children that are followed. What they write goes to `output` and into their tails."""
 
-    def __init__(self, output: Output, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, output: Output, reactor: Reactor) -> None:
         self.pids: set[int] = set()
         self._output = output
-        self._loop = loop
+        self._reactor = reactor
 
     def follow(self, child: Child, hear: Callable[[bytes], None], ended: Callable[[str], None]) -> None:
         """Give each datagram that it sends to `hear`, and to `ended` how it ended, after the last of these."""
         child.control.setblocking(False)
         os.set_blocking(child.output_fd, False)
         self.pids.add(child.pid)
-        self._loop.add_reader(child.control, self._read_control, child, hear)
-        self._loop.add_reader(child.output_fd, self._read_output, child)
-        self._loop.add_reader(child.pidfd, self._reap, child, hear, ended)
+        self._reactor.on_ready(child.control, lambda: self._read_control(child, hear))
+        self._reactor.on_ready(child.output_fd, lambda: self._read_output(child))
+        self._reactor.on_ready(child.pidfd, lambda: self._reap(child, hear, ended))
 
     def _reap(self, child: Child, hear: Callable[[bytes], None], ended: Callable[[str], None]) -> None:
         # The end of a process can be seen before the last that it said.
@@ -111,8 +111,8 @@ class Children:
         # Until it is reaped nobody else can have its pid, so that the group is certainly its own.
         child.kill_group()
         status = child.process.wait()
-        for fd in (child.control.fileno(), child.output_fd, child.pidfd):
-            self._loop.remove_reader(fd)
+        for file in (child.control, child.output_fd, child.pidfd):
+            self._reactor.forget(file)
         child.control.close()
         os.close(child.output_fd)
         os.close(child.pidfd)
@@ -131,7 +131,7 @@ class Children:
             except OSError:
                 data = b""
             if not data:
-                self._loop.remove_reader(child.control)
+                self._reactor.forget(child.control)
                 return
             hear(data)
 
@@ -142,7 +142,7 @@ class Children:
         except BlockingIOError:
             return False
         if not data:
-            self._loop.remove_reader(child.output_fd)
+            self._reactor.forget(child.output_fd)
             return False
         child.tail.add(data)
         self._output.write(data)

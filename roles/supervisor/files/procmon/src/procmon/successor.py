@@ -3,19 +3,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .handover import Handover
+from .reactor import Reactor
 
 PREFLIGHT_SECONDS = 30.0
-TAIL_CHARACTERS = 2000
+TAIL_BYTES = 2000
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2})
 
 
@@ -35,36 +36,46 @@ def unblock_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
-async def preflight(config: Path, handover: Handover, spared: set[int]) -> str:
+async def preflight(reactor: Reactor, config: Path, handover: Handover, spared: set[int]) -> str:
     """Have the successor read the configuration and what it would be handed; return why it cannot, or nothing.
 
     The pid of its process is in `spared` as long as it runs, so that nobody else reaps it.
     """
     command = [*program(), "adopt-check", str(config)]
-    try:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-        )
-    except OSError as error:
-        return f"{command[0]} cannot be run: {error.strerror}"
-    spared.add(process.pid)
-    try:
-        return await asyncio.to_thread(_judge, process, " ".join(command), handover.to_json())
-    finally:
-        spared.discard(process.pid)
-
-
-def _judge(process: subprocess.Popen[bytes], command: str, state: bytes) -> str:
-    with process:
+    with _memory_file(handover.to_json()) as state, _memory_file(b"") as said:
         try:
-            said = process.communicate(state, PREFLIGHT_SECONDS)[1]
-        except subprocess.TimeoutExpired:
+            process = subprocess.Popen(
+                command, stdin=state, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
+            )
+        except OSError as error:
+            return f"{command[0]} cannot be run: {error.strerror}"
+        spared.add(process.pid)
+        try:
+            in_time = await _ended(reactor, process)
+        finally:
             process.kill()
-            return f"{command} has not ended within {PREFLIGHT_SECONDS:g} s"
-    if process.returncode == 0:
-        return ""
-    tail = said.decode(errors="replace").strip()[-TAIL_CHARACTERS:]
-    return f"{command} ended with exit status {process.returncode}: {tail}"
+            status = process.wait()
+            spared.discard(process.pid)
+        return _judge(" ".join(command), status if in_time else None, _tail(said))
+
+
+async def _ended(reactor: Reactor, process: subprocess.Popen[bytes]) -> bool:
+    """Wait for its end; say whether it came in time."""
+    pidfd = os.pidfd_open(process.pid)
+    try:
+        return await reactor.ready(time.monotonic() + PREFLIGHT_SECONDS, pidfd)
+    finally:
+        os.close(pidfd)
+
+
+def _tail(fd: int) -> str:
+    return os.pread(fd, TAIL_BYTES, max(0, os.fstat(fd).st_size - TAIL_BYTES)).decode(errors="replace").strip()
+
+
+def _judge(command: str, status: int | None, said: str) -> str:
+    if status is None:
+        return f"{command} has not ended within {PREFLIGHT_SECONDS:g} s"
+    return f"{command} ended with exit status {status}: {said}" if status else ""
 
 
 def replace(config: Path, handover: Handover) -> str:
@@ -115,7 +126,7 @@ def _inheritable(descriptors: Sequence[int]) -> Iterator[None]:
 
 
 class SignalPipe:
-    """Keeps the signals of the last moments: whichever thread takes one, the successor finds its number here."""
+    """Keeps the signals that come before they are blocked for the exec: the successor finds their numbers here."""
 
     def __enter__(self) -> SignalPipe:
         self.reader, self._writer = os.pipe()

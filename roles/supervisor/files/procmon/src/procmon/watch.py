@@ -8,7 +8,6 @@ overflow, or no watch can be had at all.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from .events import Mark
 from .inotify import ITSELF, WITHIN, Inotify
+from .reactor import Reactor, Timer
 from .release import read_mark
 
 LOOK_SECONDS = 5.0
@@ -36,12 +36,12 @@ log = logging.getLogger("procmon")
 class Watcher:
     """Calls `touched` with each new mark of `path`, the first one included."""
 
-    def __init__(self, path: Path, touched: Callable[[Mark], None], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, path: Path, touched: Callable[[Mark], None], reactor: Reactor) -> None:
         self._path = path
         self._touched = touched
-        self._loop = loop
+        self._reactor = reactor
         self._mark: Mark | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._looked_at = 0.0
         self._inotify: Inotify | None = None
         self._retry_at = 0.0
@@ -59,18 +59,17 @@ class Watcher:
 
     def stop(self) -> None:
         """Look no more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._reactor.cancel(self._timer)
         self._unwatch()
 
     def _look_in(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, self.start)
+        self._reactor.cancel(self._timer)
+        self._timer = self._reactor.at(time.monotonic() + seconds, self.start)
 
-    def _hear(self, inotify: Inotify) -> None:
+    def _hear(self) -> None:
         """Something has happened: look in a moment, and hear nothing before, so that a busy directory costs little."""
-        self._loop.remove_reader(inotify)
+        if self._inotify is not None:
+            self._reactor.forget(self._inotify)
         self._look_in(max(SETTLE_SECONDS, self._looked_at + GAP_SECONDS - time.monotonic()))
 
     def _watch(self) -> None:
@@ -80,7 +79,7 @@ class Watcher:
                 self._inotify = Inotify()
             if self._inotify is not None:
                 self._inotify.drain()
-                self._loop.add_reader(self._inotify, self._hear, self._inotify)
+                self._reactor.on_ready(self._inotify, self._hear)
                 self._inotify.follow(directories(str(self._path)))
                 self._trouble = ""
         except (FileNotFoundError, NotADirectoryError):
@@ -100,7 +99,7 @@ class Watcher:
 
     def _unwatch(self) -> None:
         if self._inotify is not None:
-            self._loop.remove_reader(self._inotify)
+            self._reactor.forget(self._inotify)
             self._inotify.close()
             self._inotify = None
 

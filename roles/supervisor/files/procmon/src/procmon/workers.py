@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -30,6 +29,7 @@ from .launch import configuration
 from .orphans import MARK, adopt, sweep
 from .output import Output
 from .processes import Child, Children, Inherited, launch
+from .reactor import Reactor
 from .zygotes import Birth, Zygotes
 
 
@@ -41,7 +41,7 @@ class Workers:
         listener: socket.socket,
         output: Output,
         feed: Callable[[Event], None],
-        loop: asyncio.AbstractEventLoop,
+        reactor: Reactor,
     ) -> None:
         self.processes: dict[int, Child] = {}
         self.spared: set[int] = set()
@@ -49,12 +49,12 @@ class Workers:
         self._generations: dict[int, int] = {}
         self._births: dict[int, Birth] = {}
         self._listen_fd = listener.fileno()
-        self._children = Children(output, loop)
+        self._children = Children(output, reactor)
         self._zygotes = Zygotes(self._children, self._listen_fd, feed, self._expect, self._spawn_fresh)
         self._feed = feed
-        self._loop = loop
+        self._reactor = reactor
         adopt()
-        loop.add_signal_handler(signal.SIGCHLD, self.sweep)
+        reactor.on_signal(signal.SIGCHLD, self.sweep)
 
     # -- what the core asks for ---------------------------------------------------------------------------------------
 
@@ -67,15 +67,15 @@ class Workers:
         if not (wanted.release.preload and self._zygotes.fork(wanted)):
             self._spawn_fresh(wanted)
 
-    def open_probe(self, number: int) -> socket.socket | None:
-        """Give the worker one end of a new connection and return the other; None when it can take none."""
+    def open_probe(self, number: int) -> socket.socket:
+        """Give the worker one end of a new connection and return the other. Raises OSError when it can take none."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:
             if self._send(number, {"type": "probe"}, [theirs.fileno()]):
                 return ours
         ours.close()
-        return None
+        raise ConnectionError("the worker could not be asked")
 
     def accept(self, number: int) -> None:
         """Tell it to accept."""
@@ -176,11 +176,11 @@ class Workers:
 
     def _expect(self, wanted: Spawn, birth: Birth) -> None:
         self._births[wanted.worker] = birth
-        self._loop.add_reader(birth.control, self._welcome, wanted, birth)
+        self._reactor.on_ready(birth.control, lambda: self._welcome(wanted, birth))
 
     def _welcome(self, wanted: Spawn, birth: Birth) -> None:
         """Take the first that a fork says, its pid; or the end of its channel, when there is no fork."""
-        self._loop.remove_reader(birth.control)
+        self._reactor.forget(birth.control)
         del self._births[wanted.worker]
         try:
             child = birth.child()
