@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__, lock, status, successor
+from . import __version__, heap, lock, status, successor
 from .build import BUILD
 from .config import Config, ConfigError, identify, load
 from .core import Core
@@ -97,6 +97,7 @@ def _serve(path: Path, output: Output, handed: Handover | None) -> int:
     else:
         successor.keep_to_ourselves(handed.descriptors())
         seat = Seat(path, config, settings, inherited(handed.files["listener"]), handed.files["lock"])
+    heap.give_back()
     return Master(seat, output).run(handed)
 
 
