@@ -51,7 +51,8 @@ class Watcher:
         """Look now and from now on."""
         self._looked_at = time.monotonic()
         self._watch()
-        self._look_in(LOOK_SECONDS if self._inotify else ALONE_SECONDS)
+        # At the moments when workers without news tell that they live: then the master is up anyway.
+        self._look_in(LOOK_SECONDS - self._looked_at % LOOK_SECONDS if self._inotify else ALONE_SECONDS)
         mark = read_mark(self._path)
         changed, self._mark = mark != self._mark, mark
         if changed and mark is not None:

@@ -125,17 +125,20 @@ class WorkerServer(uvicorn.Server):
                 drain.hasten(seconds_of(order))
 
     async def _tick_forever(self) -> None:
-        """Keep the date, count, and tell the master that this loop turns."""
+        """Keep the date, count, and tell the master that this loop turns.
+
+        All workers tick at the same moments, so that the master wakes up once for all of them.
+        """
         while True:
             if await super().on_tick(0) and not self._draining:
                 self._terminate()
             self._tell()
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(TICK_SECONDS - asyncio.get_running_loop().time() % TICK_SECONDS)
 
     def _tell(self) -> None:
         """Report, unless the master has heard the same a short while ago."""
         report, now = self._report(), asyncio.get_running_loop().time()
-        if report == self._said and now < self._said_at + self._settings.silence:
+        if report == self._said and same_span(self._said_at, now, self._settings.silence):
             return
         if self._control.offer(report):
             self._said, self._said_at = report, now
@@ -147,6 +150,11 @@ class WorkerServer(uvicorn.Server):
             "in_flight": len(self.server_state.tasks),
             "connections": len(self.server_state.connections),
         }
+
+
+def same_span(one: float, other: float, seconds: float) -> bool:
+    """Say whether two times are in the same span, where all time is divided into spans of so many seconds."""
+    return seconds > 0 and one // seconds == other // seconds
 
 
 def seconds_of(order: Order) -> float:

@@ -1,0 +1,19 @@
+"""When a worker tells that it lives."""
+
+from __future__ import annotations
+
+import pytest
+from procmon.worker.server import same_span
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "seconds", "same"),
+    [
+        (10.0, 14.999, 5.0, True),
+        (14.0, 15.0, 5.0, False),
+        (10.0, 20.1, 5.0, False),
+        (10.0, 10.0, 0.0, False),
+    ],
+)
+def test_all_workers_divide_time_alike(one: float, other: float, seconds: float, same: bool) -> None:
+    assert same_span(one, other, seconds) is same
