@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
+import procmon
 import pytest
 from procmon import lock
 from procmon.config import Bind
@@ -303,3 +306,18 @@ def test_nonsense_is_a_failure_of_that_worker(said: bytes) -> None:
 )
 def test_ends_in_words(status: int, words: str) -> None:
     assert describe_exit(status) == words
+
+
+# -- memory -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_master_does_without_what_only_others_need() -> None:
+    code = "import procmon.cli, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(Path(procmon.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not {"asyncio", "ssl", "random", "difflib", "concurrent"} & set(done.stdout.split())

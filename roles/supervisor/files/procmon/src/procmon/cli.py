@@ -8,7 +8,6 @@ import io
 import json
 import logging
 import os
-import random
 import select
 import signal
 import sys
@@ -116,7 +115,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 def adopt_check(arguments: argparse.Namespace) -> int:
     """Take over, without any consequence, what a running procmon would leave."""
-    restore(Core(load(arguments.config), random.random), from_json(sys.stdin.buffer.read()))
+    restore(Core(load(arguments.config), lambda: 0.0), from_json(sys.stdin.buffer.read()))
     return 0
 
 

@@ -9,7 +9,6 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -320,6 +319,8 @@ def _read(rule: Rule, value: object, prefix: str) -> object:
 
 
 def _unknown(key: str, known: list[str], prefix: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - it would stay in each master's memory
+
     near = get_close_matches(key, known, n=1)
     guess = f" Did you mean {prefix}{near[0]}?" if near else ""
     return (
