@@ -82,9 +82,11 @@ def test_a_sickness_that_no_reload_cures_is_reloaded_ever_more_seldom_and_told(s
     until(lambda: s.status()["heartbeat"]["status"] == 200, "well")
     unwell_only_in_public(s)
     until(lambda: s.status()["heartbeat"]["failures"] >= 20, "it has failed for long")
-    assert s.status()["heartbeat"]["reloads"] <= 1 + 3, "at first, after 2 and after 4 seconds, not at each failure"
+    before = s.status()["heartbeat"]["reloads"]
+    assert before <= 1 + 3, "at first, after 2 and after 4 seconds, not at each failure"
     table = s.run("status").stdout
-    assert f"{s.status()['heartbeat']['reloads']} reloads" in table
+    # Another one may have come meanwhile.
+    assert any(f"{reloads} reloads" in table for reloads in range(before, s.status()["heartbeat"]["reloads"] + 1))
 
 
 def unwell_only_in_public(s: Service) -> None:
