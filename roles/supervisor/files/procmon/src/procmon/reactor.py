@@ -31,8 +31,8 @@ class HasFileno(Protocol):
         """Return its descriptor."""
 
 
-File: TypeAlias = "int | HasFileno"
-Act: TypeAlias = "Callable[[], object]"
+File: TypeAlias = int | HasFileno
+Act: TypeAlias = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Wait:
     what: int
 
 
-Work: TypeAlias = "Coroutine[Any, Any, None]"
+Work: TypeAlias = Coroutine[Any, Any, None]
 
 
 @dataclass(eq=False)
