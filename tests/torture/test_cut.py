@@ -73,14 +73,16 @@ class Disk:
 
     @contextmanager
     def mounted(self, image: Path) -> Iterator[None]:
-        subprocess.run([MOUNT, "-o", "loop", str(image), str(self.place)], check=True)
+        # The kernel's own commits, every few seconds, must not fall into a copy.
+        subprocess.run([MOUNT, "-o", "loop,commit=300", str(image), str(self.place)], check=True)
         try:
             yield
         finally:
             subprocess.run([UMOUNT, str(self.place)], check=True)
 
     def copied(self, image: Path, name: str) -> Path:
-        """Copy what has reached an image so far."""
+        """Copy what has reached an image so far, into a new file: the old one may still be some device's."""
+        (self.folder / name).unlink(missing_ok=True)
         return Path(shutil.copy(image, self.folder / name))
 
     def sync_as_a_stranger(self) -> None:
