@@ -235,10 +235,19 @@ def test_a_touch_during_a_drain_is_served_at_once() -> None:
 
 
 def test_endless_drains_do_not_pile_up() -> None:
-    s = Story(workers=1).served()
+    s = Story(workers=1, reload={"drain_timeout": 3600}).served()
     for number in range(5):
-        s.deploy(f"/releases/{number}").proceed()
+        s.after(11).deploy(f"/releases/{number}").proceed()
     assert len(s.workers(State.DRAINING)) == 4
+
+
+def test_reloads_that_follow_each_other_quickly_leave_idle_connections_their_grace() -> None:
+    s = Story(workers=1, reload={"drain_timeout": 3600, "idle_grace": 5}).served()
+    for number in range(6):
+        s.after(0.5).deploy(f"/releases/{number}").proceed()
+    assert (len(s.workers(State.DRAINING)), s.done(Kill)) == (6, [])
+    s.after(10).deploy("/releases/last").proceed()
+    assert len(s.workers(State.DRAINING)) == 4, "the oldest have had it twice"
 
 
 def test_a_stop_cuts_no_drain_short() -> None:

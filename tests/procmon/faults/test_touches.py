@@ -39,7 +39,8 @@ def test_fifty_touches_within_a_second_are_two_reloads_and_the_last_one_wins(ser
 
 
 def test_a_touch_during_a_drain_is_served_at_once_and_drains_do_not_pile_up(service: Start, tmp_path: Path) -> None:
-    s = service(workers=1, reload={"drain_timeout": 3600}, heartbeat={"interval": 0}).start()
+    reload = {"drain_timeout": 3600, "idle_grace": 0}
+    s = service(workers=1, reload=reload, heartbeat={"interval": 0}).start()
     with contextlib.ExitStack() as ends:
         held = []
         for number in range(6):

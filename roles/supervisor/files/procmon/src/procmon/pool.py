@@ -20,6 +20,8 @@ OVERRUN_SECONDS = 15.0
 LAST_WORDS_SECONDS = 5.0
 WEAR_SHARE = 0.1
 MOST_DRAINING_PER_SLOT = 4
+FIRST_GRACES = 2
+"""A drain may always last so many times `idle_grace`, however quickly reloads follow each other."""
 STUCK = "stuck"
 FAILURES_OF_TROUBLE = 3
 
@@ -138,12 +140,15 @@ class Pool:
         if self.stopping:
             # All drain now, and nobody follows: each has the time that it was given.
             return
-        # Streams that never end would otherwise pile up one generation a deploy.
+        # Streams that never end would else pile up one generation a deploy. What is left of a drain after its first
+        # seconds are such: idle connections have had their grace, also those that were busy when it began.
         draining = [worker for worker in self.workers.values() if worker.state is State.DRAINING]
         excess = len(draining) - MOST_DRAINING_PER_SLOT * len(self.slots)
+        begun_before = self.now - FIRST_GRACES * self.config.reload.idle_grace_seconds
         for worker in sorted(draining, key=lambda worker: worker.since)[: max(excess, 0)]:
-            self.log("warning", f"{worker}: too many workers drain, cutting its {worker.in_flight} requests")
-            self.kill(worker)
+            if worker.since <= begun_before:
+                self.log("warning", f"{worker}: too many workers drain, cutting its {worker.in_flight} requests")
+                self.kill(worker)
 
     # -- slots --------------------------------------------------------------------------------------------------------
 
