@@ -73,7 +73,7 @@ class Builds:
         return self.service.status()
 
     def upgrade_until_it_waits(self) -> Path:
-        """Begin an upgrade to a build that stops right after the exec; return the file that lets it go on."""
+        """Startup an upgrade to a build that stops right after the exec; return the file that lets it go on."""
         home = self.install(WAIT)
         assert self.service.run("upgrade").returncode == 0
         until((home / "waits").exists, "the successor waits")

@@ -102,7 +102,7 @@ class Service:
         return self.touch()
 
     def begin(self, version: str, waiting: str = WAITS) -> Path:
-        """Begin a reload whose imports wait for the file `go` in the release; return the release once one imports."""
+        """Startup a reload whose imports wait for the file `go` in the release; return the release once one imports."""
         release = self.release(version)
         app = release / "site_app.py"
         app.write_text(app.read_text().replace(BEGINS, waiting))

@@ -7,41 +7,41 @@ from collections import deque
 from copy import copy
 from typing import TypeVar
 
-from procmon.actions import Accept, Action, Beat, Drain, Exit, Log, Replace, Resolve, Spawn
 from procmon.config import Config, parse
-from procmon.core import Core
-from procmon.events import (
+from procmon.core.actions import Accept, Action, Drain, ExecUpgrade, Exit, Log, ResolveRelease, SendHeartbeat, Spawn
+from procmon.core.events import (
     Accepted,
-    Answer,
-    Begin,
     Event,
     Exited,
     Failed,
-    HeartbeatAnswered,
+    FileStamp,
+    HeartbeatResult,
     Loaded,
-    Mark,
     Probed,
+    ProbeResult,
     Release,
     ReleaseGone,
-    ReloadAsked,
-    Resolved,
+    ReleaseResolved,
+    ReleaseUnavailable,
+    ReloadRequested,
     Spawned,
     Started,
-    StopAsked,
+    Startup,
+    StopRequested,
     Ticked,
+    TimerFired,
     Touched,
-    Unresolved,
-    Woke,
 )
-from procmon.lifecycle import State, Worker
-from procmon.memory import recall, remember
+from procmon.core.snapshot import dump, load
+from procmon.core.supervisor import Supervisor
+from procmon.core.worker import State, Worker
 
 from .promises import keeps, look
 
 A = TypeVar("A", bound=Action)
-WELL = Answer(200, 1.0)
-ILL = Answer(500, 1.0)
-MISSING = Unresolved("directory = '/app' does not exist", None, missing=True)
+WELL = ProbeResult(200, 1.0)
+ILL = ProbeResult(500, 1.0)
+MISSING = ReleaseUnavailable("directory = '/app' does not exist", None, missing=True)
 
 
 def config(**settings: object) -> Config:
@@ -54,13 +54,16 @@ class Story:
     """Tells the core what happens. `acts` is what the last thing told has led to; logs are kept apart in `said`."""
 
     def __init__(self, **settings: object) -> None:
-        self.core = Core(config(**settings), jitter=lambda: 0.0)
+        self.config = config(**settings)
+        """What the configuration file contains now."""
+        self.core = Supervisor(self.config, lambda: 0.0)
         self.now = 1000.0
         self.acts: list[Action] = []
         self.said: list[str] = []
-        self.release = Release("/releases/a", "a" * 40)
-        self.mark: Mark | None = Mark(1, 1, 1, 0)
-        self.broken: Unresolved | None = None
+        self.path = "/releases/a"
+        """Where the directory leads to now."""
+        self.mark: FileStamp | None = FileStamp(1, 1, 1, 0)
+        self.broken: ReleaseUnavailable | None = None
         self.deleted: set[str] = set()
         """The paths of releases that are no longer there."""
         self.read = ""
@@ -69,6 +72,11 @@ class Story:
         """The core wants to become its successor."""
         self.left: int | None = None
         """The exit status, once procmon has ended."""
+
+    def with_cores(self, cores: int) -> Story:
+        """Tell it on a machine with so many processor cores, before anything happens."""
+        self.core = Supervisor(self.config, lambda: 0.0, cores)
+        return self
 
     # -- telling ------------------------------------------------------------------------------------------------------
 
@@ -90,16 +98,17 @@ class Story:
         return [answer for action in actions if (answer := self._answer(action))]
 
     def _answer(self, action: Action) -> Event | None:
-        if isinstance(action, Resolve):
-            self.read = self.release.path
-            return self.broken or (MISSING if self.read in self.deleted else Resolved(self.release, self.mark))
+        if isinstance(action, ResolveRelease):
+            self.read = self.path
+            release = Release(self.path, self.config, self.path[-1] * 40)
+            return self.broken or (MISSING if self.read in self.deleted else ReleaseResolved(release, self.mark))
         if isinstance(action, Spawn):
             gone = action.release.path in self.deleted
             return ReleaseGone(action.worker) if gone else Spawned(action.worker, 100 + action.worker)
         if isinstance(action, Exit):
             assert self.left is None
             self.left = action.status
-        self.replacing = self.replacing or isinstance(action, Replace)
+        self.replacing = self.replacing or isinstance(action, ExecUpgrade)
         return None
 
     def after(self, seconds: float, *, ticking: bool = True) -> Story:
@@ -110,7 +119,7 @@ class Story:
             due = self.core.deadline()
             step = min(until, due if due is not None else until, self.now + 1 if ticking else until)
             self.now = step = max(self.now, step)
-            collected += self.tell(Woke()).acts
+            collected += self.tell(TimerFired()).acts
             if ticking:
                 for worker in list(self.core.pool.workers):
                     collected += self.tell(Ticked(worker)).acts
@@ -120,17 +129,22 @@ class Story:
 
     def begin(self) -> Story:
         """Start procmon."""
-        return self.tell(Begin())
+        return self.tell(Startup())
 
     def touch(self) -> Story:
         """Touch the restart file."""
-        self.mark = Mark(1, 1, (self.mark.mtime_ns if self.mark else 0) + 1, 0)
+        self.mark = FileStamp(1, 1, (self.mark.mtime_ns if self.mark else 0) + 1, 0)
         return self.tell(Touched(self.mark))
 
     def deploy(self, path: str) -> Story:
         """Point the directory to another release and touch."""
-        self.release = Release(path, path[-1] * 40)
+        self.path = path
         return self.touch()
+
+    def configure(self, **settings: object) -> Story:
+        """Write another configuration file."""
+        self.config = config(**settings)
+        return self
 
     def ready(self, worker: Worker) -> Story:
         """Let a worker boot and pass its probe."""
@@ -153,23 +167,24 @@ class Story:
         """Let a worker say that it cannot go on."""
         return self.tell(Failed(worker.number, "import", error))
 
-    def beat_answered(self, answer: Answer) -> Story:
-        """Answer the heartbeat that is under way."""
-        return self.tell(HeartbeatAnswered(self.core.active.number if self.core.active else 0, answer))
+    def beat_answered(self, answer: ProbeResult) -> Story:
+        """ProbeResult the heartbeat that is under way."""
+        return self.tell(HeartbeatResult(self.core.reloads.active.number if self.core.reloads.active else 0, answer))
 
     def stop(self) -> Story:
         """Send SIGTERM."""
-        return self.tell(StopAsked())
+        return self.tell(StopRequested())
 
     def hup(self) -> Story:
         """Send SIGHUP."""
-        return self.tell(ReloadAsked("SIGHUP"))
+        return self.tell(ReloadRequested("SIGHUP"))
 
     def succeed(self, **settings: object) -> Story:
-        """Hand all that the core knows to a successor with other settings, by way of JSON; return the story of that."""
+        """Hand all that the core knows to the next one with other settings, as JSON; return the story of that one."""
         new = copy(self)
-        new.core = Core(config(**settings), jitter=lambda: 0.0)
-        recall(new.core, json.loads(json.dumps(remember(self.core))))
+        new.config = config(**settings)
+        new.core = Supervisor(new.config, lambda: 0.0, self.core.cores)
+        load(new.core, json.loads(json.dumps(dump(self.core))))
         new.acts, new.replacing = [], False
         return new
 
@@ -237,7 +252,7 @@ class Story:
 
     def beats(self) -> int:
         """Return how many heartbeats were just sent."""
-        return len(self.done(Beat))
+        return len(self.done(SendHeartbeat))
 
     @property
     def state(self) -> str:

@@ -15,17 +15,17 @@ from threading import Thread
 
 import procmon
 import pytest
-from procmon import lock
 from procmon.config import Bind
-from procmon.events import Answer, Failed, Ticked
-from procmon.listener import ListenError, close_listener, listen, open_listener
-from procmon.notify import Notifier, state_message
-from procmon.output import TAIL_BYTES, Output, Tail
-from procmon.probe import Request, ask, dial
-from procmon.processes import describe_exit
+from procmon.core.events import Failed, ProbeResult, Ticked
+from procmon.master import lock
+from procmon.master.listener import ListenError, close_listener, listen, open_listener
+from procmon.master.output import TAIL_BYTES, Output, Tail
+from procmon.master.probe import Request, ask, dial
+from procmon.master.processes import describe_exit
+from procmon.master.status_file import StatusFile, headline, read, snapshot
+from procmon.master.systemd import Notifier, state_message
+from procmon.master.workers import to_event
 from procmon.reactor import Reactor
-from procmon.status import StatusFile, headline, read, snapshot
-from procmon.workers import to_event
 
 from tests.ports import free_port
 
@@ -207,17 +207,17 @@ def test_the_headline_is_loud_about_trouble() -> None:
 
 
 def serve_once(server: socket.socket, answer: bytes) -> None:
-    """Answer one connection and close it."""
+    """ProbeResult one connection and close it."""
     connection, _ = server.accept()
     with connection:
         connection.recv(65536)
         connection.sendall(answer)
 
 
-def answer_of(connect: Callable[[], socket.socket], seconds: float = 5.0) -> Answer:
+def answer_of(connect: Callable[[], socket.socket], seconds: float = 5.0) -> ProbeResult:
     """Ask, and return the answer."""
     reactor = Reactor()
-    found: list[Answer] = []
+    found: list[ProbeResult] = []
 
     async def work() -> None:
         found.append(await ask(reactor, connect, Request("/", "localhost"), seconds))
@@ -276,7 +276,7 @@ def test_the_timeout_is_for_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     found = answer_of(lambda: ours, 0.3)
     thread.join()
     theirs.close()
-    assert found == Answer(None, found.milliseconds, "no answer within 0.3 s")
+    assert found == ProbeResult(None, found.milliseconds, "no answer within 0.3 s")
 
 
 @pytest.mark.parametrize("every", ["0.0.0.0", "::"])  # noqa: S104 - that is the case

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from procmon.events import Answer, HeartbeatAnswered
+from procmon.core.events import HeartbeatResult, ProbeResult
 
 from .story import ILL, WELL, Story
 
-TIMEOUT = Answer(None, 10000.0, "no answer within 10 s")
+TIMEOUT = ProbeResult(None, 10000.0, "no answer within 10 s")
 
 
 def test_the_app_is_asked_each_interval() -> None:
@@ -33,10 +33,10 @@ def test_a_bad_answer_reloads_once_and_the_guard_holds_the_next_one_back() -> No
     assert s.beat_answered(ILL).state == "reloading"
     s.proceed().after(5)
     assert s.beat_answered(ILL).state == "serving"
-    assert s.core.heart.failures == 2
+    assert s.core.health.failures == 2
     s.after(5)
     assert s.beat_answered(TIMEOUT).state == "reloading"
-    assert s.core.heart.reloads == 2
+    assert s.core.health.reloads == 2
 
 
 def test_nobody_asks_during_a_reload_or_a_boot() -> None:
@@ -49,7 +49,7 @@ def test_nobody_asks_during_a_reload_or_a_boot() -> None:
 def test_an_answer_that_belongs_to_the_previous_generation_is_ignored() -> None:
     s = Story(heartbeat={"guard": 0}).served().after(10)
     s.deploy("/releases/b").proceed()
-    assert s.tell(HeartbeatAnswered(1, ILL)).state == "serving"
+    assert s.tell(HeartbeatResult(1, ILL)).state == "serving"
 
 
 def test_reloads_that_do_not_help_become_rare() -> None:
@@ -72,7 +72,7 @@ def test_one_good_answer_ends_the_rarity() -> None:
         s.beat_answered(ILL).proceed()
         s.after(60)
     s.beat_answered(WELL)
-    assert s.core.heart.failures == 0
+    assert s.core.health.failures == 0
     s.after(5)
     assert s.beat_answered(ILL).state == "reloading"
     s.proceed().after(10)

@@ -13,30 +13,29 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from procmon.actions import Abort, Exit, Kill
-from procmon.events import (
+from procmon.core.actions import Abort, Exit, Kill
+from procmon.core.events import (
     Accepted,
-    Adopted,
-    Answer,
-    Drains,
-    HeartbeatAnswered,
+    DrainStarted,
+    HeartbeatResult,
     Loaded,
-    Preflighted,
     Probed,
-    Release,
+    ProbeResult,
+    ReleaseUnavailable,
+    Restored,
     Started,
-    Stayed,
     Ticked,
-    Unresolved,
-    UpgradeAsked,
-    Woke,
+    TimerFired,
+    UpgradeChecked,
+    UpgradeFailed,
+    UpgradeRequested,
 )
-from procmon.lifecycle import BOOTING, State, Worker
+from procmon.core.worker import BOOTING, State, Worker
 
 from .story import ILL, MISSING, WELL, Story
 
 WORKERS = 3
-UNREADABLE = Unresolved("env_file = '/env' cannot be read", None)
+UNREADABLE = ReleaseUnavailable("env_file = '/env' cannot be read", None)
 
 
 class Procmon(RuleBasedStateMachine):
@@ -47,7 +46,7 @@ class Procmon(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         limits = {"max_requests": 50, "max_rss": "1G", "hang_timeout": 30}
-        self.settings = {"workers": WORKERS, "reload": {"surge": self.surge}, "worker": limits}
+        self.settings: dict[str, object] = {"workers": WORKERS, "reload": {"surge": self.surge}, "worker": limits}
         self.s = Story(**self.settings).begin()
         self.releases = 0
         self.answered = 0
@@ -59,7 +58,7 @@ class Procmon(RuleBasedStateMachine):
 
     def holders(self) -> set[int]:
         """Name the workers that hold a slot."""
-        return {slot.holder.number for slot in self.s.core.pool.slots if slot.holder}
+        return {slot.worker.number for slot in self.s.core.pool.slots if slot.worker}
 
     @initialize(serving=st.booleans())
     def start(self, serving: bool) -> None:
@@ -76,7 +75,7 @@ class Procmon(RuleBasedStateMachine):
     def switch(self) -> None:
         """Let the directory lead to another release: only who reads it now knows."""
         self.releases += 1
-        self.s.release = Release(f"/releases/{self.releases}")
+        self.s.path = f"/releases/{self.releases}"
 
     @rule()
     def touch(self) -> None:
@@ -89,32 +88,32 @@ class Procmon(RuleBasedStateMachine):
         self.s.hup()
 
     @rule(broken=st.sampled_from([None, None, MISSING, UNREADABLE]))
-    def break_or_mend_the_directory(self, broken: Unresolved | None) -> None:
+    def break_or_mend_the_directory(self, broken: ReleaseUnavailable | None) -> None:
         self.s.broken = broken
 
-    @precondition(lambda self: self.s.core.active)
+    @precondition(lambda self: self.s.core.reloads.active)
     @rule(newest=st.booleans())
     def delete_a_release(self, newest: bool) -> None:
-        assert self.s.core.active
-        self.s.deleted.add(self.s.release.path if newest else self.s.core.active.release.path)
+        assert self.s.core.reloads.active
+        self.s.deleted.add(self.s.path if newest else self.s.core.reloads.active.release.path)
 
     @rule()
     def ask_for_an_upgrade(self) -> None:
-        self.s.tell(UpgradeAsked())
+        self.s.tell(UpgradeRequested())
 
     @precondition(lambda self: self.s.core.upgrade.checking)
     @rule(error=st.sampled_from(["", "", "no h11"]))
     def try_the_successor(self, error: str) -> None:
-        self.s.tell(Preflighted(error))
+        self.s.tell(UpgradeChecked(error))
 
     @precondition(lambda self: self.s.replacing)
     @rule(error=st.sampled_from(["", "", "Permission denied"]), reason=st.sampled_from(["", "other settings"]))
     def become_the_successor(self, error: str, reason: str) -> None:
         self.s.replacing = False
-        if error or not self.s.core.calm():
-            self.s.tell(Stayed(error))
+        if error or not self.s.core.is_idle():
+            self.s.tell(UpgradeFailed(error))
         else:
-            self.s = self.s.succeed(**self.settings).tell(Adopted(reason))
+            self.s = self.s.succeed(**self.settings).tell(Restored(reason))
 
     @precondition(lambda self: self.s.workers(*BOOTING))
     @rule(number=st.integers(0, 99), well=st.sampled_from([True, True, True, False]))
@@ -141,7 +140,7 @@ class Procmon(RuleBasedStateMachine):
         elif how == "fail":
             self.s.failed(worker)
         else:
-            self.s.tell(Drains(worker.number))
+            self.s.tell(DrainStarted(worker.number))
 
     @precondition(lambda self: self.s.workers(State.ACTIVE))
     @rule(number=st.integers(0, 99), requests=st.integers(0, 100), rss_bytes=st.sampled_from([1 << 20, 2 << 30]))
@@ -153,12 +152,12 @@ class Procmon(RuleBasedStateMachine):
     def hang(self, number: int) -> None:
         """One worker's loop turns no more, all others' do: somebody must come in its place."""
         stuck = self.some(number, State.ACTIVE)
-        for _ in range(31):
+        for _ in range(36):
             self.s.after(1, ticking=False)
             for worker in self.s.workers():
                 if worker is not stuck:
                     self.s.tell(Ticked(worker.number))
-        assert stuck.unwanted or stuck.number not in self.holders()
+        assert stuck.replace_reason or stuck.number not in self.holders()
 
     @rule(seconds=st.sampled_from([0.4, 5.0, 31.0, 400.0]), number=st.integers(0, 99))
     def stand_still(self, seconds: float, number: int) -> None:
@@ -167,7 +166,7 @@ class Procmon(RuleBasedStateMachine):
         self.s.now += seconds
         for worker in living[number % (len(living) + 1) :] + living[: number % (len(living) + 1)]:
             self.s.tell(Ticked(worker.number))
-        self.s.tell(Woke())
+        self.s.tell(TimerFired())
         assert all(worker.state in (State.ACTIVE, State.DRAINING) for worker in serving)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 6.0, 31.0, 61.0]), ticking=st.booleans())
@@ -176,8 +175,8 @@ class Procmon(RuleBasedStateMachine):
 
     @rule(status=st.sampled_from([200, 302, 500, None]), generations_ago=st.sampled_from([0, 0, 1]))
     def answer_the_heartbeat(self, status: int | None, generations_ago: int) -> None:
-        answer, active = Answer(status, 1.0, "" if status else "refused"), self.s.core.active
-        self.s.tell(HeartbeatAnswered(active.number - generations_ago if active else 0, answer))
+        answer, active = ProbeResult(status, 1.0, "" if status else "refused"), self.s.core.reloads.active
+        self.s.tell(HeartbeatResult(active.number - generations_ago if active else 0, answer))
 
     @invariant()
     def never_told_to_do_the_same_twice(self) -> None:
@@ -187,15 +186,15 @@ class Procmon(RuleBasedStateMachine):
     @invariant()
     def answers_are_remembered(self) -> None:
         """A later reload for another reason, with the restart file gone, has no stamp of its own."""
-        self.answered = max(self.answered, self.s.core.restart.stamp or 0)
+        self.answered = max(self.answered, self.s.core.reloads.restart.stamp or 0)
 
     @invariant()
     def a_slot_has_one_holder_that_is_alive(self) -> None:
         for slot in self.s.core.pool.slots:
-            for worker in (slot.holder, slot.incoming):
+            for worker in (slot.worker, slot.replacement):
                 assert worker is None or worker.number in self.s.core.pool.workers
                 assert worker is None or worker.slot == slot.number
-            assert slot.holder is None or slot.holder.state is State.ACTIVE
+            assert slot.worker is None or slot.worker.state is State.ACTIVE
 
     @invariant()
     def only_the_accepting_are_called_serving(self) -> None:
@@ -216,12 +215,12 @@ class Procmon(RuleBasedStateMachine):
         self.answers_are_remembered()
         assert s.mark
         assert self.answered == s.mark.mtime_ns, "a touch was never answered"
-        assert s.read == s.release.path, "a request to reload was lost"
-        assert s.core.active
-        assert s.core.active.release.path == s.release.path or s.core.restart.result == "failed"
+        assert s.read == s.path, "a request to reload was lost"
+        assert s.core.reloads.active
+        assert s.core.reloads.active.release.path == s.path or s.core.reloads.restart.result == "failed"
         assert s.state == "serving"
         assert [worker.state for worker in s.workers()] == [State.ACTIVE] * WORKERS
-        assert all(worker.generation is s.core.active for worker in s.workers())
+        assert all(worker.generation is s.core.reloads.active for worker in s.workers())
         assert not s.done(Abort)
 
 

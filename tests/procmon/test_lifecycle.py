@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from procmon.actions import Kill
-from procmon.events import (
+from procmon.core.actions import Kill
+from procmon.core.events import (
     Accepted,
-    Drained,
-    Drains,
+    DrainFinished,
+    DrainStarted,
     Exited,
     Failed,
     Loaded,
@@ -19,7 +19,7 @@ from procmon.events import (
     Ticked,
     WorkerEvent,
 )
-from procmon.lifecycle import ACCEPTS, LEAVING, NEXT, State, UnexpectedEvent, Worker, step
+from procmon.core.worker import ACCEPTS, LEAVING, NEXT, State, UnexpectedEvent, Worker, step
 
 from .story import WELL, Story
 
@@ -94,7 +94,7 @@ def reach(state: State, road: str = "reload") -> tuple[Story, Worker]:
     if state in LEAVING:
         s = s.stop() if road == "stopping" else s.proceed()
         worker = s.workers(State.DRAINING)[0]
-        return (s if state is State.DRAINING else s.tell(Drained(worker.number))), worker
+        return (s if state is State.DRAINING else s.tell(DrainFinished(worker.number))), worker
     for event in (Loaded(worker.number), Started(worker.number), Probed(worker.number, WELL), None):
         if worker.state is state:
             return s, worker
@@ -160,4 +160,4 @@ def test_a_tick_never_changes_a_state() -> None:
 
 
 def test_only_those_who_may_accept_can_begin_to_drain() -> None:
-    assert {state for state in LIVING if step(state, Drains) is State.DRAINING} == ACCEPTS | {State.DRAINING}
+    assert {state for state in LIVING if step(state, DrainStarted) is State.DRAINING} == ACCEPTS | {State.DRAINING}

@@ -5,51 +5,51 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from procmon.core import Core
-from procmon.events import (
-    Adopted,
-    Begin,
+from procmon.core.events import (
     Event,
-    HeartbeatAnswered,
-    Mark,
-    Preflighted,
+    FileStamp,
+    HeartbeatResult,
     Release,
     ReleaseGone,
-    ReloadAsked,
-    Resolved,
-    Stayed,
-    StopAsked,
+    ReleaseResolved,
+    ReleaseUnavailable,
+    ReloadRequested,
+    Restored,
+    Startup,
+    StopRequested,
+    TimerFired,
     Touched,
-    Unresolved,
-    UpgradeAsked,
-    Woke,
+    UpgradeChecked,
+    UpgradeFailed,
+    UpgradeRequested,
     WorkerEvent,
 )
-from procmon.lifecycle import State
-from procmon.upgrade import Upgrade
+from procmon.core.supervisor import Supervisor
+from procmon.core.upgrade import Upgrade
+from procmon.core.worker import State
 
-from .story import ILL, MISSING, WELL, Story
+from .story import ILL, MISSING, WELL, Story, config
 
-UNREADABLE = Unresolved("env_file = '/env' cannot be read", None)
-RELEASE = Release("/releases/a", "a" * 40)
+UNREADABLE = ReleaseUnavailable("env_file = '/env' cannot be read", None)
+RELEASE = Release("/releases/a", config(), "a" * 40)
 EVENTS: list[Event] = [
-    *(Begin(), Woke(), StopAsked(), UpgradeAsked()),
-    *(Touched(Mark(1, 1, 2, 0)), ReloadAsked("SIGHUP")),
-    *(Resolved(RELEASE, Mark(1, 1, 2, 0)), Resolved(RELEASE, None), MISSING, UNREADABLE),
-    *(HeartbeatAnswered(1, WELL), HeartbeatAnswered(1, ILL), HeartbeatAnswered(0, ILL)),
+    *(Startup(), TimerFired(), StopRequested(), UpgradeRequested()),
+    *(Touched(FileStamp(1, 1, 2, 0)), ReloadRequested("SIGHUP")),
+    *(ReleaseResolved(RELEASE, FileStamp(1, 1, 2, 0)), ReleaseResolved(RELEASE, None), MISSING, UNREADABLE),
+    *(HeartbeatResult(1, WELL), HeartbeatResult(1, ILL), HeartbeatResult(0, ILL)),
     *(ReleaseGone(1), ReleaseGone(2), ReleaseGone(3), ReleaseGone(99)),
-    *(Adopted(), Adopted("other settings")),
-    *(Preflighted(), Preflighted("no h11"), Stayed(), Stayed("Permission denied")),
+    *(Restored(), Restored("other settings")),
+    *(UpgradeChecked(), UpgradeChecked("no h11"), UpgradeFailed(), UpgradeFailed("Permission denied")),
 ]
 UPGRADES: dict[str, Callable[[], Upgrade]] = {
     "no-upgrade": Upgrade,
-    "asked": lambda: Upgrade(asked=True),
+    "requested": lambda: Upgrade(requested=True),
     "checking": lambda: Upgrade(checking=True),
-    "proven": lambda: Upgrade(proven=True),
+    "checked": lambda: Upgrade(checked=True),
 }
 
 
-def unable(unresolved: Unresolved) -> Story:
+def unable(unresolved: ReleaseUnavailable) -> Story:
     """Tell of a procmon that has never served, in a world that is mended right after."""
     s = Story()
     s.broken = unresolved
@@ -81,16 +81,16 @@ def calm(s: Story) -> None:
     for _ in range(4):
         s.proceed().end_drains().after(4)
         if s.core.upgrade.checking:
-            s.tell(Preflighted())
+            s.tell(UpgradeChecked())
         if s.replacing:
             s.replacing = False
-            s.tell(Stayed("Permission denied"))
+            s.tell(UpgradeFailed("Permission denied"))
     s.proceed().end_drains()
 
 
 def test_the_events_are_all_that_there_are() -> None:
-    assert {type(event) for event in EVENTS} == set(Core._HANDLERS)
-    assert not any(issubclass(kind, WorkerEvent) for kind in Core._HANDLERS)
+    assert {type(event) for event in EVENTS} == set(Supervisor._HANDLERS)
+    assert not any(issubclass(kind, WorkerEvent) for kind in Supervisor._HANDLERS)
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from procmon.release import ReleaseError, ReleaseMissingError, parse_env_file, read_commit, read_mark, resolve
+from procmon.master.release import ReleaseError, ReleaseMissingError, parse_env_file, read_commit, resolve
+from procmon.master.restart_file import read_stamp
 
 from .story import config
 
@@ -138,10 +139,10 @@ def test_a_missing_env_file_is_named(tmp_path: Path) -> None:
 
 def test_a_mark_tells_a_touch_from_a_chmod(tmp_path: Path) -> None:
     file = tmp_path / "restart"
-    assert read_mark(file) is None
+    assert read_stamp(file) is None
     file.touch()
-    before = read_mark(file)
+    before = read_stamp(file)
     file.chmod(0o600)
-    assert read_mark(file) == before
+    assert read_stamp(file) == before
     os.utime(file, ns=(1, 1))
-    assert read_mark(file) != before
+    assert read_stamp(file) != before

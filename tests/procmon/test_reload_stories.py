@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from procmon.actions import Abort, Accept, Kill, Listen, Resolve
-from procmon.events import Answer, Mark, Probed, Release, ReleaseGone, Started, Touched, Unresolved
-from procmon.lifecycle import BOOTING, State
+from procmon.core.actions import Abort, Accept, Drain, Kill, Listen, ResolveRelease
+from procmon.core.events import (
+    Exited,
+    FileStamp,
+    Probed,
+    ProbeResult,
+    ReleaseGone,
+    ReleaseUnavailable,
+    Started,
+    Touched,
+)
+from procmon.core.worker import BOOTING, State
 
 from .story import ILL, MISSING, Story
 
@@ -45,21 +54,21 @@ def test_old_workers_drain_only_when_all_new_ones_accept() -> None:
     first, second = s.workers(State.ACCEPTING)
     assert not s.accepted(first).drains()
     assert s.accepted(second).drains() == old
-    assert (s.state, s.core.restart.result) == ("serving", "ok")
+    assert (s.state, s.core.reloads.restart.result) == ("serving", "ok")
 
 
 def test_the_answer_names_the_touch_that_the_release_was_read_after() -> None:
     s = Story().served().deploy("/releases/b").proceed()
     assert s.mark
-    assert s.core.restart.stamp == s.mark.mtime_ns
-    assert s.core.active
-    assert s.core.active.release.path == "/releases/b"
+    assert s.core.reloads.restart.stamp == s.mark.mtime_ns
+    assert s.core.reloads.active
+    assert s.core.reloads.active.release.path == "/releases/b"
 
 
 def test_the_same_touch_reported_late_changes_nothing() -> None:
     """A reload by signal reads the mark itself; the watch may tell of it afterwards."""
     s = Story().served()
-    s.mark = Mark(1, 1, 99, 0)
+    s.mark = FileStamp(1, 1, 99, 0)
     s.hup().proceed()
     assert s.tell(Touched(s.mark)).acts == []
 
@@ -69,10 +78,10 @@ def test_a_release_that_fails_to_import_leaves_the_old_workers_alone() -> None:
     before = s.workers(State.ACTIVE)
     s.failed(s.workers(generation=2)[0], "Traceback ...\nNameError: x").proceed()
     assert s.workers(State.ACTIVE) == before
-    assert s.core.restart.result == "failed"
-    assert s.core.restart.error.endswith("NameError: x")
-    assert s.core.active
-    assert s.core.active.release.path == "/releases/a"
+    assert s.core.reloads.restart.result == "failed"
+    assert s.core.reloads.restart.error.endswith("NameError: x")
+    assert s.core.reloads.active
+    assert s.core.reloads.active.release.path == "/releases/a"
     assert s.state == "serving"
 
 
@@ -80,7 +89,7 @@ def test_a_worker_that_just_exits_is_a_failure_with_its_last_words() -> None:
     """An app may call os._exit: exit status 0 is no success for somebody who shall serve."""
     s = Story().served().deploy("/releases/b")
     s.exited(s.workers(generation=2)[0], "exit status 0")
-    assert "exit status 0" in s.core.restart.error
+    assert "exit status 0" in s.core.reloads.restart.error
 
 
 def test_an_app_that_answers_its_probe_with_an_error_never_serves() -> None:
@@ -88,15 +97,28 @@ def test_an_app_that_answers_its_probe_with_an_error_never_serves() -> None:
     worker = s.workers(generation=2)[0]
     worker.state = State.PROBING
     s.tell(Probed(worker.number, ILL))
+    assert s.done(Drain) == [Drain(worker.number, 0.0)], "a kill would come before it has written why"
+    assert (s.state, s.done(Kill)) == ("reloading", [])
+    s.tell(Exited(worker.number, "exit status 0", "Traceback ...\nKeyError: 'x'"))
+    error = s.core.reloads.restart.error
+    assert "GET / (heartbeat.path): the app answered 500; heartbeat.accept is [200, 302]" in error
+    assert error.endswith("KeyError: 'x'")
+
+
+def test_a_worker_that_does_not_exit_after_a_failed_probe_is_killed() -> None:
+    s = Story().served().deploy("/releases/b")
+    worker = s.workers(generation=2)[0]
+    worker.state = State.PROBING
+    s.tell(Probed(worker.number, ILL)).after(2)
     assert s.done(Kill) == [Kill(worker.number)]
-    assert "the app answered 500" in s.core.restart.error
+    assert s.exited(worker, "SIGKILL").core.reloads.restart.result == "failed"
 
 
 def test_a_redirect_is_a_good_answer() -> None:
     s = Story(workers=1).begin()
     worker = s.workers()[0]
     worker.state = State.PROBING
-    assert s.tell(Probed(worker.number, Answer(302, 1.0))).accepts() == [worker.number]
+    assert s.tell(Probed(worker.number, ProbeResult(302, 1.0))).accepts() == [worker.number]
 
 
 def test_a_boot_that_hangs_ends_at_its_timeout() -> None:
@@ -105,15 +127,42 @@ def test_a_boot_that_hangs_ends_at_its_timeout() -> None:
     assert s.state == "reloading"
     s.after(1)
     assert s.done(Abort), "SIGABRT first: it shows where the import hangs"
-    assert "boot_timeout" in s.core.restart.error
+    s.tell(Exited(s.workers(generation=2)[0].number, "SIGABRT", "File blog.py, line 7"))
+    assert "boot_timeout" in s.core.reloads.restart.error
+    assert "blog.py, line 7" in s.core.reloads.restart.error
     assert s.active(1) == 2
 
 
-def test_all_workers_of_a_generation_share_one_boot_timeout() -> None:
+def test_each_worker_of_a_generation_has_the_whole_boot_timeout() -> None:
+    """An app that loads for long would never start if the first worker's time were taken from the others'."""
     s = Story(reload={"boot_timeout": 20}).served().deploy("/releases/b")
-    s.after(15).ready(s.workers(generation=2)[0]).after(6)
-    assert s.core.restart.result == "failed"
-    assert not s.proceed().workers(generation=2)
+    s.after(15).ready(s.workers(generation=2)[0]).after(15)
+    assert s.state == "reloading"
+    assert s.proceed().core.reloads.restart.result == "ok"
+
+
+def test_as_many_workers_boot_at_once_as_there_are_cores_until_one_is_ready() -> None:
+    s = Story(workers=5).with_cores(2).begin()
+    assert s.spawned() == [(0, 1), (1, 1)]
+    assert s.ready(s.workers()[1]).spawned() == [(2, 1), (3, 1), (4, 1)]
+    assert s.proceed().state == "serving"
+
+
+def test_the_first_failure_ends_what_boots_beside_it() -> None:
+    s = Story(workers=3).with_cores(2).served().deploy("/releases/b")
+    first, second = s.workers(generation=2)
+    s.failed(second)
+    assert s.done(Kill) == [Kill(first.number)]
+    assert (s.core.reloads.restart.result, s.active(1)) == ("failed", 3)
+
+
+def test_a_failure_before_any_was_ready_fails_the_reload_also_when_another_is_ready_before_the_exit() -> None:
+    s = Story(workers=2).with_cores(2).served().deploy("/releases/b")
+    first, second = s.workers(generation=2)
+    first.state = State.PROBING
+    s.tell(Probed(first.number, ILL)).ready(second)
+    assert not s.accepts()
+    assert s.exited(first).core.reloads.restart.result == "failed"
 
 
 def test_a_later_worker_that_dies_is_replaced_and_the_reload_goes_on() -> None:
@@ -123,7 +172,7 @@ def test_a_later_worker_that_dies_is_replaced_and_the_reload_goes_on() -> None:
     second = s.workers(State.STARTING, generation=2)[0]
     assert s.exited(second, "SIGKILL").spawned() == [(1, 2)]
     assert s.proceed().active(2) == 2
-    assert s.core.restart.result == "ok"
+    assert s.core.reloads.restart.result == "ok"
 
 
 def test_later_workers_that_keep_dying_fail_the_reload() -> None:
@@ -131,7 +180,7 @@ def test_later_workers_that_keep_dying_fail_the_reload() -> None:
     s.ready(s.workers(generation=2)[0])
     for _ in range(3):
         s.exited(s.workers(State.STARTING, generation=2)[0], "SIGKILL")
-    assert s.core.restart.result == "failed"
+    assert s.core.reloads.restart.result == "failed"
     assert s.active(1) == 2
 
 
@@ -172,8 +221,8 @@ def test_a_touch_while_nobody_accepts_yet_starts_over_with_the_newest_code() -> 
     assert s.done(Kill) == [Kill(stale.number)]
     assert s.spawned() == [(0, 3)]
     s.proceed()
-    assert s.core.active
-    assert s.core.active.release.path == "/releases/c"
+    assert s.core.reloads.active
+    assert s.core.reloads.active.release.path == "/releases/c"
 
 
 def test_a_boot_is_started_over_only_once_in_a_row() -> None:
@@ -181,22 +230,22 @@ def test_a_boot_is_started_over_only_once_in_a_row() -> None:
     s = Story().served().deploy("/releases/b").deploy("/releases/c")
     assert s.deploy("/releases/d").acts == []
     s.proceed().after(0.2).proceed()
-    assert s.core.active
-    assert s.core.active.release.path == "/releases/d"
+    assert s.core.reloads.active
+    assert s.core.reloads.active.release.path == "/releases/d"
 
 
 def test_fifty_touches_end_in_two_reloads_and_the_last_one_wins() -> None:
     s = Story().served()
     resolved = 0
     for number in range(50):
-        resolved += len(s.deploy(f"/releases/{number}").done(Resolve))
-    resolved += len(s.proceed().after(0.2).done(Resolve))
+        resolved += len(s.deploy(f"/releases/{number}").done(ResolveRelease))
+    resolved += len(s.proceed().after(0.2).done(ResolveRelease))
     s.proceed()
     assert resolved == 3, "one, the same started over, and one for all others"
     assert s.mark
-    assert s.core.restart.stamp == s.mark.mtime_ns
-    assert s.core.active
-    assert s.core.active.release.path == "/releases/49"
+    assert s.core.reloads.restart.stamp == s.mark.mtime_ns
+    assert s.core.reloads.active
+    assert s.core.reloads.active.release.path == "/releases/49"
 
 
 def test_a_touch_while_new_workers_accept_runs_another_reload_at_the_end() -> None:
@@ -213,19 +262,19 @@ def test_what_is_remembered_waits_until_the_touching_ends_but_not_for_ever() -> 
     """A release that boots within a moment would else be reloaded at each of many touches."""
     s = Story(workers=1).served().deploy("/releases/b").deploy("/releases/c").deploy("/releases/d").proceed()
     for _ in range(9):
-        assert not s.after(0.1).done(Resolve)
-        assert not s.touch().done(Resolve)
+        assert not s.after(0.1).done(ResolveRelease)
+        assert not s.touch().done(ResolveRelease)
     assert s.after(0.1).spawned() == [(0, 4)]
-    assert s.proceed().core.restart.result == "ok"
+    assert s.proceed().core.reloads.restart.result == "ok"
     assert s.mark
-    assert s.core.restart.stamp == s.mark.mtime_ns
+    assert s.core.reloads.restart.stamp == s.mark.mtime_ns
 
 
 def test_a_remembered_touch_is_served_after_a_failed_reload_as_well() -> None:
     s = Story(workers=1).served().deploy("/releases/b").deploy("/releases/c")
     s.deploy("/releases/d").failed(s.workers(State.STARTING)[0]).after(0.2)
     assert s.state == "reloading"
-    assert s.proceed().core.restart.result == "ok"
+    assert s.proceed().core.reloads.restart.result == "ok"
 
 
 def test_a_touch_during_a_drain_is_served_at_once() -> None:
@@ -270,8 +319,8 @@ def test_a_missing_directory_fails_a_reload_and_nothing_else() -> None:
     s = Story().served()
     s.broken = MISSING
     s.touch()
-    assert s.core.restart.result == "failed"
-    assert "does not exist" in s.core.restart.error
+    assert s.core.reloads.restart.result == "failed"
+    assert "does not exist" in s.core.reloads.restart.error
     assert s.active(1) == 2
 
 
@@ -320,9 +369,9 @@ def test_a_touch_is_not_kept_waiting_by_the_backoff_of_the_first_generation() ->
 
 def test_an_unusable_release_is_a_failure_from_the_start() -> None:
     s = Story()
-    s.broken = Unresolved("the Python interpreter /x does not exist", s.mark)
+    s.broken = ReleaseUnavailable("the Python interpreter /x does not exist", s.mark)
     s.begin()
-    assert (s.state, s.core.restart.result) == ("failed", "failed")
+    assert (s.state, s.core.reloads.restart.result) == ("failed", "failed")
 
 
 def test_one_by_one_there_is_never_more_than_one_extra_worker() -> None:
@@ -346,7 +395,7 @@ def test_one_by_one_a_late_failure_is_undone() -> None:
     for _ in range(3):
         worker = s.workers(State.STARTING, generation=2)[0]
         s.failed(worker).exited(worker)
-    assert s.core.restart.result == "failed"
+    assert s.core.reloads.restart.result == "failed"
     s.proceed().end_drains().proceed().after(2).proceed()
     assert s.active(1) == 2
     assert s.active(2) == 0
@@ -360,7 +409,7 @@ def test_one_by_one_a_new_worker_lost_after_its_turn_is_replaced_by_new_code_bef
         step = s.next_success()
         s = s.tell(step) if step else s.end_drains()
     assert s.mark
-    assert (s.core.restart.stamp, s.core.restart.result) == (s.mark.mtime_ns, "ok")
+    assert (s.core.reloads.restart.stamp, s.core.reloads.restart.result) == (s.mark.mtime_ns, "ok")
     assert not s.workers(*BOOTING, State.ACTIVE, generation=1)
     assert s.active(2) == 2
 
@@ -370,7 +419,7 @@ def test_one_by_one_new_workers_that_keep_dying_after_their_turn_fail_the_reload
     for _ in range(3):
         new = s.workers(*BOOTING, generation=2)[0]
         s.ready(new).accepted(new).end_drains().exited(new, "SIGKILL")
-    assert s.core.restart.result == "failed"
+    assert s.core.reloads.restart.result == "failed"
     s.after(2).proceed()
     assert s.active(1) == 2
 
@@ -396,9 +445,9 @@ def test_a_release_deleted_while_a_newer_one_boots_leads_to_no_second_reload() -
 def test_a_release_deleted_under_a_crashed_worker_leads_to_a_reload_from_the_directory() -> None:
     """All workers of a generation come from one place: the lost one is not replaced from another."""
     s = Story(workers=2).served()
-    s.release = Release("/releases/b")
+    s.path = "/releases/b"
     s.exited(s.workers()[0], "SIGKILL")
     s.tell(ReleaseGone(s.workers(State.STARTING)[0].number))
     s.proceed().end_drains()
-    assert s.active(s.core.active.number if s.core.active else 0) == 2
+    assert s.active(s.core.reloads.active.number if s.core.reloads.active else 0) == 2
     assert {worker.generation.release.path for worker in s.workers()} == {"/releases/b"}

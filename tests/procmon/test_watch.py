@@ -15,11 +15,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from procmon import watch
-from procmon.events import Mark
+from procmon.core.events import FileStamp
 from procmon.inotify import WITHIN, Inotify
+from procmon.master.release import read_stamp
 from procmon.reactor import Reactor
-from procmon.release import read_mark
 
 from .touching import recreate, rename_over
 
@@ -31,7 +30,7 @@ class Watching:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.told: list[Mark] = []
+        self.told: list[FileStamp] = []
         self.reactor = Reactor()
         self.watcher = watch.Watcher(path, self.told.append, self.reactor)
         self.watcher.start()
@@ -44,7 +43,7 @@ class Watching:
     def notices(self, act: Callable[[], object]) -> None:
         """Do something that changes the file, and wait until exactly that state of it is told."""
         act()
-        self.until(lambda: self.told and self.told[-1] == read_mark(self.path), "the change is told")
+        self.until(lambda: self.told and self.told[-1] == read_stamp(self.path), "the change is told")
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         """Let it turn up to the time when `condition` is true."""
@@ -173,11 +172,11 @@ def test_a_busy_directory_is_looked_at_twenty_times_a_second_at_most(
 ) -> None:
     looks: list[float] = []
 
-    def counted(path: Path) -> Mark | None:
+    def counted(path: Path) -> FileStamp | None:
         looks.append(time.monotonic())
-        return read_mark(path)
+        return read_stamp(path)
 
-    monkeypatch.setattr(watch, "read_mark", counted)
+    monkeypatch.setattr(watch, "read_stamp", counted)
     path = tmp_path / "restart"
     path.touch()
     w = Watching(path)

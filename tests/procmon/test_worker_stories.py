@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from procmon.actions import Abort, Drain, Exit, Kill, Spawn, Unlisten
-from procmon.events import Accepted, Drained, Drains, Ticked
-from procmon.lifecycle import State
+from procmon.core.actions import Abort, Drain, Exit, Kill, Spawn, Unlisten
+from procmon.core.events import Accepted, DrainFinished, DrainStarted, Ticked
+from procmon.core.worker import State
 
 from .story import Story
 
 
 def test_a_crashed_worker_is_replaced_at_once_from_the_release_that_serves() -> None:
     s = Story().served()
-    s.release = s.release.__class__("/releases/not-deployed")
+    s.path = "/releases/not-deployed"
     s.exited(s.workers()[1], "SIGSEGV")
     assert [(action.slot, action.release.path) for action in s.done(Spawn)] == [(1, "/releases/a")]
     assert s.proceed().active(1) == 2
@@ -67,18 +65,18 @@ def test_with_every_worker_lost_the_state_says_that_nothing_serves() -> None:
 def test_a_crash_loop_is_told_until_a_worker_holds_out() -> None:
     s = Story(workers=1).served()
     for _ in range(3):
-        assert s.core.pool.trouble() == ""
+        assert s.core.pool.crash_loop() == ""
         s.exited(s.workers(State.ACTIVE)[0], "SIGSEGV").after(5).proceed()
-    assert s.core.pool.trouble().startswith("3 workers were lost in a row, the last: worker 3 (pid 103, ")
-    assert "SIGSEGV" in s.core.pool.trouble()
-    assert s.after(59).core.pool.trouble()
-    assert s.after(1).core.pool.trouble() == ""
+    assert s.core.pool.crash_loop().startswith("3 workers were lost in a row, the last: worker 3 (pid 103, ")
+    assert "SIGSEGV" in s.core.pool.crash_loop()
+    assert s.after(59).core.pool.crash_loop()
+    assert s.after(1).core.pool.crash_loop() == ""
 
 
 def test_a_stuck_worker_is_replaced_first_and_then_made_to_tell_where() -> None:
     s = Story(worker={"hang_timeout": 30}).served()
     stuck, well = s.workers()
-    for _ in range(31):
+    for _ in range(36):
         s.after(1, ticking=False).tell(Ticked(well.number))
     new = s.workers(State.STARTING)[0]
     assert new.slot == stuck.slot
@@ -93,7 +91,6 @@ def test_a_stuck_worker_is_replaced_first_and_then_made_to_tell_where() -> None:
 def test_a_worker_that_had_nothing_new_to_say_is_given_as_much_longer() -> None:
     """It has said nothing for 34 s, and may have turned for the first five of them."""
     s = Story(worker={"hang_timeout": 30}, heartbeat={"interval": 0})
-    s.release = replace(s.release, silence_seconds=5.0)
     assert s.served().after(34, ticking=False).done(Abort) == []
     assert len(s.after(1, ticking=False).done(Abort)) == 2
 
@@ -101,7 +98,7 @@ def test_a_worker_that_had_nothing_new_to_say_is_given_as_much_longer() -> None:
 def test_a_worker_that_turns_again_before_it_is_replaced_may_finish() -> None:
     s = Story(worker={"hang_timeout": 30}).served()
     stuck, well = s.workers()
-    for _ in range(31):
+    for _ in range(36):
         s.after(1, ticking=False).tell(Ticked(well.number))
     s.tell(Ticked(stuck.number))
     new = s.workers(State.STARTING)[0]
@@ -110,7 +107,7 @@ def test_a_worker_that_turns_again_before_it_is_replaced_may_finish() -> None:
 
 def test_when_all_are_stuck_nobody_waits_for_a_replacement() -> None:
     s = Story(worker={"hang_timeout": 30}).served()
-    s.after(31, ticking=False)
+    s.after(36, ticking=False)
     assert len(s.done(Abort)) == 2
     assert len(s.spawned()) == 2
 
@@ -177,15 +174,15 @@ def test_no_worker_is_recycled_during_a_reload() -> None:
 def test_a_worker_that_is_sent_a_signal_by_hand_is_replaced_while_it_drains() -> None:
     s = Story().served()
     worker = s.workers()[0]
-    assert s.tell(Drains(worker.number)).spawned() == [(0, 1)]
-    s.tell(Drained(worker.number)).exited(worker)
+    assert s.tell(DrainStarted(worker.number)).spawned() == [(0, 1)]
+    s.tell(DrainFinished(worker.number)).exited(worker)
     assert s.proceed().active(1) == 2
 
 
 def test_a_drain_that_overruns_is_ended() -> None:
     s = Story(workers=1, reload={"drain_timeout": 30}).served().deploy("/releases/b").proceed()
     old = s.workers(State.DRAINING)[0]
-    assert not s.after(43).done(Abort)
+    assert not s.after(48).done(Abort)
     assert s.after(1).done(Abort) == [Abort(old.number)]
     assert s.after(1).done(Kill) == [Kill(old.number)]
 
@@ -193,8 +190,8 @@ def test_a_drain_that_overruns_is_ended() -> None:
 def test_a_worker_that_said_its_last_word_but_stays_is_killed() -> None:
     s = Story(workers=1).served().deploy("/releases/b").proceed()
     old = s.workers(State.DRAINING)[0]
-    s.tell(Drained(old.number, cut=2))
-    assert "cut 2 requests" in s.said[-1]
+    s.tell(DrainFinished(old.number, cut=2))
+    assert "had to abort 2 requests" in s.said[-1]
     assert s.after(5).done(Kill) == [Kill(old.number)]
 
 
@@ -239,3 +236,21 @@ def test_nothing_is_started_any_more_while_stopping() -> None:
     assert not s.spawned()
     assert not s.touch().acts
     assert not s.hup().acts
+
+
+def test_a_worker_that_drains_by_itself_after_a_while_is_replaced_without_a_penalty() -> None:
+    """Such as by SIGTERM to the worker alone: its slot must not wait longer each time."""
+    s = Story(workers=1).served()
+    for _ in range(5):
+        worker = s.after(11).workers(State.ACTIVE)[0]
+        assert len(s.tell(DrainStarted(worker.number)).spawned()) == 1
+        s.tell(DrainFinished(worker.number)).exited(worker).proceed()
+    assert (s.core.pool.crash_loop(), s.state) == ("", "serving")
+
+
+def test_a_worker_that_drains_as_soon_as_it_serves_is_a_crash_loop() -> None:
+    s = Story(workers=1).served()
+    for _ in range(3):
+        worker = s.workers(State.ACTIVE)[0]
+        s.tell(DrainStarted(worker.number)).exited(worker).after(5).proceed()
+    assert s.core.pool.crash_loop()

@@ -45,7 +45,7 @@ async def websocket(receive: Receive, send: Send) -> None:
 
 
 async def respond(send: Send, body: bytes) -> None:
-    """Answer 200 with a body."""
+    """ProbeResult 200 with a body."""
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})

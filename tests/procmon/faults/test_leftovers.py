@@ -109,7 +109,7 @@ def test_with_the_release_and_the_current_one_gone_whoever_is_left_serves_on_unt
     assert "does not exist" in answer["error"]
     os.kill(victim, signal.SIGKILL)
     until(lambda: s.pids() == [other], "one is left")
-    until(lambda: "3 workers were lost in a row" in s.status()["trouble"], "nobody can come in its place")
+    until(lambda: "3 workers were lost in a row" in s.status()["crash_loop"], "nobody can come in its place")
     assert (s.version(), s.pids(), s.status()["state"]) == ("a", [other], "serving")
     assert s.deploy("b")["result"] == "ok"
     s.wait_version("b")

@@ -38,20 +38,20 @@ def test_a_crash_loop_of_all_workers_slows_down_costs_little_and_is_told(service
     alter(s, DIES)
     s.start()
     assert s.process
-    assert s.status()["trouble"] == ""
+    assert s.status()["crash_loop"] == ""
     used, began = processor_seconds(s.process.pid), time.monotonic()
     (s.root / "releases" / "die").touch()
-    until(lambda: s.status()["trouble"].startswith("3 workers were lost in a row"), "it is told")
+    until(lambda: s.status()["crash_loop"].startswith("3 workers were lost in a row"), "it is told")
     rests = "5 workers were lost in a row"
-    until(lambda: s.status()["trouble"].startswith(rests) and not s.status()["workers"], "it rests, for 4 s")
+    until(lambda: s.status()["crash_loop"].startswith(rests) and not s.status()["workers"], "it rests, for 4 s")
     assert s.status()["state"] == "failed"
     assert (processor_seconds(s.process.pid) - used) / (time.monotonic() - began) < 0.8, "the boots included"
-    assert "exit status 7" in s.status()["trouble"]
+    assert "exit status 7" in s.status()["crash_loop"]
     assert "5 workers were lost in a row" in s.run("status").stdout
     assert s.process.poll() is None
     (s.root / "releases" / "die").unlink()
     assert s.touch()["result"] == "ok", "a deploy does not wait for the backoff"
-    assert (s.status()["state"], s.status()["trouble"]) == ("serving", "")
+    assert (s.status()["state"], s.status()["crash_loop"]) == ("serving", "")
 
 
 @pytest.mark.parametrize("limit", [{"max_requests": 100}, {"max_age": 1}, {"max_rss": "120M"}], ids=min)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One project's configuration, checked once. Whatever is wrong is said with the key, the value and what is allowed."""
+"""One project's configuration: its keys, defaults and limits. An error names the key, the value and what is allowed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -20,9 +20,25 @@ else:
 T = TypeVar("T")
 SUN_PATH_BYTES = 108
 """The kernel's limit for the path of a unix socket, its final NUL included."""
-OWN_UVICORN_OPTIONS = frozenset(
-    {"app", "host", "port", "uds", "fd", "workers", "reload", "reload_dirs", "reload_includes"}
-)
+_BIND = "procmon sets it: see bind"
+_RELOAD = "procmon reloads when the restart file is touched"
+_NO_EFFECT = "it has no effect under procmon"
+RESERVED_UVICORN_OPTIONS: Mapping[str, str] = {
+    "app": "procmon sets it: see app",
+    **dict.fromkeys(("host", "port", "uds", "fd"), _BIND),
+    "workers": "procmon sets it: see workers",
+    **dict.fromkeys(("reload", "reload_dirs", "reload_includes", "reload_excludes", "reload_delay"), _RELOAD),
+    **dict.fromkeys(("limit_max_requests", "limit_max_requests_jitter"), "use worker.max_requests"),
+    "timeout_graceful_shutdown": "use reload.drain_timeout",
+    "timeout_worker_healthcheck": "use worker.hang_timeout",
+    "backlog": "the socket is procmon's, its queue holds 2048 connections",
+    "env_file": "use env_file at the top of this file",
+    **dict.fromkeys(("callback_notify", "timeout_notify"), _NO_EFFECT),
+    "http2": "procmon cannot drain HTTP/2: leave it to the proxy in front",
+}
+"""Options of uvicorn.Config that would have no effect or work against procmon, with what to do instead."""
+REMOVED_KEYS: Mapping[str, str] = {"worker.preload": "the workers always import the app themselves"}
+"""Keys of earlier versions: a service must not fail to start because of one, but its operator is warned."""
 SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -54,7 +70,7 @@ class Rule:
 
 
 def _rule(key: str, allowed: str, read: Callable[[object], object]) -> Mapping[str, Rule]:
-    """Give the metadata of a field that is read from `key`. Without a default the key is required."""
+    """Return the metadata of a field that is read from `key`. Without a default the key is required."""
     return {"rule": Rule(key, allowed, read)}
 
 
@@ -83,12 +99,6 @@ def _count(least: int, most: int) -> Callable[[object], int]:
         raise ValueError
 
     return read
-
-
-def _flag(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise ValueError
 
 
 def _size(value: object) -> int:
@@ -123,7 +133,7 @@ def _table(value: object) -> Mapping[str, Any]:
 def _uvicorn_options(value: object) -> Mapping[str, Any]:
     table = _table(value)
     try:
-        # They travel to the workers as JSON, which knows no dates.
+        # They travel to the workers as JSON, which has no dates.
         json.dumps(table, allow_nan=False)
     except TypeError as error:
         raise ValueError from error
@@ -145,14 +155,14 @@ def _path(value: object) -> Path:
 
 ABSOLUTE = _text(r"/[^\0]*")
 NO_LIMIT = 1e9
-MOST_SILENT_SECONDS = 5.0
-SILENT_SHARE = 1 / 6
+MAX_TICK_INTERVAL_SECONDS = 5.0
+TICK_INTERVAL_SHARE = 1 / 6
 """Of `hang_timeout`: a worker that hangs is noticed so much later."""
 
 
 @dataclass(frozen=True)
 class HeartbeatConfig:
-    """How the app's health is asked for; an interval of 0 means never."""
+    """How the app's health is checked; an interval of 0 leaves only the probe of each new worker."""
 
     path: str = field(default="/", metadata=_rule("path", 'a path that begins with "/"', _text(r"/[!-~]*")))
     host_header: str = field(default="", metadata=_rule("host_header", "a host name", _text(r"[!-~]+")))
@@ -168,7 +178,7 @@ class HeartbeatConfig:
 
 @dataclass(frozen=True)
 class ReloadConfig:
-    """How one generation follows the other."""
+    """How one generation replaces the other."""
 
     boot_timeout_seconds: float = field(
         default=60.0, metadata=_rule("boot_timeout", "seconds, 0.1 to 86400", _number(0.1, 86400))
@@ -182,7 +192,7 @@ class ReloadConfig:
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """When a worker is replaced although nobody deployed. None means never."""
+    """When a single worker is replaced. None means never."""
 
     hang_timeout_seconds: float = field(
         default=30.0, metadata=_rule("hang_timeout", "seconds, 2 to 86400", _number(2, 86400))
@@ -196,13 +206,11 @@ class WorkerConfig:
     max_rss_bytes: int | None = field(
         default=None, metadata=_rule("max_rss", 'bytes from 1048576, or "300M", "2G"', _size)
     )
-    preload: bool = field(default=False, metadata=_rule("preload", "true or false", _flag))
-    """Whether a generation's workers are forked from one process that has imported the app."""
 
     @property
-    def silence_seconds(self) -> float:
-        """How long a worker may say nothing when it has nothing new to say."""
-        return min(MOST_SILENT_SECONDS, self.hang_timeout_seconds * SILENT_SHARE)
+    def tick_interval_seconds(self) -> float:
+        """How often a worker without anything new reports that its event loop turns."""
+        return min(MAX_TICK_INTERVAL_SECONDS, self.hang_timeout_seconds * TICK_INTERVAL_SHARE)
 
 
 @dataclass(frozen=True)
@@ -220,7 +228,7 @@ class Config:
     state_directory: str = field(default="", metadata=_rule("state_dir", "an absolute path", ABSOLUTE))
     python: str = field(default="", metadata=_rule("python", "an absolute path", ABSOLUTE))
     env: Mapping[str, str] = field(
-        default_factory=dict, metadata=_rule("env", 'names with texts, {KEY = "value"}', _environment)
+        default_factory=dict, repr=False, metadata=_rule("env", 'names with texts, {KEY = "value"}', _environment)
     )
     env_file: str = field(default="", metadata=_rule("env_file", "an absolute path", ABSOLUTE))
     uvicorn: Mapping[str, Any] = field(
@@ -229,6 +237,25 @@ class Config:
     heartbeat: HeartbeatConfig = HeartbeatConfig()
     reload: ReloadConfig = ReloadConfig()
     worker: WorkerConfig = WorkerConfig()
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What this was parsed from."""
+
+    digest: str = field(default="", compare=False)
+    """Identifies the state of the file that this was read from, and of its `env_file`."""
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What others know this procmon by: a change of it requires a restart."""
+        return {"name": self.name, "bind": str(self.bind), "state_dir": str(self.state_path)}
+
+    @property
+    def warnings(self) -> list[str]:
+        """One line for each key that is ignored."""
+        return [
+            f"{key} was removed and is ignored: {reason}. Delete the key"
+            for key, reason in REMOVED_KEYS.items()
+            if _has_key(self.document, key)
+        ]
 
     @property
     def restart_path(self) -> Path:
@@ -244,27 +271,41 @@ class Config:
 SECTIONS = ("heartbeat", "reload", "worker")
 
 
-def identify(path: Path) -> str:
-    """Tell one state of the configuration at `path` from another, its `env_file` included. Raises `ConfigError`."""
-    env_file = load(path).env_file
-    digest = hashlib.sha256(path.read_bytes())
-    if env_file and Path(env_file).exists():
-        # What it holds is secret, and the digest is not.
-        found = Path(env_file).stat()
-        digest.update(f"{found.st_ino} {found.st_mtime_ns} {found.st_size}".encode())
-    return digest.hexdigest()[:12]
-
-
 def load(path: Path) -> Config:
     """Read the file at `path`. Raises `ConfigError`."""
     try:
-        return parse(tomllib.loads(path.read_text(encoding="utf-8")))
+        data = path.read_bytes()
+        config = parse(tomllib.loads(data.decode()))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+    return replace(config, digest=_digest(data, config.env_file))
+
+
+def _digest(data: bytes, env_file: str) -> str:
+    digest = hashlib.sha256(data)
+    try:
+        # The values in it are secret, and the digest is not.
+        found = Path(env_file).stat() if env_file else None
+    except OSError:
+        found = None
+    if found is not None:
+        digest.update(f"{found.st_ino} {found.st_mtime_ns} {found.st_size}".encode())
+    return digest.hexdigest()[:12]
+
+
+def identity_change(old: Config, new: Config) -> str:
+    """Return which key has changed that requires a restart; empty when none has."""
+    for key, value in new.identity.items():
+        if old.identity[key] != value:
+            return (
+                f'changing {key} from "{old.identity[key]}" to "{value}" requires a restart: '
+                f"systemctl restart procmon@{old.name}"
+            )
+    return ""
 
 
 def parse(document: Mapping[str, Any]) -> Config:
@@ -275,6 +316,7 @@ def parse(document: Mapping[str, Any]) -> Config:
         heartbeat=_section(HeartbeatConfig, document, "heartbeat"),
         reload=_section(ReloadConfig, document, "reload"),
         worker=_section(WorkerConfig, document, "worker"),
+        document=dict(document),
     )
     _check_uvicorn(config.uvicorn)
     return config
@@ -282,17 +324,27 @@ def parse(document: Mapping[str, Any]) -> Config:
 
 def _check_uvicorn(options: Mapping[str, Any]) -> None:
     for name in sorted(options):
-        if name in OWN_UVICORN_OPTIONS:
-            raise ConfigError(f"uvicorn.{name} is set by procmon itself: remove it (see app, bind and workers)")
+        if name in RESERVED_UVICORN_OPTIONS:
+            raise ConfigError(f"uvicorn.{name} is not allowed: {RESERVED_UVICORN_OPTIONS[name]}. Delete the key")
         if name.startswith("ssl_"):
-            raise ConfigError(f"uvicorn.{name}: remove it; procmon speaks plain HTTP, TLS belongs to a proxy in front")
+            raise ConfigError(
+                f"uvicorn.{name} is not allowed: procmon speaks plain HTTP, TLS belongs to a proxy in front. "
+                "Delete the key"
+            )
+
+
+def _has_key(document: Mapping[str, Any], key: str) -> bool:
+    section, _point, name = key.rpartition(".")
+    table = document.get(section, {}) if section else document
+    return isinstance(table, dict) and name in table
 
 
 def _section(kind: Callable[..., T], document: Mapping[str, Any], name: str) -> T:
     table = document.get(name, {})
     if not isinstance(table, dict):
         raise ConfigError(f"{name} = {table!r}: must be a section, [{name}]")
-    return kind(**_values(kind, table, f"{name}."))
+    kept = {key: value for key, value in table.items() if f"{name}.{key}" not in REMOVED_KEYS}
+    return kind(**_values(kind, kept, f"{name}."))
 
 
 def _values(
