@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A worker's life from its first order to its exit code."""
+"""A worker's process from its first command to its exit code."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .control import GONE, Control, Order
-from .ending import end_with_master, end_within
-from .failure import WorkerError
+from .channel import CHANNEL_CLOSED, Channel, Command
+from .errors import WorkerError
+from .parent import end_within, exit_with_parent
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -21,70 +21,50 @@ if TYPE_CHECKING:
 
     from .server import WorkerServer
 
-TEARDOWN_SECONDS = 5.0  # for atexit handlers, threads and what else the app leaves to the interpreter's end
+TEARDOWN_SECONDS = 5.0  # for atexit handlers, threads and whatever else the interpreter waits for
 
 
-def main(control_fd: int) -> None:
-    """Serve until drained, then exit with 0, or 1 after a failure that the master has been told."""
+def main(channel_fd: int) -> None:
+    """Serve until drained, then exit with 0, or with 1 after a failure that was reported to the master."""
     signal.signal(signal.SIGINT, ignore)
-    control = Control(control_fd)
-    first = control.read()
-    if first is GONE:
+    channel = Channel(channel_fd)
+    first = channel.read()
+    if first is CHANNEL_CLOSED:
         sys.exit(1)
     try:
-        config, server_class, settings, control = begin(first, control)
-        cut = serve(config, server_class(config, settings, control))
+        cut = run(first, channel)
     except WorkerError as failure:
-        finish(control, {"type": "failed", "stage": failure.stage, "error": failure.error}, 1)
+        finish(channel, {"type": "failed", "stage": failure.stage, "error": failure.error}, 1)
     except (Exception, SystemExit) as error:
-        finish(control, {"type": "failed", "stage": "serve", "error": WorkerError.of("serve", error).error}, 1)
-    finish(control, {"type": "drained", "cut": cut}, 0)
+        finish(channel, {"type": "failed", "stage": "serve", "error": WorkerError.of("serve", error).error}, 1)
+    finish(channel, {"type": "drained", "cut": cut}, 0)
 
 
-def begin(first: Order, control: Control) -> tuple[uvicorn.Config, type[WorkerServer], Settings, Control]:
-    """Prepare to serve; as a zygote, become one of its workers, which has a channel and settings of its own.
-
-    Raises WorkerError.
-    """
-    is_zygote = bool(first.body.get("zygote"))
-    if not is_zygote:
-        end_with_master(control.fileno())
+def run(first: Command, channel: Channel) -> int:
+    """Serve as the first command configures; return the number of requests that were cut. Raises WorkerError."""
+    exit_with_parent(channel.fileno())
     settings = Settings.from_message(first.body)
     make_config, server_class = import_server()
     config = make_config(settings)
-    if is_zygote:
-        control, settings = fork_worker(control, config, settings)
-    return config, server_class, settings, control
-
-
-def fork_worker(control: Control, config: uvicorn.Config, settings: Settings) -> tuple[Control, Settings]:
-    """Be the zygote; returns in each worker."""
-    from .zygote import be_forked  # noqa: PLC0415 - most workers are none
-
-    control = be_forked(control, config, settings.app, settings.listen_fd)
-    order = control.read()
-    if order is GONE:
-        sys.exit(1)
-    end_with_master(control.fileno())
-    return control, Settings.from_message(order.body)
+    return serve(config, server_class(config, settings, channel))
 
 
 def ignore(_signal: int, _frame: FrameType | None) -> None:
-    """Leave a terminal's Ctrl-C to the master. A handler, unlike SIG_IGN, is not passed on to the app's children."""
+    """Leave a terminal's Ctrl-C to the master. Unlike SIG_IGN, a handler is not inherited by the app's programs."""
 
 
-def finish(control: Control, message: dict[str, Any], code: int) -> NoReturn:
-    """Say the last word and exit, within `TEARDOWN_SECONDS` whatever the app has left running."""
+def finish(channel: Channel, message: dict[str, Any], code: int) -> NoReturn:
+    """Send the final message and exit, within `TEARDOWN_SECONDS` whatever the app has left running."""
     end_within(TEARDOWN_SECONDS, code)
-    control.send_last(message)
+    channel.send_final(message)
     sys.exit(code)
 
 
 def serve(config: uvicorn.Config, server: WorkerServer) -> int:
-    """Run the server; give the number of requests that its drain cut. Raises WorkerError."""
+    """Run the server; return the number of requests that its drain cut. Raises WorkerError."""
     loop = (config.get_loop_factory() or asyncio.new_event_loop)()
     asyncio.set_event_loop(loop)
-    # At exit, and so after the last word: what the app's tasks do when cancelled must not hold that back.
+    # At exit, and so after the final message, which must not wait for the app's cancelled tasks.
     atexit.register(loop.run_until_complete, cancel_tasks())
     return loop.run_until_complete(server.work())
 
@@ -101,8 +81,8 @@ async def cancel_tasks() -> None:
 def import_server() -> tuple[Callable[[Settings], uvicorn.Config], type[WorkerServer]]:
     """Import what needs uvicorn. Raises WorkerError when the app's environment has none."""
     try:
-        # Only here can the lack of it be told to the master.
-        from .app import make_config  # noqa: PLC0415 - see above
+        # Not at the top of this file: here its absence can be reported to the master.
+        from .loader import make_config  # noqa: PLC0415 - see above
         from .server import WorkerServer  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
         if error.name != "uvicorn":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A worker's end has a bound, whatever the app's code is stuck in."""
+"""What happens when the master dies, and a bound for the process's own exit, whatever the app is stuck in."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ OUTPUT, ERRORS = 1, 2
 ORPHAN_SECONDS = 10.0  # from the master's end to the worker's
 
 
-def end_with_master(control_fd: int) -> None:
+def exit_with_parent(channel_fd: int) -> None:
     """End this process `ORPHAN_SECONDS` after the master's end, even from an import that hangs or a blocked loop.
 
     What it has started ends with it: there is no master left to see to that.
     """
     # Our own copy: the number may belong to something else by the time that the channel has been closed.
-    fd = os.dup(control_fd)
+    fd = os.dup(channel_fd)
     pipe = _hold_output()
-    threading.Thread(target=_outlive_master, args=(fd, pipe), name="procmon-master", daemon=True).start()
+    threading.Thread(target=_outlive_master, args=(fd, pipe), name="procmon-parent", daemon=True).start()
     # Registered first, called last: after what the app has to do at its end.
     atexit.register(_end_orphans, fd)
 
