@@ -41,6 +41,7 @@ class Channel:
 
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
+        self._pid = os.getpid()
         self._socket.set_inheritable(False)  # a program that the app starts would keep the channel open
         self._outbox: deque[bytes] = deque()
         self._commands: asyncio.Queue[Command] = asyncio.Queue()
@@ -48,6 +49,10 @@ class Channel:
     def fileno(self) -> int:
         """Return the channel's file descriptor."""
         return self._socket.fileno()
+
+    def is_inherited(self) -> bool:
+        """Return whether this process is a forked child of the worker, which must not speak for it."""
+        return os.getpid() != self._pid
 
     def send_sync(self, message: dict[str, Any]) -> None:
         """Send a message before there is an event loop, waiting for a master that does not read."""

@@ -80,6 +80,10 @@ class Inspector:
             return Phase.RESPONDING
         return Phase.RECEIVING if self._partial_header(connection) else Phase.IDLE
 
+    def is_open(self, connection: Connection) -> bool:
+        """Return whether the app has a WebSocket open, or a response to complete, on a connection."""
+        return not hasattr(connection, "cycle") or awaiting_response(connection)
+
     def announce_close(self, connection: Connection) -> None:
         """Announce the close in the response to the newest request of a connection, if it has not started.
 
@@ -89,6 +93,18 @@ class Inspector:
         if cycle is None or cycle.response_started or is_h11_pipeline(connection):
             return
         cycle.default_headers = [*cycle.default_headers, CLOSE_HEADER]
+
+
+def override_addresses(connection: Connection, addresses: Mapping[str, Any]) -> None:
+    """Set `client` or `server` of a new connection, in place of its socket's addresses: `(host, port)` or None."""
+    connection_made = connection.connection_made
+
+    def made(transport: asyncio.Transport) -> None:
+        connection_made(transport)
+        for name, address in addresses.items():
+            setattr(connection, name, address and tuple(address))
+
+    connection.connection_made = made
 
 
 def is_responding(connection: Connection) -> bool:

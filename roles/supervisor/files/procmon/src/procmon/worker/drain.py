@@ -7,7 +7,7 @@ import asyncio
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from uvicorn.server import ServerState
@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 from .connections import Connection, Inspector, Phase, awaiting_response, close_idle, close_websocket
 
 ROUND_SECONDS = 0.05
+FINISH_SECONDS = 1.0  # how long a request whose response is complete has to end
 CANCEL_SECONDS = 2.0  # how long cancelled requests have to end
 log = logging.getLogger("uvicorn.error")
 
@@ -60,6 +61,7 @@ class Drain:
         self._inspector = inspector
         self._schedule = schedule
         self._loop = asyncio.get_running_loop()
+        self.cut = 0
         self._silent_since: dict[Connection, float] = {}
         self._jitter: defaultdict[Connection, float] = defaultdict(random.random)
         self._closing: dict[Connection, asyncio.Task[None]] = {}
@@ -68,21 +70,29 @@ class Drain:
         """End within `seconds` from now, if that is sooner."""
         self._schedule.shorten(self._loop.time() + seconds)
 
-    async def run(self) -> int:
-        """Wait until every connection and every request's task has ended; cut the rest at the deadline.
+    def seconds_left(self) -> float:
+        """Return what is left of the drain's time."""
+        return max(0.0, self._schedule.deadline - self._loop.time())
 
-        Returns the number of requests that were cut.
-        """
+    async def run(self) -> None:
+        """Wait until every connection and every request's task has ended; cut the rest at the deadline."""
         for connection in self._state.connections:
             self._inspector.announce_close(connection)
         while not self._is_over() and self._loop.time() < self._schedule.deadline:
             self._close_due()
             await asyncio.sleep(ROUND_SECONDS)
         self._close_due()
-        return 0 if self._is_over() else await self._cut()
+        # An app that has just sent a 500 may still raise the reason, which uvicorn logs: cancelled, it would be lost.
+        await self._wait_while(self._is_finishing, FINISH_SECONDS)
+        if not self._is_over():
+            self.cut = await self._cut()
 
     def _is_over(self) -> bool:
         return not self._state.connections and not self._state.tasks
+
+    def _is_finishing(self) -> bool:
+        """Return whether there are more requests' tasks than open responses."""
+        return len(self._state.tasks) > sum(map(self._inspector.is_open, self._state.connections))
 
     def _close_due(self) -> None:
         now = self._loop.time()
@@ -103,7 +113,10 @@ class Drain:
             self._closing[connection] = self._loop.create_task(close_websocket(connection))
 
     async def _cut(self) -> int:
-        """Cancel what is left, wait up to `CANCEL_SECONDS` for it, and drop the connections that still remain."""
+        """Cancel what is left, wait `CANCEL_SECONDS` at most for it, and drop the connections that still remain.
+
+        Returns the number of requests that were cut.
+        """
         phases = {connection: self._inspector.phase(connection) for connection in self._state.connections}
         partial = [connection for connection, phase in phases.items() if phase is Phase.RECEIVING]
         # The app has completed these responses, so there is no task to count.
@@ -115,14 +128,14 @@ class Drain:
             task.cancel()
         for connection in partial:
             connection.transport.close()
-        await self._wait_until_over(CANCEL_SECONDS)
+        await self._wait_while(lambda: not self._is_over(), CANCEL_SECONDS)
         for connection in list(self._state.connections):
             connection.transport.abort()
         return cut
 
-    async def _wait_until_over(self, seconds: float) -> None:
+    async def _wait_while(self, condition: Callable[[], bool], seconds: float) -> None:
         end = self._loop.time() + seconds
-        while not self._is_over() and self._loop.time() < end:
+        while condition() and self._loop.time() < end:
             self._close_due()
             await asyncio.sleep(ROUND_SECONDS)
 

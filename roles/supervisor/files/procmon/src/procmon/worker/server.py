@@ -1,18 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""uvicorn's server under the master's control: it accepts when commanded to, and exits without losing a request."""
+"""uvicorn's server under the master's control: it accepts when commanded to, and exits without losing a request.
+
+A drain has a time limit. What the requests leave of it may be used by the lifespan's shutdown, and what that leaves by
+the interpreter's exit.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import signal
 import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import uvicorn
 
+from . import signals
 from .acceptor import Acceptor
 from .channel import Channel, Command
-from .connections import CLOSE_HEADER, Inspector
+from .connections import CLOSE_HEADER, Inspector, override_addresses
 from .drain import Drain, Schedule
 from .lifespan import Lifespan
 from .loader import load
@@ -20,29 +30,38 @@ from .parent import ORPHAN_SECONDS
 from .settings import Settings
 
 TICK_SECONDS = 1.0
-LIFESPAN_SECONDS = 10.0
+LIFESPAN_SECONDS = 10.0  # the least for its shutdown; a drain that ends early leaves it more
 ORPHAN_DRAIN_SECONDS = ORPHAN_SECONDS - 2  # the rest is for the lifespan and the interpreter's exit
 
 
+@dataclass(frozen=True)
+class Drained:
+    """The result of a drain: how many requests were cut, and how many seconds of its time are left."""
+
+    cut: int
+    seconds_left: float
+
+
 class WorkerServer(uvicorn.Server):
-    """One worker: loads and starts the app, then carries out the master's commands until it has drained."""
+    """One worker: starts the imported app, then carries out the master's commands until it has drained."""
 
     def __init__(self, config: uvicorn.Config, settings: Settings, channel: Channel) -> None:
         super().__init__(config)
         self._settings = settings
         self._channel = channel
         self._acceptor = Acceptor(settings.listen_fd)
+        self._is_started = False
         self._draining = False
         self._last_report: dict[str, Any] = {}
         self._last_report_at = 0.0
 
-    async def work(self) -> int:
-        """Run the worker from the import of its app to its end; return the number of requests that were cut.
-
-        Raises WorkerError when the app cannot be imported or started.
-        """
+    async def work(self) -> Drained:
+        """Run the worker from the loading of its app to the end of its drain. Raises WorkerError if it cannot start."""
+        self._loop = asyncio.get_running_loop()
         self._channel.attach()
-        load(self.config, self._settings.app)
+        # Where uvicorn installs its own: a handler that the app installs in its startup replaces it, or calls it.
+        signals.install(signal.SIGTERM, self.handle_exit)
+        load(self.config)
         self._inspector = Inspector(self.config.http_protocol_class)
         self._channel.send({"type": "loaded"})
         self._lifespan = Lifespan(self.config.loaded_app, self.config.asgi_version, self.config.lifespan)
@@ -51,16 +70,28 @@ class WorkerServer(uvicorn.Server):
         self._channel.send({"type": "started"})
         return await self._serve_and_drain()
 
-    async def _serve_and_drain(self) -> int:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._terminate)
+    async def _serve_and_drain(self) -> Drained:
+        self._is_started = True
         ticking = asyncio.create_task(self._tick_forever(), name="tick")
         try:
             last_command = await self._carry_out_commands()
-            cut = await self._drain(last_command)
-            await self._lifespan.shutdown(LIFESPAN_SECONDS)
+            drain = await self._drain(last_command)
+            await self._lifespan.shutdown(max(LIFESPAN_SECONDS, drain.seconds_left()))
         finally:
             ticking.cancel()
-        return cut
+        return Drained(drain.cut, drain.seconds_left())
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Handle SIGTERM: drain. Before the app has started, and in a forked child, end at once.
+
+        Not an asyncio signal handler: a forked child would report its signals to this process. As a method of a
+        uvicorn.Server, it is what libraries look for that end event streams at the shutdown, such as sse-starlette.
+        """
+        if not self._is_started or self._channel.is_inherited():
+            signals.default_action(sig)
+            return
+        with contextlib.suppress(RuntimeError):  # the loop is closed, since the worker is exiting
+            self._loop.call_soon_threadsafe(self._terminate)
 
     def _terminate(self) -> None:
         """Drain as if the master had commanded it."""
@@ -79,23 +110,29 @@ class WorkerServer(uvicorn.Server):
                 return command
 
     async def _probe(self, command: Command) -> None:
+        """Serve the master's private connections, which the app sees with the addresses of a client over TCP."""
+        addresses: dict[str, Any] = {name: command.body[name] for name in ("client", "server") if name in command.body}
         for fd in command.fds:
-            await self._serve_socket(socket.socket(fileno=fd))
+            await self._serve_socket(socket.socket(fileno=fd), addresses)
 
-    async def _serve_socket(self, sock: socket.socket) -> None:
+    async def _serve_socket(self, sock: socket.socket, addresses: Mapping[str, Any] | None = None) -> None:
         """Attach a connection to its protocol."""
         sock.setblocking(False)
-        await asyncio.get_running_loop().connect_accepted_socket(self._protocol, sock)
+        protocol = functools.partial(self._protocol, addresses or {})
+        await asyncio.get_running_loop().connect_accepted_socket(protocol, sock)
 
-    def _protocol(self) -> asyncio.Protocol:
+    def _protocol(self, addresses: Mapping[str, Any]) -> asyncio.Protocol:
         protocol: Any = self.config.http_protocol_class
         made: asyncio.Protocol = protocol(
             config=self.config, server_state=self.server_state, app_state=self._lifespan.state
         )
+        if addresses:
+            override_addresses(made, addresses)
         return made
 
-    async def _drain(self, command: Command) -> int:
+    async def _drain(self, command: Command) -> Drain:
         self._draining = True
+        super().handle_exit(signal.SIGTERM, None)  # sets should_exit, which apps and libraries may watch
         waiting = await self._acceptor.close(last=bool(command.body.get("last")))
         # Every response from now on announces the close; on_tick rebuilds its headers from these once a second.
         self.config.encoded_headers = [*self.config.encoded_headers, CLOSE_HEADER]
@@ -108,9 +145,10 @@ class WorkerServer(uvicorn.Server):
         drain = Drain(self.server_state, self._inspector, schedule)
         shortening = asyncio.create_task(self._shorten(drain), name="shorten")
         try:
-            return await drain.run()
+            await drain.run()
         finally:
             shortening.cancel()
+        return drain
 
     async def _shorten(self, drain: Drain) -> None:
         """Read the commands that arrive during a drain: an earlier end is accepted, all else is ignored."""
