@@ -46,12 +46,12 @@ class Worker:
         python: str = sys.executable,
         env: Mapping[str, str] | None = None,
         idle_grace: float = 5.0,
-        silence: float = 0.0,
+        tick_interval: float = 0.0,
         stderr: Path | None = None,
         **uvicorn: object,
     ) -> None:
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.control.settimeout(DEADLINE)
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.channel.settimeout(DEADLINE)
         self.stderr = stderr
         with theirs, Path(stderr or os.devnull).open("wb") as errors:
             self.process = subprocess.Popen(
@@ -63,29 +63,29 @@ class Worker:
                 stderr=errors,
                 start_new_session=True,
             )
-        self.order(
+        self.command(
             "configure",
             app=app,
             listen_fd=listener.fileno(),
             uvicorn=uvicorn,
             idle_grace=idle_grace,
-            silence=silence,
+            tick_interval=tick_interval,
             slot=0,
             generation=1,
         )
 
-    def order(self, kind: str, fds: tuple[int, ...] = (), **body: object) -> None:
+    def command(self, kind: str, fds: tuple[int, ...] = (), **body: object) -> None:
         """Send one order. A worker that has ended already does not take it; what it said last can still be read."""
         with suppress(ConnectionResetError, BrokenPipeError):
-            socket.send_fds(self.control, [json.dumps({"type": kind, **body}).encode()], list(fds))
+            socket.send_fds(self.channel, [json.dumps({"type": kind, **body}).encode()], list(fds))
 
     def read(self) -> dict[str, Any]:
         """Read one message; `{"type": "end"}` at the end of the channel."""
         try:
-            data = self.control.recv(65536)
+            data = self.channel.recv(65536)
         except ConnectionResetError:
             # It ended before it had read an order. Linux says so once, ahead of the last that it said.
-            data = self.control.recv(65536)
+            data = self.channel.recv(65536)
         return json.loads(data) if data else {"type": "end"}
 
     def next(self) -> dict[str, Any]:
@@ -115,13 +115,13 @@ class Worker:
     def accepting(self) -> Worker:
         """Start the worker and let it accept."""
         self.started()
-        self.order("accept")
+        self.command("accept")
         self.expect("accepting")
         return self
 
     def drain(self, seconds: float = 20.0, **body: object) -> None:
         """Order the drain and wait for the first sign of it."""
-        self.order("drain", (), seconds=seconds, **body)
+        self.command("drain", (), seconds=seconds, **body)
         self.report("draining")
 
     def drained(self) -> int:
@@ -135,7 +135,7 @@ class Worker:
         ours, theirs = socket.socketpair()
         ours.settimeout(DEADLINE)
         with theirs:
-            self.order("probe", (theirs.fileno(),))
+            self.command("probe", (theirs.fileno(),))
         return ours
 
     def exit_code(self) -> int:
@@ -152,7 +152,7 @@ class Worker:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
-        self.control.close()
+        self.channel.close()
 
 
 class Client:

@@ -124,7 +124,7 @@ def test_slow_body_is_cut_at_the_deadline(start: Start, server: dict[str, str], 
     settle(client)
     worker.drain(seconds=0.3)
     assert worker.drained() == 1
-    assert "cutting 1 requests. POST /body" in worker.complaints()
+    assert "aborting 1 requests: POST /body" in worker.complaints()
     assert (connection.response().status, connection.is_ended()) == (500, True)
 
 
@@ -169,7 +169,7 @@ def test_stream_is_cut_at_the_deadline(
     until(connection.has_news, "the first piece")
     worker.drain(seconds=0.5)
     assert worker.drained() == 1
-    assert f"cutting 1 requests. GET {path}" in worker.complaints()
+    assert f"aborting 1 requests: GET {path}" in worker.complaints()
     assert ("Exception in ASGI application" in worker.complaints()) is not whole
     read = b"".join(iter(lambda: connection.sock.recv(65536), b""))
     assert b"transfer-encoding: chunked" in read.lower()
@@ -199,7 +199,7 @@ def test_response_that_nobody_reads_is_cut_and_counted(start: Start, server: dic
     until(connection.has_news, "the response's begin")
     worker.drain(seconds=0.3)
     assert worker.drained() == 1
-    assert "cutting 1 requests. GET /large" in worker.complaints()
+    assert "aborting 1 requests: GET /large" in worker.complaints()
 
 
 def test_request_that_cannot_be_cancelled_does_not_keep_the_worker(
@@ -262,7 +262,7 @@ def test_second_drain_order_brings_the_end_forward(start: Start, client: Connect
     connection = client()
     hold(connection, barrier)
     worker.drain(seconds=3600)
-    worker.order("drain", seconds=0.1)
+    worker.command("drain", seconds=0.1)
     assert worker.drained() == 1
     assert connection.response().status == 500
 
@@ -272,7 +272,7 @@ def test_end_of_the_master_drains(start: Start, server: dict[str, str], client: 
     worker = start(**server).accepting()
     connection = client()
     hold(connection, barrier)
-    worker.control.close()
+    worker.channel.close()
     barrier.with_suffix(".go").touch()
     assert connection.response().body == b"held"
     assert worker.exit_code() == -signal.SIGKILL, "it ends its group, itself included"
@@ -283,7 +283,7 @@ def test_end_of_the_master_during_a_drain_shortens_it(start: Start, client: Conn
     connection = client()
     hold(connection, barrier)
     worker.drain(seconds=3600)
-    worker.control.close()
+    worker.channel.close()
     assert connection.response().status == 500
     assert worker.exit_code() == -signal.SIGKILL
 
@@ -299,7 +299,7 @@ def test_last_acceptor_serves_what_waits_in_the_queue(
     for connection in waiting:
         connection.request()
     reset(waiting.pop(7).sock)
-    worker.order("drain", seconds=20, last=True)
+    worker.command("drain", seconds=20, last=True)
     listener.close()
     worker.process.send_signal(signal.SIGCONT)
     for connection in waiting:
@@ -329,7 +329,7 @@ def test_messages_of_a_drain_are_json_with_their_counts(start: Start, client: Co
     worker = start().accepting()
     connection = client()
     hold(connection, barrier)
-    worker.order("drain", seconds=20)
+    worker.command("drain", seconds=20)
     report = worker.report("draining")
     assert json.loads(json.dumps(report)) == {"type": "draining", "requests": 0, "in_flight": 1, "connections": 1}
     barrier.with_suffix(".go").touch()

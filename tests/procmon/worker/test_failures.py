@@ -83,7 +83,7 @@ def test_missing_module_is_told_with_the_place(start: Start, release: Callable[[
     ("options", "told"),
     [
         ({"no_such_option": 1}, "no_such_option"),
-        ({"port": 80}, "[uvicorn] port: procmon sets this itself"),
+        ({"port": 80}, "[uvicorn] port: set by procmon itself"),
         ({"http": "http.server:BaseHTTPRequestHandler"}, "[uvicorn] http: BaseHTTPRequestHandler cannot be drained"),
         ({"log_level": "shout"}, "shout"),
         ({"http": "no_such_module:Protocol"}, '[uvicorn] Could not import module "no_such_module"'),
@@ -176,7 +176,7 @@ def test_master_that_dies_ends_even_an_import_that_hangs(start: Start, release: 
     directory = release("import time\nopen('hanging', 'w').close()\ntime.sleep(3600)\n")
     worker = start("shop:app", directory=directory)
     until((directory / "hanging").exists, "the import")
-    worker.control.close()
+    worker.channel.close()
     assert worker.exit_code() == -signal.SIGKILL
 
 
@@ -188,7 +188,7 @@ def test_forked_child_of_a_worker_without_a_master_does_not_keep_the_port(
     worker = start("shop:app", directory=release(source)).accepting()
     address = listener.getsockname()
     listener.close()
-    worker.control.close()
+    worker.channel.close()
     assert worker.exit_code() == -signal.SIGKILL
 
     def refused() -> bool:

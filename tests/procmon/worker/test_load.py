@@ -112,7 +112,7 @@ def test_no_request_is_lost_while_workers_change(start: Start, server: dict[str,
         for _ in range(ROUNDS):
             new = start(idle_grace=2.0, **server).accepting()
             seen = load.answered.copy()
-            old.order("drain", seconds=30)
+            old.command("drain", seconds=30)
             assert old.drained() == 0
             until(partial(load.has_grown_since, seen), "an answer to each style")
             old = new

@@ -19,9 +19,9 @@ def test_websockets_end_between_the_grace_and_the_deadline(seconds: float, grace
 
 
 @given(SECONDS, SECONDS, SECONDS)
-def test_hastening_never_puts_off(seconds: float, grace: float, sooner: float) -> None:
+def test_shortening_never_puts_off(seconds: float, grace: float, sooner: float) -> None:
     schedule = Schedule.starting(0.0, seconds, grace)
-    schedule.hasten(sooner)
+    schedule.shorten(sooner)
     assert schedule.deadline == min(seconds, sooner)
     assert schedule.is_due(Phase.WEBSOCKET, 0.0, schedule.deadline, 1.0)
 

@@ -32,7 +32,7 @@ def test_worker_tells_each_stage_in_order(start: Start) -> None:
     worker = start()
     assert worker.next() == {"type": "loaded"}
     assert worker.next() == {"type": "started"}
-    worker.order("accept")
+    worker.command("accept")
     assert worker.next() == {"type": "accepting"}
 
 
@@ -106,7 +106,7 @@ def test_ticks_count_what_is_served(start: Start, client: Callable[[], Client]) 
 
 
 def test_what_the_master_has_heard_already_is_no_news(start: Start, client: Callable[[], Client]) -> None:
-    worker = start(silence=3600.0).accepting()
+    worker = start(tick_interval=3600.0).accepting()
     connection = client()
     reports: list[dict[str, Any]] = []
     for requests in range(1, 4):
@@ -117,14 +117,14 @@ def test_what_the_master_has_heard_already_is_no_news(start: Start, client: Call
 
 
 def test_a_worker_without_news_says_that_it_lives(start: Start) -> None:
-    worker = start(silence=1.5).accepting()
+    worker = start(tick_interval=1.5).accepting()
     assert worker.report() == worker.report()
 
 
 def test_ticks_do_not_pile_up_behind_a_master_that_does_not_read(start: Start, client: Callable[[], Client]) -> None:
     """What it reads first after a pause is a little old; the worker has never waited for it."""
     worker = start().accepting()
-    worker.control.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    worker.channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     assert client().get().status == 200
     worker.report()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from procmon.worker.server import same_span
+from procmon.worker.server import same_interval
 
 
 @pytest.mark.parametrize(
@@ -16,4 +16,4 @@ from procmon.worker.server import same_span
     ],
 )
 def test_all_workers_divide_time_alike(one: float, other: float, seconds: float, same: bool) -> None:
-    assert same_span(one, other, seconds) is same
+    assert same_interval(one, other, seconds) is same

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import uvicorn
-from procmon.worker.connections import CLOSE_HEADER, Inspector, Phase, half_header_of
-from procmon.worker.failure import WorkerError
+from procmon.worker.connections import CLOSE_HEADER, Inspector, Phase, partial_header_of
+from procmon.worker.errors import WorkerError
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER as UVICORN_CLOSE_HEADER
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
@@ -159,12 +159,12 @@ def test_subclasses_of_the_protocols_are_drained_alike(http: str) -> None:
     config = uvicorn.Config(app, http=http, log_config=None)
     config.load()
     protocol = config.http_protocol_class
-    assert half_header_of(type("Custom", (protocol,), {})) is half_header_of(protocol)
+    assert partial_header_of(type("Custom", (protocol,), {})) is partial_header_of(protocol)
 
 
 def test_other_protocols_are_refused() -> None:
     with pytest.raises(WorkerError, match="use auto, h11 or httptools"):
-        half_header_of(asyncio.Protocol)
+        partial_header_of(asyncio.Protocol)
 
 
 def test_tick_makes_the_headers_of_date_and_configuration() -> None:

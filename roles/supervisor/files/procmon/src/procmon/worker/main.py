@@ -1,92 +1,109 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A worker's life from its first order to its exit code."""
+"""A worker's process from its first command to its exit code.
+
+The order is that of `uvicorn module:app`, so that the app finds the same interpreter: import the app, then create the
+event loop; at the end cancel what is left in the loop, then let the interpreter wait for threads and exit handlers.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import signal
 import sys
-from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from .control import GONE, Control, Order
-from .ending import end_with_master, end_within
-from .failure import WorkerError
+from . import signals
+from .channel import CHANNEL_CLOSED, Channel, Command
+from .errors import WorkerError
+from .parent import exit_with_parent, exit_within
 from .settings import Settings
 
 if TYPE_CHECKING:
     import uvicorn
 
-    from .server import WorkerServer
+    from .server import Drained, WorkerServer
 
-TEARDOWN_SECONDS = 5.0  # for atexit handlers, threads and what else the app leaves to the interpreter's end
+TEARDOWN_SECONDS = 5.0  # the least for tasks, threads and exit handlers; a drain that ends early leaves them more
 
 
-def main(control_fd: int) -> None:
-    """Serve until drained, then exit with 0, or 1 after a failure that the master has been told."""
-    signal.signal(signal.SIGINT, ignore)
-    control = Control(control_fd)
-    first = control.read()
-    if first is GONE:
+@dataclass
+class End:
+    """How the process ends: its final message, its exit code, and how many seconds its exit may take."""
+
+    message: dict[str, Any]
+    code: int
+    seconds: float = TEARDOWN_SECONDS
+
+
+def main(channel_fd: int) -> None:
+    """Serve until drained, then exit with 0, or with 1 after a failure that was reported to the master."""
+    signals.reset_in_forked_children()
+    signals.install(signal.SIGINT, ignore)
+    channel = Channel(channel_fd)
+    first = channel.read()
+    if first is CHANNEL_CLOSED:
         sys.exit(1)
+    loop: asyncio.AbstractEventLoop | None = None
     try:
-        config, server_class, settings, control = begin(first, control)
-        cut = serve(config, server_class(config, settings, control))
+        server = load_server(first, channel)
+        loop = make_loop(server.config)
+        end = end_of_drain(loop.run_until_complete(server.work()))
     except WorkerError as failure:
-        finish(control, {"type": "failed", "stage": failure.stage, "error": failure.error}, 1)
+        end = end_of_failure(failure)
     except (Exception, SystemExit) as error:
-        finish(control, {"type": "failed", "stage": "serve", "error": WorkerError.of("serve", error).error}, 1)
-    finish(control, {"type": "drained", "cut": cut}, 0)
+        if channel.is_inherited():  # a child forked by the app, which has raised through the server
+            raise
+        end = end_of_failure(WorkerError.of("serve", error))
+    # Everything below is bounded, whatever the app has left running; the message does not wait for it.
+    exit_within(end.seconds, end.code)
+    channel.send_final(end.message)
+    if loop is not None:
+        close_loop(loop)
+    sys.exit(end.code)
 
 
-def begin(first: Order, control: Control) -> tuple[uvicorn.Config, type[WorkerServer], Settings, Control]:
-    """Prepare to serve; as a zygote, become one of its workers, which has a channel and settings of its own.
+def end_of_drain(drained: Drained) -> End:
+    """Return a good end. What is left of the drain's time may be used by threads and exit handlers."""
+    return End({"type": "drained", "cut": drained.cut}, 0, max(TEARDOWN_SECONDS, drained.seconds_left))
 
-    Raises WorkerError.
-    """
-    is_zygote = bool(first.body.get("zygote"))
-    if not is_zygote:
-        end_with_master(control.fileno())
+
+def end_of_failure(failure: WorkerError) -> End:
+    """Return the end after a failure."""
+    return End({"type": "failed", "stage": failure.stage, "error": failure.error}, 1)
+
+
+def load_server(first: Command, channel: Channel) -> WorkerServer:
+    """Import the app and make its server, as the first command configures. Raises WorkerError."""
+    exit_with_parent(channel.fileno())
     settings = Settings.from_message(first.body)
-    make_config, server_class = import_server()
-    config = make_config(settings)
-    if is_zygote:
-        control, settings = fork_worker(control, config, settings)
-    return config, server_class, settings, control
-
-
-def fork_worker(control: Control, config: uvicorn.Config, settings: Settings) -> tuple[Control, Settings]:
-    """Be the zygote; returns in each worker."""
-    from .zygote import be_forked  # noqa: PLC0415 - most workers are none
-
-    control = be_forked(control, config, settings.app, settings.listen_fd)
-    order = control.read()
-    if order is GONE:
-        sys.exit(1)
-    end_with_master(control.fileno())
-    return control, Settings.from_message(order.body)
+    loader, server = import_uvicorn()
+    config: uvicorn.Config = loader.make_config(settings)
+    sys.argv = [str(Path(sys.executable).parent / "uvicorn"), settings.app]
+    loader.import_app(config, settings.app)
+    made: WorkerServer = server.WorkerServer(config, settings, channel)
+    return made
 
 
 def ignore(_signal: int, _frame: FrameType | None) -> None:
-    """Leave a terminal's Ctrl-C to the master. A handler, unlike SIG_IGN, is not passed on to the app's children."""
+    """Leave a terminal's Ctrl-C to the master. Unlike SIG_IGN, a handler is not inherited by the app's programs."""
 
 
-def finish(control: Control, message: dict[str, Any], code: int) -> NoReturn:
-    """Say the last word and exit, within `TEARDOWN_SECONDS` whatever the app has left running."""
-    end_within(TEARDOWN_SECONDS, code)
-    control.send_last(message)
-    sys.exit(code)
-
-
-def serve(config: uvicorn.Config, server: WorkerServer) -> int:
-    """Run the server; give the number of requests that its drain cut. Raises WorkerError."""
+def make_loop(config: uvicorn.Config) -> asyncio.AbstractEventLoop:
+    """Create the event loop that the configuration asks for."""
     loop = (config.get_loop_factory() or asyncio.new_event_loop)()
     asyncio.set_event_loop(loop)
-    # At exit, and so after the last word: what the app's tasks do when cancelled must not hold that back.
-    atexit.register(loop.run_until_complete, cancel_tasks())
-    return loop.run_until_complete(server.work())
+    return loop
+
+
+def close_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """Do what asyncio.run() does at its end, in its order: threads of the executor may still need the loop."""
+    loop.run_until_complete(cancel_tasks())
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
 
 
 async def cancel_tasks() -> None:
@@ -95,18 +112,16 @@ async def cancel_tasks() -> None:
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
-    await asyncio.get_running_loop().shutdown_asyncgens()
 
 
-def import_server() -> tuple[Callable[[Settings], uvicorn.Config], type[WorkerServer]]:
-    """Import what needs uvicorn. Raises WorkerError when the app's environment has none."""
+def import_uvicorn() -> tuple[Any, Any]:
+    """Import the modules that need uvicorn. Raises WorkerError when the app's environment has none."""
     try:
-        # Only here can the lack of it be told to the master.
-        from .app import make_config  # noqa: PLC0415 - see above
-        from .server import WorkerServer  # noqa: PLC0415 - see above
+        # Not at the top of this file: here its absence can be reported to the master.
+        from . import loader, server  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
         if error.name != "uvicorn":
             raise
         advice = "add uvicorn to the app's requirements and deploy again"
         raise WorkerError("import", f"uvicorn is not installed for {sys.executable}: {advice}") from error
-    return make_config, WorkerServer
+    return loader, server

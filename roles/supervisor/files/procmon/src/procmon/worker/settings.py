@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the master tells a worker before anything else: the `configure` message."""
+"""A worker's settings, which the master sends in the first message, `configure`."""
 
 from __future__ import annotations
 
@@ -7,29 +7,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .failure import WorkerError
+from .errors import WorkerError
 
 DEFAULTS: Mapping[str, Any] = {
-    "timeout_keep_alive": 75,  # longer than the 60 s of proxies in front, which else reuse what is being closed
+    "timeout_keep_alive": 75,  # longer than the 60 s of proxies in front, which would reuse a connection being closed
     "access_log": False,
 }
-OURS = frozenset({"app", "host", "port", "uds", "fd", "workers", "reload", "reload_dirs", "reload_includes"})
+RESERVED_UVICORN_OPTIONS = frozenset(
+    {"app", "host", "port", "uds", "fd", "workers", "reload", "reload_dirs", "reload_includes"}
+)
+DRAIN_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Settings:
     """One worker's settings.
 
-    `listen_fd` is the inherited listening socket; `idle_grace` (seconds) the time that a silent connection is given
-    during a drain; `silence` (seconds) how long the worker may say nothing when it has nothing new to say; `slot` and
-    `generation` tell which of the master's workers this is.
+    `listen_fd` is the inherited listening socket. In seconds: `idle_grace`, how long a silent connection is kept
+    during a drain; `drain_timeout`, the time for a drain that the master did not order; `tick_interval`, how long the
+    worker may send no report when nothing has changed. `slot` and `generation` identify the worker to the master.
     """
 
     app: str
     listen_fd: int
     uvicorn: Mapping[str, Any]
     idle_grace: float
-    silence: float
+    drain_timeout: float
+    tick_interval: float
     slot: int
     generation: int
 
@@ -40,17 +44,18 @@ class Settings:
         Raises WorkerError for another message and for an option that procmon sets itself, KeyError for a missing key.
         """
         if message["type"] != "configure":
-            raise WorkerError("serve", f"the first message must be configure, not {message['type']}")
-        if taken := sorted(OURS & message["uvicorn"].keys()):
+            raise WorkerError("serve", f'the first message must be "configure", not "{message["type"]}"')
+        if reserved := sorted(RESERVED_UVICORN_OPTIONS & message["uvicorn"].keys()):
             raise WorkerError(
-                "import", f"[uvicorn] {', '.join(taken)}: procmon sets this itself; take it out of its configuration"
+                "import", f"[uvicorn] {', '.join(reserved)}: set by procmon itself; remove it from the configuration"
             )
         return cls(
             app=message["app"],
             listen_fd=int(message["listen_fd"]),
             uvicorn={**DEFAULTS, **message["uvicorn"]},
             idle_grace=float(message["idle_grace"]),
-            silence=float(message["silence"]),
+            drain_timeout=float(message.get("drain_timeout", DRAIN_TIMEOUT_SECONDS)),
+            tick_interval=float(message["tick_interval"]),
             slot=int(message["slot"]),
             generation=int(message["generation"]),
         )

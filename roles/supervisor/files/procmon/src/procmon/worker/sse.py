@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Event streams (SSE) that a drain's deadline cuts: to their clients and proxies they end, and do not break off.
+"""Server-sent events: a stream that is cut at the drain's deadline ends as a complete response.
 
-Such a stream has no end of its own, and its client connects again whenever it has ended. Any other response that is cut
-must look cut: nobody may take half a file for a whole one.
+Such a stream has no end of its own, and its client reconnects whenever it ends. Any other response that is cut must
+look incomplete: no client may take half a file for the whole.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ App = Callable[[Message, Receive, Send], Awaitable[Any]]
 END = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
-def ending_streams(app: App) -> App:
-    """Give an app that does what `app` does, and ends an event stream in which it is cancelled."""
+def finish_on_cancel(app: App) -> App:
+    """Return an app that behaves as `app`, but completes an event stream whose task is cancelled."""
 
-    async def serve(scope: Message, receive: Receive, send: Send) -> Any:  # noqa: ANN401 - uvicorn looks at it
+    async def serve(scope: Message, receive: Receive, send: Send) -> Any:  # noqa: ANN401 - uvicorn checks what it is
         if scope["type"] != "http":
             return await app(scope, receive, send)
         response = Response(send)
         try:
             return await app(scope, receive, response.send)
         except asyncio.CancelledError:
-            if not response.streams_events:
+            if not response.is_open_event_stream:
                 raise
             await send({**END})
 
@@ -36,22 +36,22 @@ def ending_streams(app: App) -> App:
 
 
 class Response:
-    """One response on its way. `streams_events` holds from the begin of an event stream to its end."""
+    """One response; `is_open_event_stream` is true from the start of an event stream to its end."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self.streams_events = False
+        self.is_open_event_stream = False
 
     async def send(self, message: Message) -> None:
         """Send the next part."""
         if message["type"] == "http.response.start":
-            self.streams_events = is_event_stream(message)
+            self.is_open_event_stream = is_event_stream(message)
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
-            self.streams_events = False
+            self.is_open_event_stream = False
         await self._send(message)
 
 
 def is_event_stream(start: Message) -> bool:
-    """Tell whether a response is one, by its begin."""
+    """Return whether an `http.response.start` message has the content type of an event stream."""
     types = [value for name, value in start.get("headers", ()) if name.lower() == b"content-type"]
     return any(value.lower().startswith(b"text/event-stream") for value in types)

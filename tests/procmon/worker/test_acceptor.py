@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 import uvloop
-from procmon.worker.listener import Listener
+from procmon.worker.acceptor import Acceptor
 
 from .fake_master import connect, listen
 
@@ -44,11 +44,11 @@ def test_connection_is_served_or_left(factory: Callable[[], asyncio.AbstractEven
     """Between its accept and its attachment a connection belongs to nobody: each turn of the loop is tried."""
 
     async def story(shared: socket.socket) -> None:
-        listener = Listener(os.dup(shared.fileno()))
-        listener.open(greet)
+        acceptor = Acceptor(os.dup(shared.fileno()))
+        acceptor.open(greet)
         client = connect(shared.getsockname())
         await turns(after)
-        assert await listener.close(last=False) == []
+        assert await acceptor.close(last=False) == []
         await turns(5)
         with client:
             assert accept_and_greet(shared) or client.recv(10) == b"served"
@@ -70,9 +70,9 @@ def accept_and_greet(shared: socket.socket) -> bool:
 @LOOPS
 def test_last_one_gives_what_waits(factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
     async def story(shared: socket.socket) -> None:
-        listener = Listener(os.dup(shared.fileno()))
+        acceptor = Acceptor(os.dup(shared.fileno()))
         with connect(shared.getsockname()) as first, connect(shared.getsockname()) as second:
-            waiting = await listener.close(last=True)
+            waiting = await acceptor.close(last=True)
             assert [sock.getpeername() for sock in waiting] == [first.getsockname(), second.getsockname()]
             for sock in waiting:
                 sock.close()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The listening socket that all workers share: accepting from it, and leaving it without losing a connection.
+"""The listening socket that all workers share: accepting from it, and closing it without losing a connection.
 
-Accepting is our own, not asyncio's or uvloop's. Both take all that waits in one go, so that one worker may end up with
-every long-lived connection; and asyncio drops a connection that it has accepted when its server closes before the
-connection is attached to its protocol.
+This replaces the accept loops of asyncio and uvloop. Both accept all waiting connections in one go, so that one worker
+may end up with every long-lived connection; and asyncio drops a connection that it has accepted when its server closes
+before the connection is attached to its protocol.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import errno
 import socket
 from collections.abc import Awaitable, Callable
 
+Serve = Callable[[socket.socket], Awaitable[None]]
+
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 EXHAUSTED_PAUSE_SECONDS = 1.0
-# A connection that was accepted is attached within a turn of the loop.
+# An accepted connection is attached within one iteration of the loop.
 ATTACH_SECONDS = 5.0
 
 
-class Listener:
-    """The listening socket; once opened, each connection is handed to `adopt`."""
+class Acceptor:
+    """The listening socket; once opened, each accepted connection is passed to `serve`."""
 
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
@@ -30,14 +32,14 @@ class Listener:
         self._attaching: set[asyncio.Future[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
 
-    def open(self, adopt: Callable[[socket.socket], Awaitable[None]]) -> None:
-        """Begin to accept: one connection a turn of the loop, so that the other workers get theirs."""
-        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._accept, adopt)
+    def open(self, serve: Serve) -> None:
+        """Start accepting: one connection per iteration of the loop, so that the other workers get theirs."""
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._accept, serve)
 
     async def close(self, last: bool) -> list[socket.socket]:
-        """Stop accepting, with every connection accepted so far attached to its protocol.
+        """Stop accepting, once every connection accepted so far is attached to its protocol.
 
-        With `last` nobody else accepts any more: gives the connections that still waited in the queue.
+        With `last`, no other worker accepts any more: return the connections that still waited in the queue.
         """
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         if self._pause is not None:
@@ -48,38 +50,38 @@ class Listener:
         self._socket.close()
         return waiting
 
-    def _accept(self, adopt: Callable[[socket.socket], Awaitable[None]]) -> None:
+    def _accept(self, serve: Serve) -> None:
         try:
             accepted = self._socket.accept()[0]
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            # Another worker was quicker, or the client has gone again.
+            # Another worker was faster, or the client has disconnected.
             return
         except OSError as error:
             if error.errno not in EXHAUSTED:
                 raise
-            self._wait_for_resources(adopt)
+            self._wait_for_resources(serve)
             return
-        attaching = asyncio.ensure_future(adopt(accepted))
+        attaching = asyncio.ensure_future(serve(accepted))
         self._attaching.add(attaching)
         attaching.add_done_callback(self._attached)
 
     def _attached(self, attaching: asyncio.Future[None]) -> None:
         self._attaching.discard(attaching)
-        # A client that has left meanwhile is its own affair; whatever else went wrong must be heard of.
+        # An OSError means that the client has disconnected; any other exception must be reported.
         if not attaching.cancelled() and not isinstance(attaching.exception(), (OSError, type(None))):
             attaching.result()
 
-    def _wait_for_resources(self, adopt: Callable[[socket.socket], Awaitable[None]]) -> None:
-        """Leave the queue to the others for a while: its readiness would else be reported without end."""
+    def _wait_for_resources(self, serve: Serve) -> None:
+        """Leave the queue to the other workers for a while, instead of retrying in a busy loop."""
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._socket.fileno())
-        self._pause = loop.call_later(EXHAUSTED_PAUSE_SECONDS, self.open, adopt)
+        self._pause = loop.call_later(EXHAUSTED_PAUSE_SECONDS, self.open, serve)
 
 
 def accept_all(listener: socket.socket) -> list[socket.socket]:
-    """Accept every connection that waits in the queue of a listener that does not block."""
+    """Accept every connection that waits in the queue of a non-blocking listener."""
     accepted = []
-    # An empty queue ends this well; whatever else does, such as no file descriptor left, must not lose what there is.
+    # It ends with an empty queue; any other end, such as no free descriptor, must not lose what was accepted.
     with contextlib.suppress(OSError):
         while True:
             accepted.append(listener.accept()[0])
