@@ -20,20 +20,21 @@ import os, sys, time
 from pathlib import Path
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here))
+sys.prefix = str(here / "venv")
 {first}
 from procmon.cli import main
 sys.exit(main())
 """
-REFUSE = "if 'adopt-check' in sys.argv: sys.exit('this build has no dependencies')"
-VANISH = "if 'adopt-check' in sys.argv: Path(__file__).resolve().chmod(0o644)"
-DIE = "if '--adopt' in sys.argv: os._exit(3)"
-EXHAUST = """if 'adopt-check' in sys.argv:
+REFUSE = "if 'check-handover' in sys.argv: sys.exit('this build has no dependencies')"
+VANISH = "if 'check-handover' in sys.argv: Path(__file__).resolve().chmod(0o644)"
+DIE = "if '--handover-fd' in sys.argv: os._exit(3)"
+EXHAUST = """if 'check-handover' in sys.argv:
     import resource
     hard = resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE)[1]
     resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (3, hard))
 """
 """The successor leaves its predecessor no file descriptor to open, once it has been tried."""
-WAIT = """if "--adopt" in sys.argv:
+WAIT = """if "--handover-fd" in sys.argv:
     (here / "waits").touch()
     while not (here / "go").exists(): time.sleep(0.01)
 """
@@ -56,8 +57,7 @@ class Builds:
         self.count += 1
         home = self.service.root / "builds" / str(self.count)
         shutil.copytree(PACKAGE, home / "procmon", ignore=shutil.ignore_patterns("__pycache__"))
-        with (home / "procmon" / "__init__.py").open("a") as code:
-            code.write(f"# build {self.count}\n")
+        (home / "build").write_text(f"build-{self.count}")
         launcher = home / "launch"
         launcher.write_text(LAUNCHER.format(python=sys.executable, first=first))
         launcher.chmod(launcher.stat().st_mode | stat.S_IXUSR)

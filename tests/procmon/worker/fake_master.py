@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from procmon.launch import worker_argv
+from procmon.master.spawn import worker_argv
 
 APPS = Path(__file__).parent.parent / "apps"
 Address = str | tuple[str, int]

@@ -51,8 +51,8 @@ def _is_at(listener: socket.socket, bind: Bind) -> bool:
     address = listener.getsockname()
     if bind.path or not isinstance(address, tuple):
         return describe(listener) == str(bind)
-    with contextlib.suppress(OSError):
-        return resolve_address(bind)[1][:2] == address[:2]
+    with contextlib.suppress(ListenError):
+        return address[:2] in [found[:2] for found in _resolve(bind)]
     return False
 
 
@@ -97,14 +97,14 @@ def _handed_over(count: str) -> socket.socket:
             f"descriptor {FIRST_HANDED_FD}, handed over by systemd, is not a socket: {error.strerror}"
         ) from error
     if listener.type != socket.SOCK_STREAM:
+        listener.close()
         raise ListenError("systemd handed over a socket that is not a stream: use ListenStream=")
     return _prepare(listener)
 
 
 def resolve_address(bind: Bind) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
-    """Return the one address that `bind` means. Raises `ListenError` for a name with several, OSError for none."""
-    found = socket.getaddrinfo(bind.host, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    addresses = {address: family for family, _type, _protocol, _name, address in found}
+    """Return the one address that `bind` means. Raises `ListenError` for a name with several or none."""
+    addresses = _resolve(bind)
     if len(addresses) > 1:
         names = ", ".join(str(Bind(host=str(address[0]), port=bind.port)) for address in addresses)
         raise ListenError(
@@ -112,6 +112,17 @@ def resolve_address(bind: Bind) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
         )
     address, family = next(iter(addresses.items()))
     return family, address
+
+
+def _resolve(bind: Bind) -> dict[tuple[Any, ...], socket.AddressFamily]:
+    """Return each address that `bind` means, and its family. Raises `ListenError` where there is none."""
+    try:
+        found = socket.getaddrinfo(bind.host, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise ListenError(f'bind = "{bind}": the host name cannot be resolved: {error.strerror}') from error
+    except UnicodeError as error:
+        raise ListenError(f'bind = "{bind}": this is not a valid host name') from error
+    return {address: family for family, _type, _protocol, _name, address in found}
 
 
 def _bind_tcp(bind: Bind) -> socket.socket:
@@ -165,6 +176,4 @@ def _explain(bind: Bind, error: OSError) -> str:
         errno.EADDRNOTAVAIL: "this host has no such address",
         errno.ENOENT: "its directory does not exist",
     }
-    if isinstance(error, socket.gaierror):
-        return f'bind = "{bind}": the host name cannot be resolved: {error.strerror}'
-    return f'bind = "{bind}": {hints.get(error.errno or 0, error.strerror)}'
+    return f'bind = "{bind}": {hints.get(error.errno or 0) or error.strerror or error}'

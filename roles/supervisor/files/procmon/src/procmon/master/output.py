@@ -9,7 +9,6 @@ gets no more patience: output is dropped, and counted, until it reads again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import select
@@ -58,7 +57,7 @@ class Output:
         self._buffer += data
         self._write_pieces()
         if self._buffer and self._loop is not None:
-            self._wait_for_room()
+            self._wait_for_room(self._loop)
         elif self._buffer:
             self.flush()
 
@@ -73,13 +72,16 @@ class Output:
         self._loop = None
         self.flush()
 
-    def _wait_for_room(self) -> None:
-        if self._loop is None or self._timer is not None:
+    def _wait_for_room(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
             return
-        # A regular file cannot be watched, and never needs to be.
-        with contextlib.suppress(OSError):
-            self._loop.add_writer(self.fd, self._on_room)
-        self._timer = self._loop.call_later(STALL_SECONDS, self._on_timer)
+        try:
+            loop.add_writer(self.fd, self._on_room)
+        except OSError:
+            # A regular file cannot be watched, and takes everything.
+            self.flush()
+        else:
+            self._timer = loop.call_later(STALL_SECONDS, self._on_timer)
 
     def _on_room(self) -> None:
         self._write_pieces()
@@ -127,7 +129,7 @@ class Output:
                 self._report_dropped()
             written = os.write(self.fd, self._buffer[:PIECE_BYTES])
         except OSError:
-            # Its reader has gone: waiting would not help.
+            # Its reader has gone, or the disk is full: waiting would not help.
             self._stalled = True
             return False
         del self._buffer[:written]
@@ -140,7 +142,11 @@ class Output:
         self._buffer[:0] = report.encode()
 
     def _has_room(self) -> bool:
-        return any(event & select.POLLOUT for _fd, event in self._poll.poll(0))
+        """Return whether one piece can be written. Raises OSError when the reader has gone."""
+        events = dict(self._poll.poll(0)).get(self.fd, 0)
+        if events & (select.POLLERR | select.POLLHUP | select.POLLNVAL):
+            raise BrokenPipeError
+        return bool(events & select.POLLOUT)
 
 
 def _do_nothing() -> None:

@@ -8,6 +8,8 @@ the socket itself, which for the probe is one end of a pair whose other end the 
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -23,6 +25,7 @@ STALLED_SECONDS = 0.5
 NOT_READY = 503
 NOT_READY_SECONDS = 0.25
 """From an app's "not ready yet" to the next question."""
+UNIX_RETRY_SECONDS = 0.05
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to connect to when bound to all
 
 Connect = Callable[[], Awaitable[socket.socket]]
@@ -70,7 +73,7 @@ class SocketTransport(httpx.AsyncBaseTransport):
         core_url = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         connection = httpcore.AsyncHTTP11Connection(core_url.origin, self._stream)
         response = await connection.handle_async_request(
-            httpcore.Request(request.method, core_url, headers=request.headers.raw)
+            httpcore.Request(request.method, core_url, headers=request.headers.raw, extensions=request.extensions)
         )
         return httpx.Response(response.status, headers=response.headers, stream=_Body(response))
 
@@ -104,24 +107,42 @@ def local_address(listener: socket.socket) -> Any:  # noqa: ANN401 - an address 
 
 async def connect(listener: socket.socket) -> socket.socket:
     """Connect to the workers that accept from `listener`. Raises OSError."""
+    address = local_address(listener)
     sock = socket.socket(listener.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
-        await asyncio.get_running_loop().sock_connect(sock, local_address(listener))
+        if isinstance(address, tuple):
+            await asyncio.get_running_loop().sock_connect(sock, address)
+        else:
+            await _connect_unix(sock, address)
     except BaseException:
         sock.close()
         raise
     return sock
 
 
+async def _connect_unix(sock: socket.socket, address: str | bytes) -> None:
+    """Connect, and wait while the queue is full. asyncio would take the error that reports this for a connection."""
+    while (found := sock.connect_ex(address)) == errno.EAGAIN:
+        await asyncio.sleep(UNIX_RETRY_SECONDS)
+    if found:
+        raise OSError(found, os.strerror(found))
+
+
 async def probe(open_connection: Connect, heartbeat: HeartbeatConfig, host: str, seconds: float) -> ProbeResult:
-    """Ask a new worker until its app is ready: 503 means "not yet". The whole takes at most `seconds`."""
-    end = time.monotonic() + seconds
+    """Ask a new worker until its app is ready: 503 means "not yet". The whole takes at most `seconds`.
+
+    Time in which this process itself stood still does not count.
+    """
+    left = seconds
     while True:
-        result = await ask(open_connection, heartbeat, host, end - time.monotonic())
-        not_ready = result.status == NOT_READY and NOT_READY not in heartbeat.accept
-        if not not_ready or time.monotonic() + NOT_READY_SECONDS >= end:
+        began = time.monotonic()
+        result = await ask(open_connection, heartbeat, host, left)
+        if not _stood_still(began, left):
+            left -= time.monotonic() - began
+        if result.status != NOT_READY or NOT_READY in heartbeat.accept or left <= NOT_READY_SECONDS:
             return result
         await asyncio.sleep(NOT_READY_SECONDS)
+        left -= NOT_READY_SECONDS
 
 
 async def ask(open_connection: Connect, heartbeat: HeartbeatConfig, host: str, seconds: float) -> ProbeResult:
@@ -129,8 +150,13 @@ async def ask(open_connection: Connect, heartbeat: HeartbeatConfig, host: str, s
     while True:
         began = time.monotonic()
         result = await _ask_once(open_connection, heartbeat, host, seconds)
-        if result.status is not None or time.monotonic() - began <= seconds + STALLED_SECONDS:
+        if result.status is not None or not _stood_still(began, seconds):
             return result
+
+
+def _stood_still(began: float, seconds: float) -> bool:
+    """Return whether what may take `seconds` has taken longer since `began`, through this process's own fault."""
+    return time.monotonic() - began > seconds + STALLED_SECONDS
 
 
 async def _ask_once(open_connection: Connect, heartbeat: HeartbeatConfig, host: str, seconds: float) -> ProbeResult:
@@ -148,13 +174,15 @@ async def _ask_once(open_connection: Connect, heartbeat: HeartbeatConfig, host: 
 
 
 async def _exchange(open_connection: Connect, path: str, host: str) -> httpx.Response:
-    sock = await open_connection()
-    url = httpx.URL(scheme="http", host="localhost", raw_path=path.encode())
+    """Send one request and read the whole response.
+
+    The transport alone does it: a client would read the environment's proxies, the cookies, and where a redirect leads.
+    """
     headers = {"Host": host, "User-Agent": "procmon", "Accept": "*/*", "Connection": "close"}
-    async with httpx.AsyncClient(transport=SocketTransport(sock), timeout=None, trust_env=False) as client:  # noqa: S113 - one limit for everything, above
-        request = httpx.Request("GET", url, headers=headers)
-        response = await client.send(request, stream=True, follow_redirects=False)
+    # As an extension the path is sent as it is: a URL would have "#" end it.
+    request = httpx.Request("GET", "http://localhost", headers=headers, extensions={"target": path.encode()})
+    async with SocketTransport(await open_connection()) as transport:
+        response = await transport.handle_async_request(request)
         async for _part in response.aiter_raw():
             pass
-        await response.aclose()
     return response

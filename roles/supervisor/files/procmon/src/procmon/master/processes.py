@@ -133,14 +133,16 @@ class Children:
         on_exit(how)
 
     async def _clean_up(self, child: Child) -> None:
-        """Give its helpers their time, then reap it."""
+        """Give its helpers, and others that still write to its output, their time; then reap it."""
         end = self._loop.time() + HELPER_SECONDS
-        while helpers := child.helpers():
-            if self._loop.time() >= end:
-                log.warning("killing %s, left behind by the worker with pid %d", describe(helpers), child.pid)
-                child.kill_group()
-                break
+        helpers = child.helpers()
+        while (helpers or child in self._writing) and self._loop.time() < end:
             await asyncio.sleep(HELPER_POLL_SECONDS)
+            # To look for others than those that are known takes much longer.
+            helpers = helpers and ([pid for pid in helpers if is_member(pid, child.pid)] or child.helpers())
+        if helpers and (helpers := child.helpers()):
+            log.warning("killing %s, left behind by the worker with pid %d", describe(helpers), child.pid)
+            child.kill_group()
         self._read_output(child)
         self._close_output(child)
         os.close(child.pidfd)
@@ -197,13 +199,16 @@ class Children:
 
 def group_members(group: int) -> list[int]:
     """Return the processes of a process group, zombies excluded."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - only the names
-        with contextlib.suppress(OSError, IndexError):
-            fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-            if int(fields[STAT_GROUP]) == group and fields[STAT_STATE] not in "ZX":
-                found.append(int(pid))
-    return found
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and is_member(int(name), group)]  # noqa: PTH208 - only the names
+
+
+def is_member(pid: int, group: int) -> bool:
+    """Return whether a process is one of a process group, and no zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return int(fields[STAT_GROUP]) == group and fields[STAT_STATE] not in "ZX"
+    except (OSError, IndexError):
+        return False
 
 
 def describe(pids: list[int]) -> str:

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 from watchfiles import Change, awatch
@@ -75,10 +75,15 @@ class RestartFile:
         self._checked_at = time.monotonic()
         stamp = read_stamp(self._path)
         changed, self._stamp = stamp != self._stamp, stamp
-        if stamp is None:
-            return
-        if changed or (hinted and is_coarse(stamp, time.time_ns())):
-            self._on_touch(stamp, not changed)
+        if stamp is not None and (changed or (hinted and is_coarse(stamp, time.time_ns()))):
+            self._report(stamp, repeated=not changed)
+
+    def _report(self, stamp: FileStamp, *, repeated: bool) -> None:
+        try:
+            self._on_touch(stamp, repeated)
+        except Exception:
+            # Unforeseen: later touches are noticed all the same.
+            log.exception("could not handle a touch of %s", self._path)
 
     async def _poll(self) -> None:
         while True:
@@ -101,31 +106,40 @@ class RestartFile:
     async def _watch_directory(self, directory: str) -> bool:
         """Check at each hint until the directory is another one; return whether watching failed."""
         try:
-            hints = awatch(
-                directory,
-                watch_filter=self._is_ours,
-                step=STEP_MILLISECONDS,
-                recursive=False,
-                stop_event=self._stop_watch,
-                force_polling=False,
-            )
-            async for changes in hints:
-                await self._check_after(any(change is not Change.deleted for change, _path in changes))
+            async with contextlib.aclosing(self._hints(directory)) as hints:
+                async for changes in hints:
+                    await self._check_after(changes)
+                    if (Change.deleted, directory) in changes:
+                        # One that is created in its place may have the same inode number.
+                        self._stop_watch.set()
         except (FileNotFoundError, NotADirectoryError):
             return False
         except Exception as error:
-            self._warn(f"cannot watch {directory}: {type(error).__name__}: {error}; checking it 4 times per second")
+            self._warn(f"cannot watch {directory}: {_describe(error)}; checking it 4 times per second")
             return True
         self._warning = ""
         return False
 
-    def _is_ours(self, _change: Change, path: str) -> bool:
+    def _hints(self, directory: str) -> AsyncGenerator[set[tuple[Change, str]], None]:
+        def is_relevant(change: Change, path: str) -> bool:
+            return self._is_ours(path) or (path == directory and change is Change.deleted)
+
+        return awatch(
+            directory,
+            watch_filter=is_relevant,
+            step=STEP_MILLISECONDS,
+            recursive=False,
+            stop_event=self._stop_watch,
+            force_polling=False,
+        )
+
+    def _is_ours(self, path: str) -> bool:
         return os.path.basename(path) == self._path.name  # noqa: PTH119 - for each event
 
-    async def _check_after(self, hinted: bool) -> None:
+    async def _check_after(self, changes: set[tuple[Change, str]]) -> None:
         """Check, but not more often than `MIN_INTERVAL_SECONDS`, so that a busy directory costs little."""
         await asyncio.sleep(max(0.0, self._checked_at + MIN_INTERVAL_SECONDS - time.monotonic()))
-        self.check(hinted=hinted)
+        self.check(hinted=any(change is not Change.deleted and self._is_ours(path) for change, path in changes))
 
     def _directory(self) -> tuple[str, int] | None:
         """Return the real directory of the file and its inode; None where there is none."""
@@ -144,6 +158,13 @@ class RestartFile:
 def is_coarse(stamp: FileStamp, now_ns: int) -> bool:
     """Return whether a second touch at `now_ns` may have left `stamp` as it was: whole seconds, and just now."""
     return stamp.mtime_ns % SECOND_NS == 0 and 0 <= now_ns - stamp.mtime_ns < COARSE_SECONDS * SECOND_NS
+
+
+def _describe(error: BaseException) -> str:
+    """Put an error into words; watchfiles raises it inside of a group."""
+    while inner := getattr(error, "exceptions", ()):
+        error = inner[0]
+    return f"{type(error).__name__}: {error}"
 
 
 def _until_next(seconds: float) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import logging
+import math
 import os
 import signal
 import time
@@ -52,7 +53,8 @@ class Orphans:
             log.warning("killing %s, left behind by worker %s", describe([pid]), left[pid])
             # It is our child and not reaped: no other process can have its pid.
             os.kill(pid, signal.SIGKILL)
-        coming = [due - now for due in self._kill_at.values() if due > now]
+            self._kill_at[pid] = math.inf
+        coming = [due - now for due in self._kill_at.values() if due < math.inf]
         return bool(exited or gone), min(coming, default=None)
 
 

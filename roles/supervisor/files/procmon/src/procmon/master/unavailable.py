@@ -12,6 +12,8 @@ import h11
 RETRY_AFTER_SECONDS = 5
 REQUEST_SECONDS = 5.0
 LINGER_SECONDS = 1.0
+RETRY_SECONDS = 1.0
+"""How long to leave the queue alone when a client cannot be accepted, such as for want of a descriptor."""
 READ_BYTES = 65536
 MAX_CLIENTS = 64
 """Answered at the same time; the others wait in the socket's queue."""
@@ -22,6 +24,7 @@ class Unavailable:
 
     def __init__(self, listener: socket.socket, name: str) -> None:
         self._listener = listener
+        self._fd = listener.fileno()
         self._name = name
         self._reason = ""
         self._clients: set[asyncio.Task[None]] = set()
@@ -41,17 +44,21 @@ class Unavailable:
         listens = self._listener.fileno() >= 0 and self._listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
         if self._reason and listens and not self._accepting:
             self._accepting = True
-            asyncio.get_running_loop().add_reader(self._listener, self._accept)
+            asyncio.get_running_loop().add_reader(self._fd, self._accept)
 
     def _pause(self) -> None:
         if self._accepting:
             self._accepting = False
-            asyncio.get_running_loop().remove_reader(self._listener)
+            asyncio.get_running_loop().remove_reader(self._fd)
 
     def _accept(self) -> None:
         try:
             client = self._listener.accept()[0]
+        except (BlockingIOError, ConnectionAbortedError):
+            return
         except OSError:
+            self._pause()
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._resume)
             return
         task = asyncio.get_running_loop().create_task(self._refuse(client, self._reason))
         self._clients.add(task)
@@ -61,7 +68,8 @@ class Unavailable:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._clients.discard(task)
-        self._resume()
+        if len(self._clients) < MAX_CLIENTS:
+            self._resume()
 
     async def _refuse(self, client: socket.socket, reason: str) -> None:
         loop = asyncio.get_running_loop()
