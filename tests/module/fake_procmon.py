@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import answer
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import restart_file
 
 SLEEP = shutil.which("sleep") or "sleep"
 TRACEBACK = "Traceback (most recent call last):\nModuleNotFoundError: No module named 'flask'"
@@ -36,7 +36,7 @@ class FakeProcmon:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._process = subprocess.Popen([SLEEP, "600"], pass_fds=(lock.fileno(),))
         self._stopped = threading.Event()
-        self._seen = answer.stamp_of(self.restart_file)
+        self._seen = restart_file.mtime_ns(self.restart_file)
         self._thread = threading.Thread(target=self._loop)
 
     def start(self) -> None:
@@ -59,7 +59,7 @@ class FakeProcmon:
 
     def _loop(self) -> None:
         while not self._stopped.wait(0.005):
-            stamp = answer.stamp_of(self.restart_file)
+            stamp = restart_file.mtime_ns(self.restart_file)
             if stamp is not None and stamp != self._seen:
                 self._seen = stamp
                 self._reload(stamp)

@@ -201,14 +201,6 @@ def test_without_procmon_the_post_hook_starts_the_previous_release_again(
     assert (tmp_path / "started").read_text().split() == ["two", "one"]
 
 
-def test_a_touch_always_has_a_new_stamp(site: Site) -> None:
-    """The clock may step back between two deploys."""
-    restart_file = site.path / "restart"
-    future = answer.touch(restart_file) + 10**15
-    os.utime(restart_file, ns=(future, future))
-    assert answer.touch(restart_file) > future
-
-
 def test_what_a_hook_writes_is_kept_on_the_server(served: Site, upstream: Upstream) -> None:
     upstream.commit("two")
     served.deploy(post_deploy="echo out; echo err >&2")

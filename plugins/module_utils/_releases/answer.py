@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model im
 POLL = 0.05
 # Time for the service manager to start a procmon again that died under us.
 REVIVAL = 10.0
-NEWER = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -113,27 +111,6 @@ def describe(path: Path) -> str:
     if status.state in {"serving", "reloading"}:
         return f"procmon serves {status.release}"
     return f"procmon serves nothing (its state: {status.state})"
-
-
-def stamp_of(restart_file: Path) -> int | None:
-    """Return when the restart file was touched last (mtime, ns), None when it is not there."""
-    try:
-        return restart_file.stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
-
-
-def touch(restart_file: Path) -> int:
-    """Touch the restart file and return its new stamp, which is never the old one."""
-    restart_file.parent.mkdir(parents=True, exist_ok=True)
-    before = stamp_of(restart_file)
-    restart_file.touch()
-    stamp = restart_file.stat().st_mtime_ns
-    # The clock may have stepped back, or the file system may count in whole seconds.
-    if before is not None and stamp <= before:
-        os.utime(restart_file, ns=(before + NEWER, before + NEWER))
-        stamp = restart_file.stat().st_mtime_ns
-    return stamp
 
 
 def verdict(question: Question, status: Status) -> bool:
