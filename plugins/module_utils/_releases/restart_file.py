@@ -7,7 +7,7 @@
 
 A touch is identified by the file's time of modification, which procmon repeats in its answer. So each touch needs a
 time of its own, also where the clock steps back and where the file system keeps whole seconds. The deploys' user and
-the hooks touch the same file: it belongs to the owner of its directory, whoever creates it.
+the hooks touch the same file: it belongs to the owner of its directory, also where root creates it.
 """
 
 from __future__ import annotations
