@@ -104,9 +104,10 @@ options:
       - Without it the project has no C(procmon), nothing is touched and no answer is waited for.
     type: path
   reload_timeout:
-    description: How many seconds C(procmon) may take to answer.
+    description:
+      - How many seconds C(procmon) may take to answer.
+      - By default 120, or longer where C(procmon) says that by its configuration a reload may take longer.
     type: float
-    default: 120
   hook_timeout:
     description: How many seconds each hook may take. One that takes longer is ended, with all that it has started,
       and has failed.

@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import answer
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import restart_file
 
 SLEEP = shutil.which("sleep") or "sleep"
 TRACEBACK = "Traceback (most recent call last):\nModuleNotFoundError: No module named 'flask'"
@@ -31,16 +31,19 @@ class FakeProcmon:
         self.status_file = status_file
         self.restart_file = current / "public/system/restart"
         self.reloads: list[str] = []
+        # What a reload takes, and the reload_limit of the configuration that comes with the next release.
+        self.reload_seconds = 0.0
+        self.next_limit: float | None = None
         self.said: dict[str, Any] = {"state": "waiting", "release": None, "commit": None, "restart": None}
         with self.status_file.with_name("lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._process = subprocess.Popen([SLEEP, "600"], pass_fds=(lock.fileno(),))
         self._stopped = threading.Event()
-        self._seen = answer.stamp_of(self.restart_file)
+        self._seen = restart_file.mtime_ns(self.restart_file)
         self._thread = threading.Thread(target=self._loop)
 
     def start(self) -> None:
-        self._write()
+        self.write()
         self._thread.start()
 
     def stop(self) -> None:
@@ -59,7 +62,7 @@ class FakeProcmon:
 
     def _loop(self) -> None:
         while not self._stopped.wait(0.005):
-            stamp = answer.stamp_of(self.restart_file)
+            stamp = restart_file.mtime_ns(self.restart_file)
             if stamp is not None and stamp != self._seen:
                 self._seen = stamp
                 self._reload(stamp)
@@ -67,6 +70,10 @@ class FakeProcmon:
     def _reload(self, stamp: int) -> None:
         release = self.current.resolve()
         self.reloads.append(release.name)
+        if self.next_limit is not None:
+            self.said["reload_limit"] = self.next_limit
+            self.write()
+        self._stopped.wait(self.reload_seconds)
         if (release / "DEADLY").exists():
             self.die()
         elif (release / "BROKEN").exists():
@@ -77,9 +84,9 @@ class FakeProcmon:
 
     def _answer(self, stamp: int, result: str, error: str) -> None:
         self.said["restart"] = {"stamp": stamp, "result": result, "error": error, "seconds": 0.1}
-        self._write()
+        self.write()
 
-    def _write(self) -> None:
+    def write(self) -> None:
         fresh = self.status_file.with_suffix(".new")
         fresh.write_text(json.dumps({"pid": self._process.pid, "workers": [], **self.said}), encoding="utf-8")
         fresh.replace(self.status_file)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.disk imp
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.modules import releases_info
 
+from tests import mounts
 from tests.module.packages import make_wheel
 from tests.module.site import Site
 from tests.module.upstream import Upstream, git
@@ -30,8 +30,6 @@ from tests.torture.invariants import assert_agreement, left_over, torn
 
 UV = uv_package.find_uv_bin()
 NOBODY = 65534
-MOUNT = shutil.which("mount") or "mount"
-UMOUNT = shutil.which("umount") or "umount"
 BLOCK = 4096
 # How many blocks or inodes are left, a little more each time.
 ROOM = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 100)
@@ -40,12 +38,8 @@ ROOM = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 100)
 @pytest.fixture
 def small(upstream: Upstream, tmp_path: Path) -> Iterator[Site]:
     """A project on a file system of 4 MiB and 700 inodes."""
-    assert os.geteuid() == 0, "these tests mount small file systems: run them as root"
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run([MOUNT, "-t", "tmpfs", "-o", "size=4m,nr_inodes=700", "tmpfs", str(disk)], check=True)
-    yield Site(disk / "blog", upstream)
-    subprocess.run([UMOUNT, str(disk)], check=True)
+    with mounts.mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=4m,nr_inodes=700", "tmpfs") as disk:
+        yield Site(disk / "blog", upstream)
 
 
 def fill_blocks(disk: Path, left: int) -> None:
@@ -197,7 +191,7 @@ def test_a_read_only_disk(small: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     small.deploy()
     upstream.commit("two")
-    subprocess.run([MOUNT, "-o", "remount,ro", str(small.path.parent)], check=True)
+    mounts.when_free(mounts.MOUNT, "-o", "remount,ro", str(small.path.parent))
     answered = small.module(ref="master")
     assert answered["failed"]
     assert "Read-only file system. Mount it writable" in answered["msg"]

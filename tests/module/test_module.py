@@ -38,7 +38,7 @@ def test_a_failure_returns_the_same_facts_and_the_traceback(
     assert (answered["commit"], answered["previous_commit"], answered["outcome"]) == (bad, good, "put_back")
     assert answered["traceback_tail"] == TRACEBACK
     first, *rest = answered["msg"].splitlines()
-    assert first == f"blog: the new workers did not come up. {good[:12]} was put back and is live"
+    assert first == f"blog: the new workers failed to start. {good[:12]} was put back and is live"
     assert rest == TRACEBACK.splitlines()
 
 

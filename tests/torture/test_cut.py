@@ -15,22 +15,20 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.durable import sync_directory
 
+from tests import mounts
 from tests.module.site import Site
 from tests.module.upstream import Upstream
 from tests.torture.invariants import assert_agreement, torn
 from tests.torture.tracer import Point, Tracer
 
-MKFS = shutil.which("mkfs.ext4", path="/usr/sbin:/sbin") or "mkfs.ext4"
-MOUNT = shutil.which("mount") or "mount"
-UMOUNT = shutil.which("umount") or "umount"
+SLEEP = shutil.which("sleep") or "sleep"
 SIZE = 32 << 20
 
 
@@ -66,19 +64,11 @@ class Disk:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.image, self.place = folder, folder / "disk", folder / "mounted"
-        self.place.mkdir()
-        with self.image.open("wb") as file:
-            file.truncate(SIZE)
-        subprocess.run([MKFS, "-q", "-F", str(self.image)], check=True)
+        mounts.make_ext4(self.image, SIZE)
 
-    @contextmanager
-    def mounted(self, image: Path) -> Iterator[None]:
+    def mounted(self, image: Path) -> AbstractContextManager[Path]:
         # The kernel's own commits, every few seconds, must not fall into a copy.
-        subprocess.run([MOUNT, "-o", "loop,commit=300", str(image), str(self.place)], check=True)
-        try:
-            yield
-        finally:
-            subprocess.run([UMOUNT, str(self.place)], check=True)
+        return mounts.mounted(self.place, "-o", "loop,commit=300", str(image))
 
     def copied(self, image: Path, name: str) -> Path:
         """Copy what has reached an image so far, into a new file: the old one may still be some device's."""
@@ -113,6 +103,16 @@ def test_what_has_a_name_is_whole(tmp_path: Path, upstream: Upstream, case: Case
             cut = disk.copied(running, "cut")
         with disk.mounted(cut):
             check(site, case, point)
+
+
+def test_a_disk_is_unmounted_when_the_last_process_has_left_it(tmp_path: Path) -> None:
+    """A run that was killed leaves its guard, which keeps the lock file open a moment longer."""
+    disk = Disk(tmp_path)
+    with disk.mounted(disk.image):
+        process = subprocess.Popen([SLEEP, "1"], cwd=disk.place)
+        assert mounts.holders(disk.place) == [str(process.pid)]
+    assert not disk.place.is_mount()
+    process.wait()
 
 
 def check(site: Site, case: Case, point: Point) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,12 +21,19 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model im
 POLL = 0.05
 # Time for the service manager to start a procmon again that died under us.
 REVIVAL = 10.0
-NEWER = 1_000_000
+# How long a reload may take where nothing else is said, and what is added to procmon's own limit: by then procmon
+# has given up itself, and says why.
+RELOAD_SECONDS = 120.0
+MARGIN_SECONDS = 30.0
+MOST_SECONDS = 1e9
 
 
 @dataclass(frozen=True)
 class Status:
-    """What procmon says of itself; `stamp` is the touch (mtime, ns) that `result` answers."""
+    """What procmon says of itself; `stamp` is the touch (mtime, ns) that `result` answers.
+
+    `reload_limit` is the most seconds that one reload may take by its configuration, None when it does not say.
+    """
 
     pid: int
     state: str
@@ -35,6 +42,7 @@ class Status:
     stamp: int | None
     result: str | None
     error: str
+    reload_limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ def parse_status(text: str) -> Status | None:
             stamp=restart.get("stamp"),
             result=restart.get("result"),
             error=restart.get("error") or "",
+            reload_limit=_seconds(said.get("reload_limit")),
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -82,7 +91,7 @@ def read_raw(path: Path) -> Mapping[str, Any] | None:
 
 
 def runs(path: Path, status: Status) -> bool:
-    """Say whether the procmon that wrote `status` to `path` runs: it holds the lock beside it as long as it does."""
+    """Return whether the procmon that wrote `status` to `path` runs: it then holds the lock beside it."""
     # The process first: to try the lock of a procmon that starts could be in its way.
     return is_alive(status.pid) and _is_held(path.with_name("lock"))
 
@@ -91,89 +100,86 @@ def running(path: Path, name: str) -> Status:
     """Return the status of a procmon that runs. Raises ReleaseError when none does."""
     status = read_status(path)
     if status is None or not runs(path, status):
-        found = f"{path} is not there" if status is None else f"its process {status.pid} is gone"
-        raise ReleaseError(f"procmon does not run for {name} ({found})", f"start it: systemctl start procmon@{name}")
+        found = f"no status file at {path}" if status is None else f"its process {status.pid} has ended"
+        raise ReleaseError(f"procmon is not running for {name} ({found})", _start(name))
     if status.state == "stopping":
-        raise ReleaseError(f"procmon of {name} is stopping", f"start it: systemctl start procmon@{name}")
+        raise ReleaseError(f"procmon is stopping for {name}", _start(name))
     return status
 
 
 def serves(path: Path, release: Path) -> bool:
-    """Say whether a procmon that runs serves this very release."""
+    """Return whether a procmon that runs serves this very release."""
     status = read_status(path)
     healthy = status is not None and status.state in {"serving", "reloading"} and runs(path, status)
     return healthy and status is not None and status.release == str(release)
 
 
 def describe(path: Path) -> str:
-    """Say in a few words what procmon serves."""
+    """Describe in a few words what procmon serves."""
     status = read_status(path)
     if status is None or not runs(path, status):
-        return "procmon does not run, so nothing answers"
+        return "procmon is not running, so nothing answers"
     if status.state in {"serving", "reloading"}:
         return f"procmon serves {status.release}"
-    return f"procmon serves nothing (its state: {status.state})"
-
-
-def stamp_of(restart_file: Path) -> int | None:
-    """Return when the restart file was touched last (mtime, ns), None when it is not there."""
-    try:
-        return restart_file.stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
-
-
-def touch(restart_file: Path) -> int:
-    """Touch the restart file and return its new stamp, which is never the old one."""
-    restart_file.parent.mkdir(parents=True, exist_ok=True)
-    before = stamp_of(restart_file)
-    restart_file.touch()
-    stamp = restart_file.stat().st_mtime_ns
-    # The clock may have stepped back, or the file system may count in whole seconds.
-    if before is not None and stamp <= before:
-        os.utime(restart_file, ns=(before + NEWER, before + NEWER))
-        stamp = restart_file.stat().st_mtime_ns
-    return stamp
+    return f"procmon serves nothing (state: {status.state})"
 
 
 def verdict(question: Question, status: Status) -> bool:
-    """Say whether `status` answers that the release serves; False is: not answered yet.
+    """Return whether `status` answers that the release serves; False is: not answered yet.
 
     Raises ReleaseError when the answer is no.
     """
     there = status.release == str(question.release)
     if status.pid != question.before.pid:
-        # A procmon that started since read `current` itself: what it serves is the answer.
+        # A procmon that was started after the touch has read `current` itself: what it serves is the answer.
         return there and status.state == "serving"
     if not _answered(question, status):
         return False
     if status.result != "ok":
-        raise ReleaseError("the new workers did not come up", detail=status.error)
+        raise ReleaseError("the new workers failed to start", detail=status.error)
     if not there:
         raise ReleaseError(
-            f"procmon reloaded {status.release}, not {question.release}", "see to directory in procmon's configuration"
+            f"procmon reloaded {status.release}, not {question.release}", "correct directory in procmon's configuration"
         )
     return True
 
 
-def wait(path: Path, question: Question, timeout: float) -> None:
-    """Wait at most `timeout` seconds until procmon answers that the release serves.
+def wait(path: Path, question: Question, timeout: float | None) -> None:
+    """Wait until procmon answers that the release serves: `timeout` seconds, or as long as a reload may take.
 
     Raises ReleaseError when it answers no, dies, or does not answer.
     """
-    deadline = time.monotonic() + timeout
-    seen_alive = time.monotonic()
+    started = seen_alive = time.monotonic()
+    limit = question.before.reload_limit
     while True:
         status, now = read_status(path), time.monotonic()
         if status is not None and runs(path, status):
             seen_alive = now
             if verdict(question, status):
                 return
+            # The release's own configuration may have another one.
+            limit = status.reload_limit
         if now - seen_alive > REVIVAL:
-            raise ReleaseError("procmon died during the reload", "its log says why: journalctl -u 'procmon@*'")
-        if now >= deadline:
+            raise _died()
+        if now - started >= patience(timeout, limit):
             raise _late(path, status, timeout)
         time.sleep(POLL)
+
+
+def patience(timeout: float | None, limit: float | None) -> float:
+    """Return how many seconds to wait: what the user set, otherwise what procmon says and at least the default."""
+    return max(RELOAD_SECONDS, (limit or 0) + MARGIN_SECONDS) if timeout is None else timeout
+
+
+def _start(name: str) -> str:
+    return f"start it with: systemctl start procmon@{name}"
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    # Python's JSON may hold NaN and Infinity: that would be a wait without an end.
+    return value if 0 <= value <= MOST_SECONDS else None
 
 
 def _is_held(lock: Path) -> bool:
@@ -183,21 +189,35 @@ def _is_held(lock: Path) -> bool:
     except FileNotFoundError:
         return False
     except (BlockingIOError, PermissionError):
-        # Of one that we may not even look at we know its process only.
+        # A lock that this user may not open: only the process is known.
         return True
     return False
 
 
-def _late(path: Path, status: Status | None, timeout: float) -> ReleaseError:
+def _late(path: Path, status: Status | None, timeout: float | None) -> ReleaseError:
     if status is None or not runs(path, status):
-        return ReleaseError("procmon died during the reload", "its log says why: journalctl -u 'procmon@*'")
+        return _died()
+    waited = patience(timeout, status.reload_limit)
     return ReleaseError(
-        f"procmon did not answer within {timeout:g} s (its state: {status.state})", "see reload_timeout", status.error
+        f"procmon did not finish reloading within {waited:g} s (state: {status.state})",
+        _too_short(waited, status.reload_limit),
+        status.error,
     )
+
+
+def _too_short(waited: float, limit: float | None) -> str:
+    if limit is None or limit <= waited:
+        return "raise reload_timeout if the app starts slowly"
+    enough = math.ceil(limit + MARGIN_SECONDS)
+    return f"by procmon's configuration a reload may take {limit:g} s: raise reload_timeout to {enough}, or remove it"
+
+
+def _died() -> ReleaseError:
+    return ReleaseError("procmon died during the reload", "read its log: journalctl -u 'procmon@*'")
 
 
 def _answered(question: Question, status: Status) -> bool:
     if status.result not in {"ok", "failed"} or status.stamp is None:
         return False
-    # A later touch by somebody else answers ours too; a stamp from before it does not, however large.
+    # The answer to a later touch answers ours as well; a stamp from before ours does not, however large it is.
     return status.stamp == question.stamp or (status.stamp > question.stamp and status.stamp != question.before.stamp)

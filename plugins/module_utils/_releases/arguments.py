@@ -46,7 +46,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "post_deploy": {"type": "str"},
         "test": {"type": "str"},
         "restart_file": {"type": "str", "default": "public/system/restart"},
-        "reload_timeout": {"type": "float", "default": 120},
+        "reload_timeout": {"type": "float"},
         "hook_timeout": {"type": "float", "default": 3600},
         "python": {"type": "str", "default": "python3"},
         "uv": {"type": "path"},
@@ -84,8 +84,9 @@ def read(given: Mapping[str, Any]) -> Wanted:
 def check(wanted: Wanted) -> None:
     """Raise ReleaseError when an option has a value that cannot be meant."""
     for option, least in (("keep", 1), ("steps", 1), ("reload_timeout", 0), ("hook_timeout", 0), ("lock_wait", 0)):
-        if getattr(wanted, option) < least:
-            raise ReleaseError(f"{option} is {getattr(wanted, option)}", f"it must be {least} or more")
+        value = getattr(wanted, option)
+        if value is not None and value < least:
+            raise ReleaseError(f"{option} is {value}", f"it must be {least} or more")
     if not wanted.path.is_absolute() or not str(wanted.path).isprintable():
         raise ReleaseError(f"path is {str(wanted.path)!r}", "it must begin with / and have no control characters")
     if ":" in str(wanted.path):

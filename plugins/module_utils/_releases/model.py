@@ -133,7 +133,7 @@ class Wanted:
     test: str | None = None
     restart_file: str = "public/system/restart"
     status_file: Path | None = None
-    reload_timeout: float = 120.0
+    reload_timeout: float | None = None
     hook_timeout: float = 3600.0
     python: str = "python3"
     uv: str | None = None

@@ -15,6 +15,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
     disk,
     log,
     prepare,
+    restart_file,
     transaction,
 )
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.attempt import Attempt
@@ -94,4 +95,4 @@ def _reload(project: Project) -> None:
     status = answer.read_status(status_file) if status_file else None
     release = project.tree.current.resolve()
     if status_file and status and release.is_dir() and not answer.serves(status_file, release):
-        answer.touch(project.restart_file)
+        restart_file.touch(project.restart_file, status.stamp)

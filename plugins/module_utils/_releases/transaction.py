@@ -20,6 +20,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import (
     hooks,
     log,
     prepare,
+    restart_file,
     signals,
 )
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.attempt import Attempt
@@ -144,18 +145,25 @@ def _prove(transaction: Transaction) -> None:
     """Run the post hook, have procmon reload and answer, run the test hook."""
     project, target, wanted = transaction.project, transaction.target, transaction.project.wanted
     asked = _asking(project)
-    touched = answer.stamp_of(project.restart_file)
+    touched = restart_file.mtime_ns(project.restart_file)
     _hook(transaction, "post_deploy", wanted.post_deploy, target.release)
     if project.in_place:
         # Not before: with the script of old it is the hook that fetches what the checkout leaves out.
         contents.check(project.git)
     if asked:
         with project.report.phase("reload"):
-            stamp = answer.stamp_of(project.restart_file)
-            # The hook may have touched the file itself, as hooks of the original do: that touch is then answered.
-            done_by_hook = stamp is not None and stamp != touched
-            _await(project, asked, stamp if done_by_hook and stamp else answer.touch(project.restart_file))
+            by_hook = _touched_by_hook(project, touched, asked.stamp)
+            _await(project, asked, by_hook or restart_file.touch(project.restart_file, asked.stamp))
     _hook(transaction, "test", wanted.test, target.release)
+
+
+def _touched_by_hook(project: Project, before: int | None, answered: int | None) -> int | None:
+    """Return the time of the hook's own touch, as hooks of the original make one: it is the one to be answered."""
+    stamp = restart_file.mtime_ns(project.restart_file)
+    # A hook that runs as root may have created the file.
+    restart_file.give_to_owner(project.restart_file)
+    # A file system that keeps whole seconds may give two touches the same time.
+    return None if stamp in {before, answered} else stamp
 
 
 def _asking(project: Project) -> answer.Status | None:
@@ -213,7 +221,7 @@ def _revive(transaction: Transaction) -> None:
         prepare.provide_environment(project, before.release)
     asked = project.wanted.status_file and answer.read_status(project.wanted.status_file)
     if asked:
-        _await(project, asked, answer.touch(project.restart_file))
+        _await(project, asked, restart_file.touch(project.restart_file, asked.stamp))
     elif not project.wanted.status_file:
         _hook(transaction, "post_deploy", project.wanted.post_deploy, before.release)
 

@@ -74,19 +74,25 @@ def _check_values(section: Section) -> Iterator[Problem]:
 
 def _check_table(section: Section, table: str, values: dict[object, object]) -> Iterator[Problem]:
     for name, value in values.items():
-        kind = keys.kind_of(f"{table}.{name}")
         if not isinstance(name, str):
             yield section.problem(table, f"wanted names that are text, found {shown(name)}")
         elif table == "env" and ENVIRONMENT_NAME.fullmatch(name) is None:
             yield section.problem(f"env.{name}", "a variable's name takes letters, digits and '_' only")
-        elif table == "uvicorn" and name in keys.TAKEN:
-            yield section.problem(f"uvicorn.{name}", "procmon sets this itself; see 'app', 'bind' and 'workers'")
-        elif table == "uvicorn" and name.startswith("ssl_"):
-            yield section.problem(f"uvicorn.{name}", "procmon speaks plain HTTP; TLS belongs to a proxy in front")
-        elif kind is None:
-            yield section.problem(f"{table}.{name}", f"unknown key; {nearest(name, keys.TABLES[table])}")
+        elif table == "uvicorn" and (advice := keys.advice_against(name, value)):
+            yield section.problem(f"uvicorn.{name}", f"cannot be set under procmon: {advice}")
         else:
-            yield from _check_value(section, f"{table}.{name}", value, kind)
+            yield from _check_named(section, table, name, value)
+
+
+def _check_named(section: Section, table: str, name: str, value: object) -> Iterator[Problem]:
+    key = f"{table}.{name}"
+    kind = keys.kind_of(key)
+    if kind is not None:
+        yield from _check_value(section, key, value, kind)
+    elif key in keys.REMOVED:
+        yield section.problem(key, keys.REMOVED[key])
+    else:
+        yield section.problem(key, f"unknown key; {nearest(name, keys.TABLES[table])}")
 
 
 def _check_value(section: Section, key: str, value: object, kind: Kind) -> Iterator[Problem]:

@@ -85,6 +85,8 @@ def _read_line(reader: _Reader, line: int, text: str) -> None:
 
 def _unknown(key: str) -> str:
     table, dot, name = key.partition(".")
+    if key in keys.REMOVED:
+        return f"{key!r} {keys.REMOVED[key]}"
     if dot and table in keys.TABLES:
         return f"unknown key {key!r}; {nearest(name, keys.TABLES[table])}"
     if table in keys.TABLES or table in keys.OPEN_TABLES:

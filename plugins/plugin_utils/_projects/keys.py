@@ -70,15 +70,44 @@ TABLES: Mapping[str, Mapping[str, kind.Kind]] = {
         "max_requests": kind.COUNT,
         "max_age": kind.seconds(1, 1e9),
         "max_rss": kind.MEMORY,
-        "preload": kind.FLAG,
     },
 }
 
 # Mappings whose names are the user's own.
 OPEN_TABLES: Mapping[str, kind.Kind] = {"env": kind.ENVIRONMENT_VALUE, "uvicorn": kind.ANYTHING}
 
-# uvicorn's options that procmon sets itself.
-TAKEN = ("app", "host", "port", "uds", "fd", "workers", "reload", "reload_dirs", "reload_includes")
+# Keys of earlier versions, with what their writer has to know.
+REMOVED: Mapping[str, str] = {
+    "worker.preload": "was removed, the workers always import the app themselves. Delete the key",
+}
+
+_RELOADING = "procmon reloads when the restart file is touched"
+_NO_EFFECT = "it would have no effect"
+# uvicorn's options that procmon sets itself, that have no effect in its workers, or that work against it: what to use
+# instead. procmon refuses the same ones, and all that begin with ssl_.
+RESERVED_UVICORN_OPTIONS: Mapping[str, str] = {
+    "app": "use the project's app",
+    "host": "use bind",
+    "port": "use bind",
+    "uds": "use bind",
+    "fd": "use bind",
+    "workers": "use the project's workers",
+    "reload": _RELOADING,
+    "reload_dirs": _RELOADING,
+    "reload_includes": _RELOADING,
+    "reload_excludes": _RELOADING,
+    "reload_delay": _RELOADING,
+    "limit_max_requests": "use worker.max_requests",
+    "limit_max_requests_jitter": "use worker.max_requests",
+    "timeout_graceful_shutdown": "use reload.drain_timeout",
+    "timeout_worker_healthcheck": "use worker.hang_timeout",
+    "backlog": "the queue of new connections is procmon's, it holds 2048",
+    "env_file": "use the project's env_file",
+    "callback_notify": _NO_EFFECT,
+    "timeout_notify": _NO_EFFECT,
+    "http2": "procmon cannot drain HTTP/2, leave it to a proxy in front",
+}
+_TLS = "TLS belongs to a proxy in front"
 
 REQUIRED = ("repo", "path")
 
@@ -89,6 +118,13 @@ COMMANDS = ("pre_deploy", "post_deploy", "test")
 def known(kind_of_section: str) -> list[str]:
     """List the keys that a "project" or a "server" may have."""
     return [*PROJECT_KEYS, *TABLES, *OPEN_TABLES] if kind_of_section == "project" else [*SERVER_KEYS]
+
+
+def advice_against(option: str, value: object) -> str | None:
+    """Say what to use in place of one of uvicorn's options; None when it may be set to `value`."""
+    if option.startswith("ssl_"):
+        return _TLS
+    return None if option == "http2" and value is False else RESERVED_UVICORN_OPTIONS.get(option)
 
 
 def kind_of(key: str) -> kind.Kind | None:

@@ -6,16 +6,23 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import uvicorn
+import yaml
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import keys
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.check import check_project, check_server
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_form import read_yaml
 from procmon import config as procmon
 
 CHECKOUT = Path(__file__).parents[3]
+UVICORN_OPTIONS = tuple(inspect.signature(uvicorn.Config).parameters)
 SOUND: dict[str, object] = {"host": "web1", "repo": "git@git.example.com:me/blog.git", "path": "/srv/blog"}
 
 
@@ -55,7 +62,7 @@ EVERYTHING: dict[str, object] = {
     "needs_tty": False,
     "heartbeat": {"path": "/up?x=1", "host_header": "h", "interval": 0, "timeout": 0.5, "accept": [200], "guard": 0},
     "reload": {"boot_timeout": 1, "drain_timeout": 0, "idle_grace": 0, "surge": "one"},
-    "worker": {"hang_timeout": 2, "max_requests": 1, "max_age": 1.5, "max_rss": "300M", "preload": True},
+    "worker": {"hang_timeout": 2, "max_requests": 1, "max_age": 1.5, "max_rss": "300M"},
     "uvicorn": {"log_level": "warning", "proxy_headers": True},
     "reload_timeout": 60,
     "hook_timeout": 600,
@@ -139,9 +146,25 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
         (
             "uvicorn",
             {"ssl_keyfile": "/key"},
-            "uvicorn.ssl_keyfile: procmon speaks plain HTTP; TLS belongs to a proxy in front",
+            "uvicorn.ssl_keyfile: cannot be set under procmon: TLS belongs to a proxy in front",
         ),
-        ("uvicorn", {"workers": 2}, "uvicorn.workers: procmon sets this itself; see 'app', 'bind' and 'workers'"),
+        ("uvicorn", {"workers": 2}, "uvicorn.workers: cannot be set under procmon: use the project's workers"),
+        ("uvicorn", {"fd": 3}, "uvicorn.fd: cannot be set under procmon: use bind"),
+        (
+            "uvicorn",
+            {"limit_max_requests": 200},
+            "uvicorn.limit_max_requests: cannot be set under procmon: use worker.max_requests",
+        ),
+        (
+            "uvicorn",
+            {"http2": True},
+            "uvicorn.http2: cannot be set under procmon: procmon cannot drain HTTP/2, leave it to a proxy in front",
+        ),
+        (
+            "worker",
+            {"preload": True},
+            "worker.preload: was removed, the workers always import the app themselves. Delete the key",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_wanted(key: str, value: object, expected: str) -> None:
@@ -261,8 +284,34 @@ def test_what_is_accepted_here_is_accepted_by_procmon_and_what_is_less_by_neithe
         procmon.parse({**base, table: {key: least - 0.01}})
 
 
-def test_uvicorns_options_that_procmon_sets_are_the_same_on_both_sides() -> None:
-    assert set(keys.TAKEN) == procmon.OWN_UVICORN_OPTIONS
+def test_a_key_that_was_removed_is_named_with_its_line() -> None:
+    text = (
+        "plugin: onetouch.deploy.projects\nprojects:\n  blog:\n    host: web1\n    repo: r\n    path: /b\n"
+        "    worker: {preload: true}\n"
+    )
+    (blog,) = read_yaml(yaml.safe_load(text), text, "projects.yml").projects
+    assert [str(problem) for problem in check_project(blog)] == [
+        "projects.yml:7: project blog, worker.preload: was removed, the workers always import the app themselves. "
+        "Delete the key"
+    ]
+
+
+def test_http2_may_be_switched_off() -> None:
+    assert complaints({**SOUND, "uvicorn": {"http2": False}}) == []
+
+
+@pytest.mark.parametrize("option", UVICORN_OPTIONS)
+def test_an_option_of_uvicorn_is_refused_on_both_sides_or_on_neither(option: str) -> None:
+    """Two places know them, since neither side may import the other."""
+    base = {"name": "blog", "app": "a:b", "directory": "/d", "bind": "a:1"}
+    refused = option.startswith("ssl_") or option in keys.RESERVED_UVICORN_OPTIONS
+    assert (complaints({**SOUND, "uvicorn": {option: True}}) != []) == refused
+    with pytest.raises(procmon.ConfigError) if refused else nullcontext():
+        procmon.parse({**base, "uvicorn": {option: True}})
+
+
+def test_the_reserved_options_are_options_of_uvicorn() -> None:
+    assert set(keys.RESERVED_UVICORN_OPTIONS) <= set(UVICORN_OPTIONS)
 
 
 def test_every_key_is_in_the_documentation() -> None:
@@ -270,3 +319,4 @@ def test_every_key_is_in_the_documentation() -> None:
     inner = [f"`{name}`" for table in keys.TABLES.values() for name in table]
     missing = [name for name in [f"`{key}`" for key in keys.known("project")] + inner if name not in text]
     assert missing == []
+    assert [name for name in keys.RESERVED_UVICORN_OPTIONS if not re.search(rf"`{name}(`|: true`)", text)] == []

@@ -126,6 +126,11 @@ def test_a_dotted_table_collects_its_keys() -> None:
         ("[a]\nhostname x\n", "deploy.conf:2: project a: unknown key 'hostname'; did you mean 'host'?"),
         ("[a]\npost-deplo x\n", "deploy.conf:2: project a: unknown key 'post-deplo'; did you mean 'post-deploy'?"),
         ("[a]\nheartbeat.pth /\n", "deploy.conf:2: project a: unknown key 'heartbeat.pth'; did you mean 'path'?"),
+        (
+            "[a]\nworker.preload yes\n",
+            "deploy.conf:2: project a: 'worker.preload' was removed, the workers always import the app themselves. "
+            "Delete the key",
+        ),
         ("[a]\nenv A=1\n", "deploy.conf:2: project a: 'env' takes a name and a value: env.NAME value"),
         ("[a]\nenv. 1\n", "deploy.conf:2: project a: 'env' takes a name and a value: env.NAME value"),
         ("[a]\nport\n", "deploy.conf:2: project a: 'port' has no value; remove the line, or write the value behind it"),

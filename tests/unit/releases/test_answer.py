@@ -60,7 +60,7 @@ def test_an_old_stamp_from_the_future_is_no_answer() -> None:
 
 
 def test_a_failed_reload_brings_the_traceback() -> None:
-    with pytest.raises(ReleaseError, match="did not come up") as caught:
+    with pytest.raises(ReleaseError, match="the new workers failed to start") as caught:
         answer.verdict(QUESTION, said(stamp=200, result="failed", error="Traceback: boom"))
     assert caught.value.detail == "Traceback: boom"
 
@@ -78,6 +78,52 @@ def test_what_is_no_status_is_none(text: str) -> None:
 def test_a_status_without_a_restart_yet() -> None:
     status = answer.parse_status(json.dumps({"pid": 7, "state": "waiting", "restart": None}))
     assert status == answer.Status(7, "waiting", None, None, None, None, "")
+
+
+@pytest.mark.parametrize(
+    ("limit", "read"),
+    [
+        (185, 185.0),
+        (12.5, 12.5),
+        (None, None),
+        ("185", None),
+        (True, None),
+        (float("inf"), None),
+        (float("nan"), None),
+        (10**400, None),
+        (-1, None),
+    ],
+)
+def test_a_limit_of_reloads_is_a_number_or_absent(limit: object, read: object) -> None:
+    """An older procmon does not say it."""
+    status = answer.parse_status(json.dumps({"pid": 7, "state": "serving", "reload_limit": limit}))
+    assert status
+    assert status.reload_limit == read
+
+
+@pytest.mark.parametrize(
+    ("timeout", "limit", "seconds"),
+    [(None, None, 120), (None, 60, 120), (None, 185, 215), (60, 185, 60), (600, 185, 600), (0, None, 0)],
+)
+def test_what_the_user_sets_holds_otherwise_what_a_reload_may_take(
+    timeout: float | None, limit: float | None, seconds: float
+) -> None:
+    assert answer.patience(timeout, limit) == seconds
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"trouble": "", "settings": "77c1", "active_settings": "77c1", "reload_limit": 90},
+        {"crash_loop": "", "config_digest": "77c1", "active_config_digest": "77c1"},
+        {"crash_loop": {"no": ["idea"]}, "restart": {"stamp": 1, "result": "ok", "error": None, "more": {}}},
+    ],
+)
+def test_a_status_of_another_build_can_be_read(more: dict[str, object]) -> None:
+    """A deploy may meet a procmon that was started before the collection was upgraded."""
+    status = answer.parse_status(json.dumps({"pid": 7, "state": "serving", "release": "/r", **more}))
+    assert status
+    assert (status.pid, status.state, status.release, status.error) == (7, "serving", "/r", "")
 
 
 @pytest.mark.parametrize(
@@ -107,5 +153,5 @@ def test_a_status_that_was_left_behind_is_not_that_of_the_process_with_its_numbe
     if lock != "absent":
         (tmp_path / "lock").touch()
     assert answer.serves(status_file, NEW) is False
-    with pytest.raises(ReleaseError, match="procmon does not run for blog"):
+    with pytest.raises(ReleaseError, match="procmon is not running for blog"):
         answer.running(status_file, "blog")
