@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from procmon.master.systemd import Notifier, state_message
 
 from tests.waiting import until
 
@@ -248,7 +249,7 @@ def test_a_master_that_stands_still_says_where_and_ends_before_systemd_ends_the_
         held.restart_file.touch()
         assert held.wait_exit() == 1
         assert "Timeout (" in held.log()
-        assert "status.py" in held.log()
+        assert "status_file.py" in held.log()
         assert any(alive(pid) for pid in workers)
         request.go()
         assert request.answer() == (200, "a")
@@ -284,3 +285,61 @@ def test_workers_of_a_killed_master_finish_and_are_gone(service: Start, tmp_path
     until(lambda: not any(alive(pid) for pid in workers), "the workers have gone", 15)
     with socket.create_server(("127.0.0.1", s.port)):
         assert s.status()["pid"], "the port is free, and only the status is left behind"
+
+
+# -- the messages -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lines"),
+    [
+        ("", "booting", []),
+        ("booting", "serving", ["READY=1"]),
+        ("", "waiting", ["READY=1"]),
+        ("booting", "failed", ["READY=1"]),
+        ("serving", "reloading", ["RELOADING=1", "MONOTONIC_USEC=5"]),
+        ("reloading", "serving", ["READY=1"]),
+        ("reloading", "failed", ["READY=1"]),
+        ("serving", "serving", []),
+        ("failed", "serving", []),
+        ("serving", "stopping", ["STOPPING=1"]),
+    ],
+)
+def test_the_notification_of_each_change_of_state(before: str, after: str, lines: list[str]) -> None:
+    assert state_message(before, after, 5, "fine").splitlines() == ["STATUS=fine", *lines]
+
+
+@pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
+def test_the_message_arrives(tmp_path: Path, abstract: bool) -> None:
+    path = f"@{tmp_path}/notify" if abstract else f"{tmp_path}/notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(path.replace("@", "\0"))
+        receiver.settimeout(5)
+        notifier = Notifier({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "4000000"})
+        notifier.send("READY=1")
+        assert receiver.recv(100) == b"READY=1"
+        notifier.send("STATUS=generation 1, caf\udce9")
+        assert receiver.recv(100) == rb"STATUS=generation 1, caf\udce9"
+        assert notifier.watchdog_seconds == 2
+    notifier.send("READY=1")
+    assert notifier.lost == 1
+
+
+def test_a_receiver_that_reads_nothing_does_not_block(tmp_path: Path) -> None:
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(path)
+        notifier = Notifier({"NOTIFY_SOCKET": path})
+        for _ in range(10_000):
+            notifier.send("STATUS=" + "x" * 100)
+            if notifier.lost:
+                break
+        assert notifier.lost == 1
+
+
+@pytest.mark.parametrize("environment", [{}, {"WATCHDOG_USEC": "4000000"}, {"NOTIFY_SOCKET": "", "WATCHDOG_USEC": ""}])
+def test_without_systemd_nothing_is_sent(environment: dict[str, str]) -> None:
+    notifier = Notifier(environment)
+    notifier.send("READY=1")
+    assert notifier.lost == 0
+    assert notifier.watchdog_seconds is None

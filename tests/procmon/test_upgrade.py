@@ -106,7 +106,7 @@ def test_an_upgrade_without_a_descriptor_left_is_answered(service: Start) -> Non
     limits = resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE)
     builds.install(EXHAUST)
     s.signal(signal.SIGUSR2)
-    until(lambda: "upgrade failed, this procmon goes on: " in s.log(), "it was tried")
+    until(lambda: "upgrade failed, still running the current version: " in s.log(), "it was tried")
     resource.prlimit(s.process.pid, resource.RLIMIT_NOFILE, limits)
     until(lambda: s.status()["upgrade"]["result"] == "failed", "it is told")
     assert "Too many open files" in s.status()["upgrade"]["error"]
@@ -118,11 +118,11 @@ def test_a_successor_of_another_format_is_refused_before_anything_is_given_up(se
     s = service()
     builds = Builds(s)
     s.start()
-    handover = builds.install() / "procmon" / "handover.py"
-    handover.write_text(handover.read_text().replace("FORMAT = 1\n", "FORMAT = 2\n"))
+    handover = builds.install() / "procmon" / "master" / "handover.py"
+    handover.write_text(handover.read_text().replace("FORMAT = 2\n", "FORMAT = 3\n"))
     done = s.run("upgrade", "--wait")
     assert done.returncode == 1
-    assert "another format than 2" in done.stderr
+    assert "hands over format 2, not 1 or 3" in done.stderr
     assert s.version() == "a"
 
 
@@ -283,8 +283,8 @@ def test_another_address_takes_a_restart(service: Start) -> None:
     s.config.write_text(s.config.read_text().replace(f"127.0.0.1:{s.port}", "127.0.0.2:1"))
     done = s.run("upgrade", "--wait")
     assert done.returncode == 1
-    assert 'bind is "127.0.0.2:1" in the configuration' in done.stderr
-    assert "takes a restart" in done.stderr
+    assert 'to "127.0.0.2:1" requires a restart' in done.stderr
+    assert "requires a restart" in done.stderr
     assert s.version() == "a"
 
 

@@ -87,10 +87,10 @@ SABOTAGES: dict[str, tuple[Sabotage, str]] = {
     "exit 3": (code("import sys\nsys.exit(3)\n"), "SystemExit: 3"),
     "crash": (code("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n"), "SIGSEGV"),
     "probe raises": (code(APP.format("raise RuntimeError('only when asked')")), "the app answered 500"),
-    "probe 503": (code(APP.format(f"{ANSWERS % 503}; {ENDS}")), "the app answered 503"),
+    "probe 404": (code(APP.format(f"{ANSWERS % 404}; {ENDS}")), "the app answered 404; heartbeat.accept is [200, 302]"),
     "probe kills": (
         code(APP.format("import os; os._exit(5) if scope['type'] == 'http' else 1 / 0")),
-        "the connection was closed without an HTTP answer | ended with exit status 5",
+        "Server disconnected without sending a response | exited (exit status 5)",
     ),
     "no app": (lose_app, "app = site_app:app"),
     "no environment": (lose_environment, "does not exist or cannot be executed"),

@@ -159,7 +159,7 @@ def test_a_disk_that_becomes_read_only_costs_the_status_but_not_the_service(serv
         s.switch("b")
         s.restart_file.touch()
         s.wait_version("b")
-        until(lambda: "Read-only file system; serving goes on" in s.log(), "it is said")
+        until(lambda: "Read-only file system; procmon goes on" in s.log(), "it is said")
     finally:
         umount(str(disk))
 

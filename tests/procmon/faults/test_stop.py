@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
@@ -12,7 +13,7 @@ from tests.waiting import until
 from ..service import Start, alive
 
 PROMPT_SECONDS = 5.0
-OVERRUN_SECONDS = 15.0
+OVERRUN_SECONDS = 20.0
 """A worker that does not end is ended so long after its deadline."""
 SLACK_SECONDS = 5.0
 """What a busy machine may add."""
@@ -39,7 +40,7 @@ def test_sigterm_during_a_reload_finishes_what_serves_and_ends_what_boots(servic
         s.restart_file.touch()
         until((b / "begun").exists, "the new one imports")
         workers = [worker["pid"] for worker in s.status()["workers"]]
-        assert len(workers) == 3
+        assert len(workers) == 2 + min(2, os.cpu_count() or 1)
         s.signal(signal.SIGTERM)
         s.wait_state("stopping")
         request.go()
@@ -58,13 +59,13 @@ def test_a_request_beyond_the_deadline_is_cut_and_named(service: Start, tmp_path
         took = time.monotonic() - drains
     assert 3 - 1 < took < 3 + SLACK_SECONDS, "the answer to the touch comes right after the order"
     until(lambda: not alive(old[0]), "the old worker has gone", OVERRUN_SECONDS + SLACK_SECONDS)
-    assert "cutting 1 requests. GET /hold" in s.log()
-    assert "had to cut 1 requests" in s.log()
+    assert "aborting 1 requests: GET /hold" in s.log()
+    assert "had to abort 1 requests" in s.log()
     s.wait_version("b")
 
 
 def test_a_request_that_blocks_the_loop_does_not_keep_a_drained_worker(service: Start) -> None:
-    """Nobody can cut it: the worker is ended 15 s after its deadline."""
+    """Nobody can cut it: the worker is ended 20 s after its deadline."""
     s = service(workers=1, reload={"drain_timeout": 0}, worker={"hang_timeout": 3600}, heartbeat={"interval": 0})
     s.start()
     old = s.pids()
@@ -73,7 +74,7 @@ def test_a_request_that_blocks_the_loop_does_not_keep_a_drained_worker(service: 
     drains = time.monotonic()
     until(lambda: not alive(old[0]), "the old worker has gone", OVERRUN_SECONDS + SLACK_SECONDS)
     assert time.monotonic() - drains > OVERRUN_SECONDS - 3, "it had time to end by itself"
-    until(lambda: "ended with SIG" in s.log(), "its end is told")
+    until(lambda: "exited (SIG" in s.log(), "its end is told")
     request.close()
     s.wait_version("b")
 

@@ -60,8 +60,8 @@ def test_websockets_and_streams_live_until_their_time_and_hold_up_no_reload(serv
             assert len(s.pids("draining")) == 2
             assert [close_code(websocket) for websocket, _ in (first, second)] == [1012, 1012]
             until(lambda: len(s.status()["workers"]) == 1, "both have ended")
-    assert s.log().count("cutting 1 requests. GET /events") == 2
-    assert "had to cut 1 requests" in s.log()
+    assert s.log().count("aborting 1 requests: GET /events") == 2
+    assert "had to abort 1 requests" in s.log()
 
 
 def test_a_stop_tells_websockets_as_well(service: Start) -> None:

@@ -48,7 +48,7 @@ def test_a_touch_during_a_drain_is_served_at_once_and_drains_do_not_pile_up(serv
             assert s.deploy(f"v{number}")["result"] == "ok"
             s.wait_version(f"v{number}")
         until(lambda: len(s.pids("draining")) == 4 and len(s.status()["workers"]) == 5, "the oldest are cut")
-        assert s.log().count("too many workers drain, cutting its 1 requests") == 2
+        assert s.log().count("too many draining workers, aborting its 1 requests") == 2
         for request in held:
             request.go()
         assert [request.answer() for request in held[2:]] == [(200, f"v{number}") for number in range(1, 5)]
@@ -168,4 +168,4 @@ def test_with_no_inotify_instance_left_each_touch_is_noticed_all_the_same(servic
     s.start()
     for _ in range(2):
         reloads_once(s, s.restart_file, Path.touch)
-    assert "looking at it 4 times a second" in s.log()
+    assert "checking it 4 times per second" in s.log()

@@ -14,7 +14,7 @@ from ..service import Service, Start
 
 BROKEN = """
 import os
-from procmon import {module}
+from procmon.master import {module}
 from procmon.cli import main
 real = {module}.{name}
 def fail(*arguments):
@@ -33,7 +33,7 @@ def break_procmon(s: Service, module: str, name: str) -> Path:
     return flag
 
 
-@pytest.mark.parametrize(("module", "name"), [("loop", "resolve"), ("processes", "worker_argv")])
+@pytest.mark.parametrize(("module", "name"), [("master", "resolve"), ("spawn", "worker_argv")])
 def test_a_reload_that_goes_wrong_is_answered_and_the_next_one_works(service: Start, module: str, name: str) -> None:
     s = service(heartbeat={"interval": 0})
     flag = break_procmon(s, module, name)
@@ -52,17 +52,17 @@ def test_a_reload_that_goes_wrong_is_answered_and_the_next_one_works(service: St
 
 def test_a_stop_of_which_a_part_goes_wrong_ends(service: Start) -> None:
     s = service(heartbeat={"interval": 0})
-    flag = break_procmon(s, "loop", "close_listener")
+    flag = break_procmon(s, "master", "close_listener")
     s.start()
     flag.touch()
     s.signal(signal.SIGTERM)
     assert s.wait_exit() == 0
-    assert "could not unlisten" in s.log()
+    assert "could not execute Unlisten" in s.log()
 
 
 def test_an_upgrade_that_goes_wrong_is_answered_and_can_be_asked_for_again(service: Start) -> None:
     s = service(heartbeat={"interval": 0})
-    flag = break_procmon(s, "successor", "preflight")
+    flag = break_procmon(s, "upgrade", "check")
     s.start()
     flag.touch()
     s.signal(signal.SIGUSR2)

@@ -324,7 +324,7 @@ def parse(document: Mapping[str, Any]) -> Config:
 
 def _check_uvicorn(options: Mapping[str, Any]) -> None:
     for name in sorted(options):
-        if name in RESERVED_UVICORN_OPTIONS:
+        if name in RESERVED_UVICORN_OPTIONS and not (name == "http2" and options[name] is False):
             raise ConfigError(f"uvicorn.{name} is not allowed: {RESERVED_UVICORN_OPTIONS[name]}. Delete the key")
         if name.startswith("ssl_"):
             raise ConfigError(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -57,10 +58,10 @@ def report(supervisor: Supervisor, started: Mapping[int, float], config_digest: 
 
 
 def _reload_limit(supervisor: Supervisor) -> float:
-    """Return the most seconds that the reload under way, or the next one, may take."""
-    rollout = supervisor.reloads.rollout
+    """Return the most seconds until the newest touch is answered: of the reload under way and the one after it."""
+    rollout, pending = supervisor.reloads.rollout, supervisor.reloads.pending
     config = rollout.generation.config if rollout and rollout.generation else supervisor.config
-    return reload_limit_seconds(config, supervisor.cores)
+    return reload_limit_seconds(config, supervisor.cores) * (2 if rollout and pending else 1)
 
 
 def _worker(worker: Worker, started: float) -> dict[str, Any]:
@@ -106,19 +107,33 @@ class StatusFile:
         self._path = state / NAME
         self._written: dict[str, Any] = {}
         self._failing = False
+        self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        """Given up for a moment when no other descriptor is left: what is wrong then must be readable."""
 
     def write(self, status: dict[str, Any]) -> None:
         """Replace the file when its content changes."""
         if status == self._written:
             return
         try:
-            self._replace(json.dumps(status))
+            self._replace_with_reserve(json.dumps(status))
         except OSError as error:
             if not self._failing:
                 log.error("cannot write %s: %s; procmon goes on without it", self._path, error.strerror)  # noqa: TRY400 - no traceback for the operator
             self._failing = True
             return
         self._written, self._failing = status, False
+
+    def _replace_with_reserve(self, text: str) -> None:
+        try:
+            self._replace(text)
+        except OSError as error:
+            if error.errno != errno.EMFILE:
+                raise
+            os.close(self._reserve)
+            try:
+                self._replace(text)
+            finally:
+                self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def _replace(self, text: str) -> None:
         new = self._path.with_name(f".{NAME}.new")
