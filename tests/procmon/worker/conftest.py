@@ -59,3 +59,16 @@ def client(ends: contextlib.ExitStack, listener: socket.socket) -> Callable[...,
         return made
 
     return connect_client
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Callable[[str], Path]:
+    """Return a function that makes a release directory whose module `shop` has the given source."""
+
+    def make(source: str) -> Path:
+        directory = tmp_path / "release"
+        directory.mkdir()
+        (directory / "shop.py").write_text(source)
+        return directory
+
+    return make

@@ -47,6 +47,7 @@ class Worker:
         env: Mapping[str, str] | None = None,
         idle_grace: float = 5.0,
         tick_interval: float = 0.0,
+        drain_timeout: float = 30.0,
         stderr: Path | None = None,
         **uvicorn: object,
     ) -> None:
@@ -70,6 +71,7 @@ class Worker:
             uvicorn=uvicorn,
             idle_grace=idle_grace,
             tick_interval=tick_interval,
+            drain_timeout=drain_timeout,
             slot=0,
             generation=1,
         )
@@ -130,12 +132,12 @@ class Worker:
         assert self.exit_code() == 0
         return int(cut)
 
-    def probe(self) -> socket.socket:
-        """Give a private connection to the worker's server."""
+    def probe(self, **addresses: object) -> socket.socket:
+        """Return a private connection to the worker's server, with the `client` and `server` given."""
         ours, theirs = socket.socketpair()
         ours.settimeout(DEADLINE)
         with theirs:
-            self.command("probe", (theirs.fileno(),))
+            self.command("probe", (theirs.fileno(),), **addresses)
         return ours
 
     def exit_code(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,24 +14,11 @@ import pytest
 
 from tests.waiting import until
 
-from .fake_master import Client, Worker
+from .fake_master import APPS, Client, Worker
 
 Start = Callable[..., Worker]
 STARTED = ["await receive()", "await send({'type': 'lifespan.startup.complete'})", "await receive()"]
 APP = "async def app(scope, receive, send):\n    {}\n"
-
-
-@pytest.fixture
-def release(tmp_path: Path) -> Callable[[str], Path]:
-    """Give a function that makes a release directory whose module `shop` has the given source."""
-
-    def make(source: str) -> Path:
-        directory = tmp_path / "release"
-        directory.mkdir()
-        (directory / "shop.py").write_text(source)
-        return directory
-
-    return make
 
 
 def failure(worker: Worker, stage: str) -> str:
@@ -172,12 +160,66 @@ def test_lifespan_that_fails_at_its_end_is_logged(start: Start, release: Callabl
     assert "late" in worker.complaints()
 
 
+STUCK = {
+    "sleeps": "time.sleep(3600)",
+    "is busy": "while True: pass",
+    "waits for a lock": "lock = threading.Lock(); lock.acquire(); lock.acquire()",
+    "waits for input": "os.read(os.pipe()[0], 1)",
+    "waits for a child": "subprocess.run(['sleep', '3600'])",
+}
+STICK = """
+import os, subprocess, sys, threading, time
+
+def stick():
+    open('hanging', 'w').close()
+    {}
+
+"""
+AT_ONCE = "sys.modules['procmon_worker.parent'].ORPHAN_SECONDS = 0.5\n"
+
+
 def test_master_that_dies_ends_even_an_import_that_hangs(start: Start, release: Callable[[str], Path]) -> None:
-    directory = release("import time\nopen('hanging', 'w').close()\ntime.sleep(3600)\n")
+    """Within the time that is given to a worker which can still end by itself."""
+    directory = release(STICK.format("time.sleep(3600)") + "stick()\n")
+    worker = start("shop:app", directory=directory)
+    until((directory / "hanging").exists, "the import")
+    worker.channel.close()
+    before = time.monotonic()
+    assert worker.exit_code() == -signal.SIGKILL
+    assert 9 < time.monotonic() - before < 12
+
+
+@pytest.mark.parametrize("stuck", STUCK.values(), ids=STUCK)
+def test_master_that_dies_ends_an_import_that_is_stuck(
+    start: Start, release: Callable[[str], Path], stuck: str
+) -> None:
+    directory = release(STICK.format(stuck) + AT_ONCE + "stick()\n")
     worker = start("shop:app", directory=directory)
     until((directory / "hanging").exists, "the import")
     worker.channel.close()
     assert worker.exit_code() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("stuck", STUCK.values(), ids=STUCK)
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_master_that_dies_ends_a_worker_whose_loop_is_blocked(
+    start: Start, release: Callable[[str], Path], stuck: str, loop: str
+) -> None:
+    app = APP.format("assert scope['type'] == 'http'\n    stick()")
+    directory = release(STICK.format(stuck) + AT_ONCE + app)
+    worker = start("shop:app", directory=directory, loop=loop).started()
+    with worker.probe() as sock:
+        Client(sock).request()
+        until((directory / "hanging").exists, "the request")
+        worker.channel.close()
+        assert worker.exit_code() == -signal.SIGKILL
+
+
+def test_master_that_is_dead_already_ends_the_worker(start: Start, release: Callable[[str], Path]) -> None:
+    """It has died before the worker began to watch for it."""
+    worker = start("shop:app", directory=release("import time\ntime.sleep(3600)\n"))
+    worker.channel.close()
+    assert worker.exit_code() != 0
 
 
 def test_forked_child_of_a_worker_without_a_master_does_not_keep_the_port(
@@ -253,6 +295,83 @@ def test_sigterm_drains(start: Start, client: Callable[[], Client]) -> None:
     worker.report("draining")
     assert connection.get().closes
     assert worker.drained() == 0
+
+
+def test_sigterm_drains_for_drain_timeout(start: Start, client: Callable[[], Client], tmp_path: Path) -> None:
+    worker = start(drain_timeout=0.3).accepting()
+    connection = client()
+    connection.request(f"/hold?{tmp_path / 'barrier'}")
+    until((tmp_path / "barrier.held").exists, "the held request")
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.drained() == 1
+    assert connection.response().status == 500
+
+
+# The least times are long ones: the app of a test shortens them.
+SHORT = """
+import asyncio, atexit, sys, threading, time
+sys.modules['procmon_worker.server'].LIFESPAN_SECONDS = 0.2
+sys.modules['procmon_worker.main'].TEARDOWN_SECONDS = 0.2
+"""
+LASTING = {
+    "shutdown": APP.format("\n    ".join([*STARTED, "await asyncio.sleep(1)", "open('done', 'w').close()"])),
+    "exit handler": "@atexit.register\ndef end():\n    time.sleep(1)\n    open('done', 'w').close()\n"
+    + APP.format("return"),
+    "thread": "def run():\n    time.sleep(1)\n    open('done', 'w').close()\n"
+    + APP.format("\n    ".join([*STARTED, "threading.Thread(target=run).start()"])),
+    "executor": "def run():\n    time.sleep(1)\n    open('done', 'w').close()\n"
+    + APP.format("\n    ".join([*STARTED, "asyncio.get_running_loop().run_in_executor(None, run)"])),
+    # As asyncio.run() does, the loop serves the threads of its executor to their end.
+    "executor that uses the loop": "def run(loop):\n    time.sleep(0.5)\n"
+    "    asyncio.run_coroutine_threadsafe(asyncio.sleep(0.5), loop).result()\n    open('done', 'w').close()\n"
+    + APP.format(
+        "\n    ".join([*STARTED, "loop = asyncio.get_running_loop()", "loop.run_in_executor(None, run, loop)"])
+    ),
+}
+
+
+@pytest.mark.parametrize("source", LASTING.values(), ids=LASTING)
+@pytest.mark.parametrize(("seconds", "done"), [(20.0, True), (0.3, False)])
+def test_what_the_requests_leave_of_the_drains_time_is_for_the_end(
+    start: Start, release: Callable[[str], Path], source: str, seconds: float, done: bool
+) -> None:
+    directory = release(SHORT + source)
+    worker = start("shop:app", directory=directory).accepting()
+    worker.drain(seconds=seconds)
+    assert worker.drained() == 0
+    assert (directory / "done").exists() is done
+
+
+FAILING = """
+import asyncio
+from pages import lifespan
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await lifespan(receive, send)
+        open("stopped", "w").close()
+        return
+    await send({"type": "http.response.start", "status": 500, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body"})
+    await asyncio.sleep(0.1)
+    raise KeyError("the reason")
+"""
+
+
+def test_the_reason_of_a_500_is_logged_though_the_drain_has_no_time(
+    start: Start, release: Callable[[str], Path], server: dict[str, str]
+) -> None:
+    """The master ends a worker whose probe has failed, and the traceback is what the user needs to see."""
+    directory = release(FAILING)
+    worker = start("shop:app", directory=directory, env={"PYTHONPATH": str(APPS)}, **server).started()
+    with worker.probe() as sock:
+        assert Client(sock).get().status == 500
+        worker.command("drain", seconds=0)
+        before = time.monotonic()
+        assert worker.drained() == 0
+        assert time.monotonic() - before < 2
+    assert "KeyError: 'the reason'" in worker.complaints()
+    assert (directory / "stopped").exists()
 
 
 def test_request_limit_drains(start: Start, client: Callable[[], Client]) -> None:
