@@ -1,4 +1,4 @@
-"""Processes that the app forks: they end when they are told to, and what happens to them is not the worker's matter."""
+"""Processes that the app forks: a signal ends them as usual, and does not affect the worker."""
 
 from __future__ import annotations
 

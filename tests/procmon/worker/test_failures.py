@@ -1,4 +1,4 @@
-"""What a worker that cannot serve tells the master, and how it ends."""
+"""What a worker that cannot serve reports to the master, and how its process exits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ APP = "async def app(scope, receive, send):\n    {}\n"
 
 
 def failure(worker: Worker, stage: str) -> str:
-    """Wait for the worker's failure and its end; give the error."""
+    """Wait for the worker's failure and its exit; return the error."""
     message = worker.next()
     while message["type"] == "loaded":
         message = worker.next()
@@ -32,7 +32,7 @@ def failure(worker: Worker, stage: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "expected"),
     [
         ("def broken(:\n    pass\n", "SyntaxError"),
         ("undefined_name\n", "NameError: name 'undefined_name' is not defined"),
@@ -41,12 +41,12 @@ def failure(worker: Worker, stage: str) -> str:
         ("other = 1\n", 'Attribute "app" not found in module "shop"'),
     ],
 )
-def test_import_error_is_told(start: Start, release: Callable[[str], Path], source: str, told: str) -> None:
-    assert told in failure(start("shop:app", directory=release(source)), "import")
+def test_import_error_is_reported(start: Start, release: Callable[[str], Path], source: str, expected: str) -> None:
+    assert expected in failure(start("shop:app", directory=release(source)), "import")
 
 
 def test_traceback_begins_with_the_app(start: Start, release: Callable[[str], Path]) -> None:
-    """Whoever reads it in a failed deploy's output wants the line to mend, not the import machinery."""
+    """The output of a failed deploy should start at the line to fix, not in the import system."""
     error = failure(start("shop:app", directory=release("def f():\n    1 / 0\nf()\n")), "import")
     lines = error.splitlines()
     assert lines[0] == "Traceback (most recent call last):"
@@ -60,7 +60,7 @@ def test_long_error_keeps_its_end(start: Start, release: Callable[[str], Path]) 
     assert len(error) <= 8000
 
 
-def test_missing_module_is_told_with_the_place(start: Start, release: Callable[[str], Path]) -> None:
+def test_missing_module_is_reported_with_the_directory(start: Start, release: Callable[[str], Path]) -> None:
     directory = release("")
     error = failure(start("blog.main:app", directory=directory), "import")
     assert "app = blog.main:app" in error
@@ -68,7 +68,7 @@ def test_missing_module_is_told_with_the_place(start: Start, release: Callable[[
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected"),
     [
         ({"no_such_option": 1}, "no_such_option"),
         ({"port": 80}, "[uvicorn] port: set by procmon itself"),
@@ -78,18 +78,18 @@ def test_missing_module_is_told_with_the_place(start: Start, release: Callable[[
         ({"loop": "no_such_module:loop"}, "SystemExit"),
     ],
 )
-def test_bad_option_is_told(start: Start, options: dict[str, Any], told: str) -> None:
+def test_bad_option_is_reported(start: Start, options: dict[str, Any], expected: str) -> None:
     message = start(**options).expect("failed")
-    assert told in message["error"]
+    assert expected in message["error"]
 
 
 LIFESPANS = {
     "raises before the answer": ("await receive(); raise RuntimeError('no database')", "RuntimeError: no database"),
-    "says failed": (
+    "sends failed": (
         "await receive(); await send({'type': 'lifespan.startup.failed', 'message': 'no cache'})",
         "no cache",
     ),
-    "says failed without a word": (
+    "sends failed without a message": (
         "await receive(); await send({'type': 'lifespan.startup.failed'})",
         "the app sent lifespan.startup.failed without a message",
     ),
@@ -97,16 +97,16 @@ LIFESPANS = {
 }
 
 
-@pytest.mark.parametrize(("body", "told"), LIFESPANS.values(), ids=LIFESPANS)
+@pytest.mark.parametrize(("body", "expected"), LIFESPANS.values(), ids=LIFESPANS)
 @pytest.mark.parametrize("mode", ["auto", "on"])
-def test_lifespan_that_fails_is_told(
-    start: Start, release: Callable[[str], Path], body: str, told: str, mode: str
+def test_lifespan_failure_is_reported(
+    start: Start, release: Callable[[str], Path], body: str, expected: str, mode: str
 ) -> None:
-    """uvicorn's own `auto` would serve the first of these: the app has said that it cannot."""
+    """uvicorn's own `auto` would serve the first of these: the app has received the event and failed."""
     worker = start("shop:app", directory=release(APP.format(body)), lifespan=mode)
     worker.expect("loaded")
     message = worker.expect("failed")
-    assert told in message["error"]
+    assert expected in message["error"]
     assert worker.exit_code() == 1
 
 
@@ -130,12 +130,12 @@ def test_lifespan_on_refuses_an_app_without_one(start: Start, release: Callable[
     assert "AssertionError" in failure(worker, "lifespan")
 
 
-def test_lifespan_off_is_not_asked(start: Start, release: Callable[[str], Path]) -> None:
+def test_lifespan_off_is_not_called(start: Start, release: Callable[[str], Path]) -> None:
     worker = start("shop:app", directory=release(APP.format("raise RuntimeError('asked')")), lifespan="off")
     worker.started()
 
 
-def test_lifespan_that_hangs_says_nothing_and_can_be_terminated(start: Start, release: Callable[[str], Path]) -> None:
+def test_lifespan_that_hangs_can_be_terminated(start: Start, release: Callable[[str], Path]) -> None:
     """The master's boot timeout is what ends it: nothing is served, so SIGTERM need not wait for anything."""
     source = APP.format("await receive(); open('hanging', 'w').close(); await receive()")
     directory = release(source)
@@ -150,7 +150,7 @@ def test_lifespan_that_hangs_says_nothing_and_can_be_terminated(start: Start, re
 @pytest.mark.parametrize(
     "end",
     ["raise RuntimeError('late')", "await send({'type': 'lifespan.shutdown.failed', 'message': 'late'})"],
-    ids=["raises", "says failed"],
+    ids=["raises", "sends failed"],
 )
 def test_lifespan_that_fails_at_its_end_is_logged(start: Start, release: Callable[[str], Path], end: str) -> None:
     worker = start("shop:app", directory=release(APP.format("\n    ".join([*STARTED, end])))).started()
@@ -225,7 +225,7 @@ def test_master_that_is_dead_already_ends_the_worker(start: Start, release: Call
 def test_forked_child_of_a_worker_without_a_master_does_not_keep_the_port(
     start: Start, release: Callable[[str], Path], listener: socket.socket
 ) -> None:
-    """A pool of processes made by fork inherits the listening socket, whatever its flags say."""
+    """A pool of processes made by fork inherits the listening socket, whatever its flags are."""
     source = f"import os, time\nif os.fork() == 0:\n    time.sleep(3600)\n{APP.format('return')}"
     worker = start("shop:app", directory=release(source)).accepting()
     address = listener.getsockname()
@@ -237,11 +237,11 @@ def test_forked_child_of_a_worker_without_a_master_does_not_keep_the_port(
         with socket.socket() as user:
             return user.connect_ex(address) == errno.ECONNREFUSED
 
-    until(refused, "nobody listens any more")
+    until(refused, "the port is closed")
 
 
 def test_control_and_listening_sockets_are_not_passed_on(start: Start, release: Callable[[str], Path]) -> None:
-    """A program that the app leaves behind would else keep the port, and hide the worker's end from the master."""
+    """Otherwise a program that the app leaves behind would keep the port open, and the channel too."""
     source = (
         "import os, subprocess\n"
         "links = subprocess.run(['ls', '-l', '/proc/self/fd'], capture_output=True, text=True, check=True).stdout\n"
@@ -255,7 +255,7 @@ def test_thread_that_never_ends_does_not_keep_the_worker(start: Start, release: 
         f"import threading, time\nthreading.Thread(target=time.sleep, args=(3600,)).start()\n{APP.format('return')}"
     )
     worker = start("shop:app", directory=release(source)).started()
-    worker.drain()
+    worker.drain(seconds=0.3)
     assert worker.drained() == 0
 
 
@@ -275,7 +275,7 @@ def test_output_of_the_app_is_flushed(start: Start, release: Callable[[str], Pat
         f"print('buffered', file=sys.stderr)\n{APP.format('return')}"
     )
     worker = start("shop:app", directory=release(source)).started()
-    worker.drain()
+    worker.drain(seconds=0.3)
     assert worker.drained() == 0
     assert "buffered" in worker.complaints()
 
@@ -375,7 +375,7 @@ def test_the_reason_of_a_500_is_logged_though_the_drain_has_no_time(
 
 
 def test_request_limit_drains(start: Start, client: Callable[[], Client]) -> None:
-    """uvicorn's own limit, where somebody has set it."""
+    """uvicorn's own option."""
     worker = start(limit_max_requests=2).accepting()
     for _ in range(2):
         assert client().get().status == 200

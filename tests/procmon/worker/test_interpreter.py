@@ -56,7 +56,7 @@ def make():
 
 @contextmanager
 def stock_uvicorn(directory: Path, *arguments: str) -> Iterator[Client]:
-    """Run uvicorn's own command on a unix socket; give a client."""
+    """Run uvicorn's own command on a unix socket; yield a client."""
     path = str(directory / "stock.sock")
     command = [str(Path(sys.executable).with_name("uvicorn")), *arguments]
     with subprocess.Popen(
@@ -212,7 +212,7 @@ def test_libraries_can_watch_for_the_shutdown(start: Start, release: Release) ->
 
 
 def scope_of(connection: Client) -> dict[str, Any]:
-    """Return what the app was told of a connection."""
+    """Return the app's view of a connection."""
     found: dict[str, Any] = json.loads(connection.get("/scope").body)
     return found
 

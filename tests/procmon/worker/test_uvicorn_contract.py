@@ -60,12 +60,12 @@ class Pair:
         self.inspector = Inspector(self.config.http_protocol_class)
 
     def feed(self, data: bytes) -> Phase:
-        """Feed bytes and tell the phase."""
+        """Feed bytes and return the phase."""
         self.connection.data_received(data)
         return self.inspector.phase(self.connection)
 
     async def answered(self) -> bytes:
-        """Wait for the requests' tasks and give what was written."""
+        """Wait for the requests' tasks and return what was written."""
         await asyncio.gather(*self.state.tasks)
         written, self.transport.written = self.transport.written, b""
         return written.lower()
@@ -102,7 +102,7 @@ def test_one_byte_of_a_request_is_seen(http: str) -> None:
 
 @BOTH
 def test_default_headers_announce_the_close_and_cause_it(http: str) -> None:
-    """What makes the drain: one list tells every later response of every connection."""
+    """The basis of the drain: one list changes every later response of every connection."""
 
     async def story() -> None:
         pair = Pair(http)
