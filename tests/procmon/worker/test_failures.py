@@ -267,6 +267,19 @@ def test_exit_handlers_run(start: Start, release: Callable[[str], Path]) -> None
     assert (directory / "exited").exists()
 
 
+def test_a_task_that_fails_when_it_is_cancelled_is_logged(start: Start, release: Callable[[str], Path]) -> None:
+    """As asyncio.run() does."""
+    source = (
+        "import asyncio\nTASKS = []\nasync def linger():\n    try:\n        await asyncio.sleep(3600)\n"
+        "    finally:\n        raise ValueError('cleanup')\n"
+        + APP.format("TASKS.append(asyncio.create_task(linger())); " + "\n    ".join(STARTED))
+    )
+    worker = start("shop:app", directory=release(source)).started()
+    worker.drain()
+    assert worker.drained() == 0
+    assert "ValueError: cleanup" in worker.complaints()
+
+
 def test_output_of_the_app_is_flushed(start: Start, release: Callable[[str], Path]) -> None:
     """Even though a thread keeps the interpreter from its own orderly end."""
     source = (
