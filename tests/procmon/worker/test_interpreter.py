@@ -211,6 +211,36 @@ def test_libraries_can_watch_for_the_shutdown(start: Start, release: Release) ->
     assert worker.drained() == 0
 
 
+STREAM = """
+import asyncio, signal
+from pages import lifespan
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        return await lifespan(receive, send)
+    headers = [(b"content-type", b"text/event-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    while not signal.getsignal(signal.SIGTERM).__self__.should_exit:
+        await send({"type": "http.response.body", "body": b"data: x", "more_body": True})
+        await asyncio.sleep(0.02)
+"""
+
+
+def test_an_event_stream_that_the_app_ends_at_the_shutdown_is_complete(
+    start: Start, release: Release, server: dict[str, str]
+) -> None:
+    """sse-starlette returns without a last part, which uvicorn answers by breaking off the connection."""
+    worker = start("shop:app", directory=release(STREAM), env=APPS_FIRST, **server).started()
+    with worker.probe() as sock:
+        client = Client(sock)
+        client.request()
+        until(client.has_news, "the first part")
+        worker.drain()
+        assert worker.drained() == 0
+        assert b"".join(iter(lambda: sock.recv(65536), b"")).endswith(b"\r\n0\r\n\r\n")
+    assert worker.complaints() == ""
+
+
 def scope_of(connection: Client) -> dict[str, Any]:
     """Return the app's view of a connection."""
     found: dict[str, Any] = json.loads(connection.get("/scope").body)
