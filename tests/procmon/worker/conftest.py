@@ -18,20 +18,20 @@ SERVERS = [("h11", "asyncio"), ("h11", "uvloop"), ("httptools", "asyncio"), ("ht
 
 @pytest.fixture
 def ends() -> Iterator[contextlib.ExitStack]:
-    """Give the stack of what is to be closed after the test."""
+    """Yield the stack of what to close after the test."""
     with contextlib.ExitStack() as stack:
         yield stack
 
 
 @pytest.fixture
 def listener(ends: contextlib.ExitStack) -> socket.socket:
-    """Give a listening TCP socket."""
+    """Return a listening TCP socket."""
     return ends.enter_context(listen())
 
 
 @pytest.fixture
 def start(ends: contextlib.ExitStack, listener: socket.socket, tmp_path: Path) -> Callable[..., Worker]:
-    """Give a function that starts a worker, by default on the TCP listener, with its errors in a file."""
+    """Return a function that starts a worker, by default on the TCP listener, with its errors in a file."""
     numbers = count()
 
     def start_worker(app: str = "behaviours:app", *, on: socket.socket = listener, **options: Any) -> Worker:  # noqa: ANN401 - a worker's
@@ -44,14 +44,14 @@ def start(ends: contextlib.ExitStack, listener: socket.socket, tmp_path: Path) -
 
 @pytest.fixture(params=SERVERS, ids="-".join)
 def server(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Give uvicorn's options for each combination of HTTP implementation and event loop."""
+    """Return uvicorn's options for each combination of HTTP implementation and event loop."""
     http, loop = request.param
     return {"http": http, "loop": loop}
 
 
 @pytest.fixture
 def client(ends: contextlib.ExitStack, listener: socket.socket) -> Callable[..., Client]:
-    """Give a function that connects to the TCP listener, or to the address it is given."""
+    """Return a function that connects to the TCP listener, or to the address it is given."""
 
     def connect_client(address: Address | None = None) -> Client:
         made = Client(connect(address or listener.getsockname()))
@@ -59,3 +59,16 @@ def client(ends: contextlib.ExitStack, listener: socket.socket) -> Callable[...,
         return made
 
     return connect_client
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Callable[[str], Path]:
+    """Return a function that makes a release directory whose module `shop` has the given source."""
+
+    def make(source: str) -> Path:
+        directory = tmp_path / "release"
+        directory.mkdir()
+        (directory / "shop.py").write_text(source)
+        return directory
+
+    return make

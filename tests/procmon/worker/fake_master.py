@@ -47,6 +47,7 @@ class Worker:
         env: Mapping[str, str] | None = None,
         idle_grace: float = 5.0,
         tick_interval: float = 0.0,
+        drain_timeout: float = 30.0,
         stderr: Path | None = None,
         **uvicorn: object,
     ) -> None:
@@ -70,12 +71,13 @@ class Worker:
             uvicorn=uvicorn,
             idle_grace=idle_grace,
             tick_interval=tick_interval,
+            drain_timeout=drain_timeout,
             slot=0,
             generation=1,
         )
 
     def command(self, kind: str, fds: tuple[int, ...] = (), **body: object) -> None:
-        """Send one order. A worker that has ended already does not take it; what it said last can still be read."""
+        """Send one command. A worker that has exited does not receive it; its last messages can still be read."""
         with suppress(ConnectionResetError, BrokenPipeError):
             socket.send_fds(self.channel, [json.dumps({"type": kind, **body}).encode()], list(fds))
 
@@ -84,7 +86,7 @@ class Worker:
         try:
             data = self.channel.recv(65536)
         except ConnectionResetError:
-            # It ended before it had read an order. Linux says so once, ahead of the last that it said.
+            # It exited without reading a command. Linux reports that once, before its last messages.
             data = self.channel.recv(65536)
         return json.loads(data) if data else {"type": "end"}
 
@@ -120,22 +122,22 @@ class Worker:
         return self
 
     def drain(self, seconds: float = 20.0, **body: object) -> None:
-        """Order the drain and wait for the first sign of it."""
+        """Command the drain and wait for its first report."""
         self.command("drain", (), seconds=seconds, **body)
         self.report("draining")
 
     def drained(self) -> int:
-        """Wait for the end of the drain and of the process, which must be a good one; give what was cut."""
+        """Wait for the end of the drain and for exit code 0; return the number of requests that were cut."""
         cut = self.expect("drained")["cut"]
         assert self.exit_code() == 0
         return int(cut)
 
-    def probe(self) -> socket.socket:
-        """Give a private connection to the worker's server."""
+    def probe(self, **addresses: object) -> socket.socket:
+        """Return a private connection to the worker's server, with the `client` and `server` given."""
         ours, theirs = socket.socketpair()
         ours.settimeout(DEADLINE)
         with theirs:
-            self.command("probe", (theirs.fileno(),))
+            self.command("probe", (theirs.fileno(),), **addresses)
         return ours
 
     def exit_code(self) -> int:
@@ -143,7 +145,7 @@ class Worker:
         return self.process.wait(DEADLINE)
 
     def complaints(self) -> str:
-        """Give what the worker has written to its standard error."""
+        """Return what the worker has written to its standard error."""
         assert self.stderr is not None
         return self.stderr.read_text()
 
@@ -156,7 +158,7 @@ class Worker:
 
 
 class Client:
-    """A strict HTTP client on one connection: it never tries twice, and tells whether the close was announced."""
+    """A strict HTTP client on one connection: it never retries, and shows whether the close was announced."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -194,7 +196,7 @@ class Client:
         return self.sock.recv(1) == b""
 
     def has_news(self) -> bool:
-        """Tell, without waiting, whether bytes or the end have come."""
+        """Return, without waiting, whether bytes or the end of file have arrived."""
         return bool(select.select([self.sock], [], [], 0)[0])
 
     def _more(self) -> None:
@@ -209,7 +211,7 @@ class Client:
 
 
 class Response:
-    """A response: `closes` tells whether the connection's close was announced."""
+    """A response: `closes` is true if the connection's close was announced."""
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.status = status
@@ -227,5 +229,5 @@ def connect(address: Address) -> socket.socket:
 
 
 def head(path: str = "/", method: str = "GET", length: int = 0) -> bytes:
-    """Give a request's header."""
+    """Return a request's header."""
     return f"{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n".encode()

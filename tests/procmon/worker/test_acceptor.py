@@ -33,7 +33,7 @@ async def greet(sock: socket.socket) -> None:
 
 
 async def turns(count: int) -> None:
-    """Let the event loop turn `count` times."""
+    """Let the event loop run `count` iterations."""
     for _turn in range(count):
         await asyncio.sleep(0)
 
@@ -41,7 +41,7 @@ async def turns(count: int) -> None:
 @LOOPS
 @pytest.mark.parametrize("after", range(8))
 def test_connection_is_served_or_left(factory: Callable[[], asyncio.AbstractEventLoop], after: int) -> None:
-    """Between its accept and its attachment a connection belongs to nobody: each turn of the loop is tried."""
+    """Between accept and attachment a connection has no owner: each iteration of the loop is tried."""
 
     async def story(shared: socket.socket) -> None:
         acceptor = Acceptor(os.dup(shared.fileno()))

@@ -13,14 +13,14 @@ from procmon.worker.connections import close_idle, close_websocket, unread_bytes
 
 
 class OnSocket:
-    """As much of a transport as a close needs, closing later than it says, as asyncio's do."""
+    """The parts of a transport that closing needs. Like asyncio's, it closes later than the call."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.closing = False
 
     def get_extra_info(self, name: str) -> socket.socket | None:
-        """Give the socket."""
+        """Return the socket."""
         return self.sock if name == "socket" else None
 
     def close(self) -> None:
@@ -30,13 +30,13 @@ class OnSocket:
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Give a connected pair: the server's end and the client's."""
+    """Return a connected pair: the server's end and the client's."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         yield ours, theirs
 
 
-def test_idle_connection_is_told_before_its_socket_is_closed(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_end_of_file_is_sent_before_an_idle_socket_is_closed(pair: tuple[socket.socket, socket.socket]) -> None:
     server, client = pair
     transport = OnSocket(server)
     assert close_idle(SimpleNamespace(transport=transport))
@@ -57,7 +57,7 @@ def test_connection_with_bytes_to_read_is_not_closed(pair: tuple[socket.socket, 
         client.recv(1)
 
 
-def test_peer_that_has_gone_is_closed_all_the_same(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_connection_of_a_disconnected_peer_is_closed(pair: tuple[socket.socket, socket.socket]) -> None:
     server, client = pair
     client.close()
     transport = OnSocket(server)
@@ -66,7 +66,7 @@ def test_peer_that_has_gone_is_closed_all_the_same(pair: tuple[socket.socket, so
 
 
 def test_websocket_without_a_handshake_is_refused() -> None:
-    """There is nobody to send a close frame to yet: uvicorn answers the request with an error."""
+    """No close frame can be sent yet: uvicorn answers the request with an error."""
     calls: list[str] = []
     connection: Any = SimpleNamespace(
         close_timeout=10, handshake_complete=False, shutdown=lambda: calls.append("shutdown")

@@ -1,4 +1,4 @@
-"""The drain, connection by connection: what has come is answered, what is idle is told, the deadline ends the rest."""
+"""The drain of each kind of connection: requests are answered, idle ones closed, the rest cut at the deadline."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Connect = Callable[..., Client]
 
 @pytest.fixture
 def barrier(tmp_path: Path) -> Path:
-    """Give the name of a barrier: the app makes `.held` and waits for `.go`."""
+    """Return the name of a barrier: the app makes `.held` and waits for `.go`."""
     return tmp_path / "barrier"
 
 
@@ -39,7 +39,9 @@ def settle(connect: Connect) -> None:
     connection.close()
 
 
-def test_idle_connection_is_told_on_its_next_request(start: Start, server: dict[str, str], client: Connect) -> None:
+def test_close_of_an_idle_connection_is_announced_on_its_next_request(
+    start: Start, server: dict[str, str], client: Connect
+) -> None:
     worker = start(**server).accepting()
     connection = client()
     assert not connection.get().closes
@@ -50,7 +52,7 @@ def test_idle_connection_is_told_on_its_next_request(start: Start, server: dict[
     assert worker.drained() == 0
 
 
-def test_idle_connection_that_stays_silent_ends_clean(start: Start, server: dict[str, str], client: Connect) -> None:
+def test_silent_idle_connection_is_closed_cleanly(start: Start, server: dict[str, str], client: Connect) -> None:
     worker = start(idle_grace=0.3, **server).accepting()
     silent = client()
     connection = client()
@@ -61,7 +63,7 @@ def test_idle_connection_that_stays_silent_ends_clean(start: Start, server: dict
     assert worker.drained() == 0
 
 
-def test_request_in_flight_is_answered_and_told(
+def test_request_in_flight_is_answered_and_announces_the_close(
     start: Start, server: dict[str, str], client: Connect, barrier: Path
 ) -> None:
     worker = start(idle_grace=0.1, **server).accepting()
@@ -88,7 +90,7 @@ def test_silent_connection_may_still_send(start: Start, server: dict[str, str], 
 
 
 @pytest.mark.parametrize("reused", [False, True], ids=["fresh", "reused"])
-def test_half_header_outlives_the_grace(start: Start, server: dict[str, str], client: Connect, reused: bool) -> None:
+def test_partial_header_outlives_the_grace(start: Start, server: dict[str, str], client: Connect, reused: bool) -> None:
     worker = start(idle_grace=0.1, **server).accepting()
     connection = client()
     if reused:
@@ -191,7 +193,7 @@ def test_what_the_deadline_cuts_is_counted(
     assert held.response().status == 500
 
 
-def test_response_that_nobody_reads_is_cut_and_counted(start: Start, server: dict[str, str], client: Connect) -> None:
+def test_unread_response_is_cut_and_counted(start: Start, server: dict[str, str], client: Connect) -> None:
     """Its app has ended long before."""
     worker = start(idle_grace=0.1, **server).accepting()
     connection = client()
@@ -214,7 +216,7 @@ def test_request_that_cannot_be_cancelled_does_not_keep_the_worker(
     assert (tmp_path / "stopped").exists()
 
 
-def test_app_is_told_of_the_end_after_its_last_request(
+def test_lifespan_shuts_down_after_the_last_request(
     start: Start, client: Connect, barrier: Path, tmp_path: Path
 ) -> None:
     worker = start(env={"STOPPED": str(tmp_path / "stopped")}).accepting()
@@ -257,7 +259,7 @@ def test_drain_before_the_first_connection_ends_at_once(start: Start) -> None:
     assert worker.drained() == 0
 
 
-def test_second_drain_order_brings_the_end_forward(start: Start, client: Connect, barrier: Path) -> None:
+def test_second_drain_command_brings_the_end_forward(start: Start, client: Connect, barrier: Path) -> None:
     worker = start().accepting()
     connection = client()
     hold(connection, barrier)
@@ -268,7 +270,7 @@ def test_second_drain_order_brings_the_end_forward(start: Start, client: Connect
 
 
 def test_end_of_the_master_drains(start: Start, server: dict[str, str], client: Connect, barrier: Path) -> None:
-    """The request in flight is answered, and the port is free without anybody's help."""
+    """The request in flight is answered, and the port is freed without any help."""
     worker = start(**server).accepting()
     connection = client()
     hold(connection, barrier)
@@ -291,7 +293,7 @@ def test_end_of_the_master_during_a_drain_shortens_it(start: Start, client: Conn
 def test_last_acceptor_serves_what_waits_in_the_queue(
     start: Start, server: dict[str, str], client: Connect, listener: socket.socket
 ) -> None:
-    """The worker is stopped meanwhile, so that it finds connections and the order at once."""
+    """The worker is stopped, so that it finds the connections and the command at the same time."""
     worker = start(**server).accepting()
     settle(client)
     worker.process.send_signal(signal.SIGSTOP)

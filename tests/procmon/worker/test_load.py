@@ -19,7 +19,7 @@ ROUNDS = 4
 
 
 class Load:
-    """Clients of several styles, each a thread that asks again and again and never tries twice."""
+    """Clients of several styles, each a thread that asks again and again and never retries."""
 
     def __init__(self, address: Address) -> None:
         self.answered: Counter[str] = Counter()
@@ -40,7 +40,7 @@ class Load:
                 self.lost.append(f"{style.__name__} {seed}: {error!r}")
 
     def ask(self, client: Client, style: str, *parts: bytes) -> bool:
-        """Send a request in parts, with a pause between them; tell whether the connection may be used again."""
+        """Send a request in parts, with a pause between them; return whether the connection may be used again."""
         for part in parts[:-1]:
             client.send(part)
             self.pause(0.05)
@@ -55,7 +55,7 @@ class Load:
         self._ending.wait(random.uniform(0, seconds))  # noqa: S311 - spreads the load, guards nothing
 
     def has_grown_since(self, seen: Counter[str]) -> bool:
-        """Tell whether every style has had answers since then."""
+        """Return whether every style has had answers since then."""
         return all(self.answered[style] > count for style, count in seen.items())
 
     @contextlib.contextmanager

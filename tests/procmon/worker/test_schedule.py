@@ -19,7 +19,7 @@ def test_websockets_end_between_the_grace_and_the_deadline(seconds: float, grace
 
 
 @given(SECONDS, SECONDS, SECONDS)
-def test_shortening_never_puts_off(seconds: float, grace: float, sooner: float) -> None:
+def test_shortening_never_postpones(seconds: float, grace: float, sooner: float) -> None:
     schedule = Schedule.starting(0.0, seconds, grace)
     schedule.shorten(sooner)
     assert schedule.deadline == min(seconds, sooner)
@@ -27,7 +27,7 @@ def test_shortening_never_puts_off(seconds: float, grace: float, sooner: float) 
 
 
 def test_idle_connection_has_its_grace_from_its_own_silence() -> None:
-    """A stream that ends in the middle of a drain leaves a connection that nobody has told yet."""
+    """A stream that ends during a drain leaves a connection on which no close was announced."""
     schedule = Schedule.starting(100.0, 30, 5)
     assert not schedule.is_due(Phase.IDLE, 110.0, 114.9)
     assert schedule.is_due(Phase.IDLE, 110.0, 115.0)

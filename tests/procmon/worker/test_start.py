@@ -1,4 +1,4 @@
-"""From the start of a worker to its first connection: what it says, and what it must not do yet."""
+"""From the start of a worker to its first connection: what it reports, and what it must not do yet."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def interpreters() -> list[str]:
     return pyenv or [*{sys.executable, *named}]
 
 
-def test_worker_tells_each_stage_in_order(start: Start) -> None:
+def test_worker_reports_each_stage_in_order(start: Start) -> None:
     worker = start()
     assert worker.next() == {"type": "loaded"}
     assert worker.next() == {"type": "started"}
@@ -36,7 +36,7 @@ def test_worker_tells_each_stage_in_order(start: Start) -> None:
     assert worker.next() == {"type": "accepting"}
 
 
-def test_nothing_is_accepted_before_the_order(start: Start, listener: socket.socket) -> None:
+def test_nothing_is_accepted_before_the_command(start: Start, listener: socket.socket) -> None:
     """The connection stays in the shared queue, where another worker can take it."""
     worker = start().started()
     with socket.create_connection(listener.getsockname()) as waiting:
@@ -46,15 +46,15 @@ def test_nothing_is_accepted_before_the_order(start: Start, listener: socket.soc
         taken.close()
 
 
-def test_probes_are_served_before_the_order_to_accept(start: Start, server: dict[str, str]) -> None:
+def test_probes_are_served_before_the_accept_command(start: Start, server: dict[str, str]) -> None:
     worker = start(**server).started()
     for _ in range(3):
         with worker.probe() as sock:
             probe = Client(sock)
             assert probe.get("/").body == str(worker.process.pid).encode()
-            told = json.loads(probe.get("/scope").body)
-            assert told["client"] is None
-            assert told["scheme"] == "http"
+            found = json.loads(probe.get("/scope").body)
+            assert found["client"] is None
+            assert found["scheme"] == "http"
             assert probe.get("/scope").headers["date"]
 
 
@@ -82,14 +82,14 @@ def test_unix_listener_is_served_and_stays(
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_listener_keeps_its_queue(start: Start, listener: socket.socket, loop: str) -> None:
-    """A worker that listens anew with a shorter queue would have connections refused while all are busy."""
+    """Listening again with a shorter queue would refuse connections while all workers are busy."""
     before = queue_length(listener)
     start(loop=loop).accepting()
     assert queue_length(listener) == before
 
 
 def queue_length(listener: socket.socket) -> int:
-    """Read the accept queue's limit out of the kernel's TCP_INFO, whose `sacked` field tells it for listeners."""
+    """Read the accept queue's limit from the kernel's TCP_INFO: for listeners it is in the `sacked` field."""
     info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
     return int.from_bytes(info[28:32], "little")
 
@@ -105,7 +105,7 @@ def test_ticks_count_what_is_served(start: Start, client: Callable[[], Client]) 
     assert (report["requests"], report["in_flight"], report["connections"]) == (3, 0, 1)
 
 
-def test_what_the_master_has_heard_already_is_no_news(start: Start, client: Callable[[], Client]) -> None:
+def test_an_unchanged_report_is_not_repeated(start: Start, client: Callable[[], Client]) -> None:
     worker = start(tick_interval=3600.0).accepting()
     connection = client()
     reports: list[dict[str, Any]] = []
@@ -116,13 +116,13 @@ def test_what_the_master_has_heard_already_is_no_news(start: Start, client: Call
     assert all(later != sooner for sooner, later in pairwise(reports))
 
 
-def test_a_worker_without_news_says_that_it_lives(start: Start) -> None:
+def test_an_unchanged_report_is_repeated_in_each_tick_interval(start: Start) -> None:
     worker = start(tick_interval=1.5).accepting()
     assert worker.report() == worker.report()
 
 
 def test_ticks_do_not_pile_up_behind_a_master_that_does_not_read(start: Start, client: Callable[[], Client]) -> None:
-    """What it reads first after a pause is a little old; the worker has never waited for it."""
+    """The first report after a pause is a little old, but the worker has never waited."""
     worker = start().accepting()
     worker.channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     assert client().get().status == 200
@@ -134,21 +134,21 @@ def test_release_comes_first_on_the_path(start: Start, tmp_path: Path) -> None:
     release = tmp_path / "release"
     release.mkdir()
     (release / "site.cfg").write_text("")
-    (release / "control.py").write_text("NAME = 'the release'\n")
+    (release / "channel.py").write_text("NAME = 'the release'\n")
     (release / "shop.py").write_text(
-        "import control, importlib.util, json, os, sys\n"
+        "import channel, importlib.util, json, os, sys\n"
         "from behaviours_of_shop import respond\n"
         "async def app(scope, receive, send):\n"
         "    assert scope['type'] == 'http'\n"
-        "    found = [bool(importlib.util.find_spec(name)) for name in ('procmon', 'drain', 'boot')]\n"
-        "    told = [control.NAME, sys.path[0], os.getcwd(), found]\n"
-        "    await respond(send, json.dumps(told).encode())\n"
+        "    importable = [bool(importlib.util.find_spec(name)) for name in ('procmon', 'drain', 'boot', 'loader')]\n"
+        "    found = [channel.NAME, sys.path[0], os.getcwd(), importable]\n"
+        "    await respond(send, json.dumps(found).encode())\n"
     )
     (release / "behaviours_of_shop.py").write_text((APPS / "behaviours.py").read_text())
     worker = start("shop:app", directory=release, env={"PYTHONPATH": ""}).started()
     with worker.probe() as sock:
-        told = json.loads(Client(sock).get().body)
-    assert told == ["the release", str(release), str(release), [False, False, False]]
+        found = json.loads(Client(sock).get().body)
+    assert found == ["the release", str(release), str(release), [False] * 4]
 
 
 @pytest.mark.parametrize("python", interpreters())
@@ -166,7 +166,7 @@ def test_every_interpreter_of_this_machine_serves_and_drains(
     assert worker.drained() == 0
 
 
-def test_missing_uvicorn_is_told_with_its_interpreter(start: Start, tmp_path: Path) -> None:
+def test_missing_uvicorn_is_reported_with_its_interpreter(start: Start, tmp_path: Path) -> None:
     venv.create(tmp_path / "empty", symlinks=True)
     python = str(tmp_path / "empty/bin/python")
     worker = start(python=python, env={"PYTHONPATH": ""})
@@ -177,7 +177,7 @@ def test_missing_uvicorn_is_told_with_its_interpreter(start: Start, tmp_path: Pa
 
 
 def test_interpreter_that_is_too_old_is_named(start: Start, tmp_path: Path) -> None:
-    """Most machines have no such interpreter any more: this one says that it is one."""
+    """Most machines have no such interpreter any more: this one pretends to be one."""
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.version_info = (3, 9, 2)\n")
     worker = start(env={"PYTHONPATH": str(tmp_path)})
     failed = worker.expect("failed")

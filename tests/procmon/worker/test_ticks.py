@@ -1,4 +1,4 @@
-"""When a worker tells that it lives."""
+"""When a worker sends its periodic report."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ from procmon.worker.server import same_interval
         (10.0, 10.0, 0.0, False),
     ],
 )
-def test_all_workers_divide_time_alike(one: float, other: float, seconds: float, same: bool) -> None:
+def test_all_workers_use_the_same_intervals(one: float, other: float, seconds: float, same: bool) -> None:
     assert same_interval(one, other, seconds) is same

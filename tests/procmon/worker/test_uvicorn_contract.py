@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import signal
 from typing import Any
 
 import pytest
 import uvicorn
-from procmon.worker.connections import CLOSE_HEADER, Inspector, Phase, partial_header_of
+from procmon.worker.connections import CLOSE_HEADER, Inspector, Phase, override_addresses, partial_header_of
 from procmon.worker.errors import WorkerError
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER as UVICORN_CLOSE_HEADER
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -59,12 +60,12 @@ class Pair:
         self.inspector = Inspector(self.config.http_protocol_class)
 
     def feed(self, data: bytes) -> Phase:
-        """Feed bytes and tell the phase."""
+        """Feed bytes and return the phase."""
         self.connection.data_received(data)
         return self.inspector.phase(self.connection)
 
     async def answered(self) -> bytes:
-        """Wait for the requests' tasks and give what was written."""
+        """Wait for the requests' tasks and return what was written."""
         await asyncio.gather(*self.state.tasks)
         written, self.transport.written = self.transport.written, b""
         return written.lower()
@@ -101,7 +102,7 @@ def test_one_byte_of_a_request_is_seen(http: str) -> None:
 
 @BOTH
 def test_default_headers_announce_the_close_and_cause_it(http: str) -> None:
-    """What makes the drain: one list tells every later response of every connection."""
+    """The basis of the drain: one list changes every later response of every connection."""
 
     async def story() -> None:
         pair = Pair(http)
@@ -217,3 +218,69 @@ def test_config_loads_an_app_object_and_makes_a_loop() -> None:
     factory = config.get_loop_factory()
     assert factory is not None
     factory().close()
+
+
+@BOTH
+def test_protocols_read_their_addresses_once_when_the_connection_is_made(http: str) -> None:
+    async def story() -> None:
+        seen: list[Any] = []
+
+        async def observe(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+            seen.append((scope["client"], scope["server"]))
+            await app(scope, receive, send)
+
+        config = uvicorn.Config(observe, http=http, log_config=None, access_log=False)
+        config.load()
+        state = ServerState()
+        connection: Any = config.http_protocol_class(  # type: ignore[call-arg]
+            config=config, server_state=state, app_state={}
+        )
+        override_addresses(connection, {"client": ["127.0.0.1", 4242], "server": ["127.0.0.1", 8000]})
+        connection.connection_made(Transport())
+        connection.data_received(REQUEST)
+        await asyncio.gather(*state.tasks)
+        assert seen == [(("127.0.0.1", 4242), ("127.0.0.1", 8000))]
+
+    asyncio.run(story())
+
+
+def test_factories_are_called_by_load() -> None:
+    config = uvicorn.Config("a.module:app", log_config=None, proxy_headers=False)
+    config.app, config.factory = (lambda: app), True
+    config.load()
+    assert config.loaded_app is app
+
+
+def test_server_has_the_shutdown_that_libraries_watch() -> None:
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+    assert not server.should_exit
+    server.handle_exit(signal.SIGTERM, None)
+    assert server.should_exit
+    assert list(inspect.signature(uvicorn.Server.handle_exit).parameters) == ["self", "sig", "frame"]
+
+
+@BOTH
+def test_an_exception_after_the_response_is_logged(http: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The drain waits for it: its task is there for as long as the app is not done."""
+
+    async def story() -> None:
+        async def fail(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+            await app(scope, receive, send)
+            await asyncio.sleep(0)
+            raise KeyError("lost")
+
+        config = uvicorn.Config(fail, http=http, log_config=None, access_log=False)
+        config.load()
+        state = ServerState()
+        connection: Any = config.http_protocol_class(  # type: ignore[call-arg]
+            config=config, server_state=state, app_state={}
+        )
+        connection.connection_made(Transport())
+        connection.data_received(REQUEST)
+        while not connection.cycle.response_complete:
+            await asyncio.sleep(0)
+        assert (len(state.tasks), Inspector(type(connection)).is_open(connection)) == (1, False)
+        await asyncio.gather(*state.tasks)
+        assert "KeyError: 'lost'" in caplog.text
+
+    asyncio.run(story())

@@ -25,7 +25,7 @@ UPGRADE = (
 
 @pytest.fixture(params=IMPLEMENTATIONS)
 def ws(request: pytest.FixtureRequest) -> str:
-    """Give the name of an implementation."""
+    """Return the name of an implementation."""
     return str(request.param)
 
 
@@ -48,7 +48,7 @@ def test_it_lives_through_the_grace_and_ends_with_1012_on_both_sides(
     assert (tmp_path / "code").read_text() == "1012"
 
 
-def test_a_mute_client_does_not_keep_the_worker(
+def test_a_client_that_does_not_answer_the_close_does_not_keep_the_worker(
     start: Start, server: dict[str, str], ws: str, client: Callable[[], Client]
 ) -> None:
     worker = start(idle_grace=0.1, ws=ws, **server).accepting()
@@ -59,7 +59,7 @@ def test_a_mute_client_does_not_keep_the_worker(
     assert worker.drained() == 0
 
 
-def test_each_of_many_is_told(start: Start, ws: str, listener: socket.socket) -> None:
+def test_each_of_many_gets_1012(start: Start, ws: str, listener: socket.socket) -> None:
     worker = start(idle_grace=0.5, ws=ws).accepting()
     host, port = listener.getsockname()
     with contextlib.ExitStack() as stack:
@@ -74,17 +74,17 @@ def test_each_of_many_is_told(start: Start, ws: str, listener: socket.socket) ->
 
 
 def test_the_ends_of_many_are_spread_out(start: Start, client: Callable[[], Client]) -> None:
-    """Their clients would else all come back in one instant."""
+    """Otherwise their clients would all reconnect at the same moment."""
     worker = start(idle_grace=1.0).accepting()
     crowd = [client() for _ in range(20)]
     for one in crowd:
         one.send(UPGRADE)
         assert one.response().status == 101
     worker.drain()
-    told: dict[socket.socket, float] = {}
-    while waiting := [one.sock for one in crowd if one.sock not in told]:
+    closed_at: dict[socket.socket, float] = {}
+    while waiting := [one.sock for one in crowd if one.sock not in closed_at]:
         ready = select.select(waiting, [], [], 30)[0]
         assert ready
-        told |= dict.fromkeys(ready, time.monotonic())
-    assert max(told.values()) - min(told.values()) > 0.2, "of a second"
+        closed_at |= dict.fromkeys(ready, time.monotonic())
+    assert max(closed_at.values()) - min(closed_at.values()) > 0.2, "of a second"
     assert worker.drained() == 0

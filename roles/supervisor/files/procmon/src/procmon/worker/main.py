@@ -107,11 +107,14 @@ def close_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def cancel_tasks() -> None:
-    """Cancel whatever the app has left running in this loop."""
-    left = asyncio.all_tasks() - {asyncio.current_task()}
+    """Cancel whatever the app has left running in this loop, and log what it raises."""
+    loop = asyncio.get_running_loop()
+    left = list(asyncio.all_tasks() - {asyncio.current_task()})
     for task in left:
         task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+    for task, result in zip(left, await asyncio.gather(*left, return_exceptions=True), strict=True):
+        if isinstance(result, Exception):  # a CancelledError is none
+            loop.call_exception_handler({"message": "exception during shutdown", "exception": result, "task": task})
 
 
 def import_uvicorn() -> tuple[Any, Any]:

@@ -65,7 +65,10 @@ class Parent:
         """Start to exit if the master has exited. A forked child shares the channel and must ignore it."""
         if not self._is_exiting and signals.getpid() == self._pid and self.has_exited():
             self._is_exiting = True
-            start_new_thread(self._exit_late, ())
+            try:
+                start_new_thread(self._exit_late, ())
+            except RuntimeError:  # the limit of threads is reached
+                self.end_orphans()
 
     def has_exited(self) -> bool:
         """Return whether the master's end of the channel is closed."""

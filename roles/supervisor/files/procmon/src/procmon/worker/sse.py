@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Server-sent events: a stream that is cut at the drain's deadline ends as a complete response.
+"""Server-sent events: a stream that ends with its worker ends as a complete response.
 
-Such a stream has no end of its own, and its client reconnects whenever it ends. Any other response that is cut must
-look incomplete: no client may take half a file for the whole.
+Such a stream has no end of its own, and its client reconnects whenever it ends. It is cancelled at the drain's
+deadline, or its app returns earlier, as sse-starlette does when it notices the shutdown. Any other response that is cut
+must look incomplete: no client may take half a file for the whole.
 """
 
 from __future__ import annotations
@@ -19,18 +20,21 @@ END = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 def finish_on_cancel(app: App) -> App:
-    """Return an app that behaves as `app`, but completes an event stream whose task is cancelled."""
+    """Return an app that behaves as `app`, but completes an event stream that it leaves open or is cancelled in."""
 
     async def serve(scope: Message, receive: Receive, send: Send) -> Any:  # noqa: ANN401 - uvicorn checks what it is
         if scope["type"] != "http":
             return await app(scope, receive, send)
         response = Response(send)
+        result = None
         try:
-            return await app(scope, receive, response.send)
+            result = await app(scope, receive, response.send)
         except asyncio.CancelledError:
             if not response.is_open_event_stream:
                 raise
+        if response.is_open_event_stream:
             await send({**END})
+        return result
 
     return serve
 
