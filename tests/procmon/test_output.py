@@ -21,6 +21,8 @@ from procmon.master import output as module
 from procmon.master.output import FULL_BYTES, PIECE_BYTES, TAIL_BYTES, Output, OutputHandler, Tail, is_journal
 from procmon.master.processes import Child, Children
 
+from .service import Start
+
 REPORT = re.compile(rb"procmon: WARNING: dropped (\d+) bytes of output: nothing was read for [\d.]+ s\n")
 
 
@@ -152,6 +154,22 @@ def test_all_arrives_through_another_program(tmp_path: Path) -> None:
             output.close()
         cat.wait(30)
     assert (tmp_path / "log").read_bytes() == written_by(LONG_LINES)
+
+
+def test_what_an_app_writes_arrives_through_a_whole_procmon(service: Start, tmp_path: Path) -> None:
+    s = service(workers=1, heartbeat={"interval": 0})
+    app = s.root / "releases" / "a" / "site_app.py"
+    app.write_text(f"{LONG_LINES}\n{BURSTS}\n{app.read_text()}".replace("from __future__ import annotations\n", ""))
+    with (tmp_path / "log").open("wb") as log:
+        cat = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=log)
+        assert cat.stdin
+        with cat.stdin:
+            argv = [*s.command, "run", str(s.config)]
+            s.process = subprocess.Popen(argv, stderr=cat.stdin, env=s.environment)
+        s.wait_state("serving")
+        s.close()
+        cat.wait(30)
+    assert written_by(LONG_LINES) + written_by(BURSTS) in (tmp_path / "log").read_bytes()
 
 
 def test_a_worker_waits_for_a_slow_reader_as_if_it_wrote_to_it_itself(pipe: tuple[int, int]) -> None:
