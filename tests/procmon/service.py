@@ -62,12 +62,18 @@ class Service:
         self.current = root / "current"
         base: dict[str, object] = {"name": "blog", "app": "site_app:app", "directory": str(self.current), "workers": 2}
         base |= {"restart_file": str(self.restart_file), "state_dir": str(root / "state")}
-        self.write_config({**base, "bind": f"127.0.0.1:{self.port}", **settings})
+        self.settings: dict[str, object] = {**base, "bind": f"127.0.0.1:{self.port}", **settings}
+        self.write_config(self.settings)
         self.process: subprocess.Popen[bytes] | None = None
         self.environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
         self.command = [sys.executable, "-m", "procmon"]
         self.wrapper: list[str] = []
         """What procmon is started by, for a world with other limits."""
+
+    def configure(self, **changes: object) -> None:
+        """Change some settings of the file that procmon reads."""
+        self.settings |= changes
+        self.write_config(self.settings)
 
     def write_config(self, settings: dict[str, object]) -> None:
         """Write the file that procmon reads."""

@@ -312,3 +312,36 @@ def test_a_touch_is_seen_by_a_watch_and_not_only_by_looks(service: Start) -> Non
 def watches(pid: int) -> int:
     """Count a process's instances of inotify."""
     return sum(str(fd.readlink()) == "anon_inode:inotify" for fd in Path(f"/proc/{pid}/fd").iterdir())
+
+
+# -- signals ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_each_signal_that_stops_lets_requests_finish(service: Start, tmp_path: Path, number: int) -> None:
+    s = service(workers=1, heartbeat={"interval": 0}).start()
+    with s.hold(tmp_path / "barrier") as request:
+        s.signal(number)
+        s.wait_state("stopping")
+        request.go()
+        assert request.answer() == (200, "a")
+    assert s.wait_exit() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGALRM])
+def test_a_signal_without_a_meaning_is_ignored_with_a_word(service: Start, number: signal.Signals) -> None:
+    s = service(workers=1, heartbeat={"interval": 0}).start()
+    s.signal(number)
+    until(lambda: f"ignored {number.name}: it has no meaning for procmon" in s.log(), "it is logged")
+    assert s.deploy("b")["result"] == "ok"
+
+
+def test_closed_standard_descriptors_do_not_become_sockets(service: Start) -> None:
+    s = service(workers=1, heartbeat={"interval": 0})
+    close = "import os, sys\nfor fd in (0, 1): os.close(fd)\nos.execv(sys.argv[1], sys.argv[1:])\n"
+    s.wrapper = [sys.executable, "-c", close]
+    s.start()
+    assert s.process
+    opened = [Path(f"/proc/{s.process.pid}/fd/{fd}").readlink() for fd in (0, 1)]
+    assert opened == [Path("/dev/null"), Path("/dev/null")]
+    assert s.deploy("b")["result"] == "ok"

@@ -42,13 +42,13 @@ def socket_unit(s: Service) -> Iterator[None]:
         s.close()
 
 
-def start(s: Service) -> None:
+def start(s: Service, state: str = "serving") -> None:
     """Start procmon with the socket."""
     assert s.wrapper
     with (s.root / "log").open("ab") as log:
         argv = [*s.wrapper, *s.command, "run", str(s.config)]
         s.process = subprocess.Popen(argv, stderr=log, env=s.environment, close_fds=False)
-    s.wait_state("serving")
+    s.wait_state(state)
 
 
 @pytest.fixture
@@ -253,6 +253,42 @@ def test_a_master_that_stands_still_says_where_and_ends_before_systemd_ends_the_
         assert any(alive(pid) for pid in workers)
         request.go()
         assert request.answer() == (200, "a")
+
+
+# -- nothing to serve yet ---------------------------------------------------------------------------------------------
+
+
+def ask(s: Service) -> tuple[int, str | None, str]:
+    """Send a request on a new connection; return its status, Retry-After and body."""
+    connection = s.open("/version")
+    with contextlib.closing(connection):
+        response = connection.getresponse()
+        return response.status, response.headers["Retry-After"], response.read().decode()
+
+
+def test_before_the_first_release_clients_are_answered_at_once_and_then_served(held: Service) -> None:
+    held.current.unlink()
+    start(held, "waiting")
+    assert ask(held) == (503, "5", "blog: no release has been deployed yet\n")
+    with load(held, 2, 2) as users:
+        until(lambda: all("503" in user.versions for user in users), "all are answered")
+        held.switch("a")
+        for user in users:
+            user.wait_for("a")
+    for user in users:
+        served = user.versions.index("a")
+        assert (user.failures, set(user.versions[:served]), set(user.versions[served:])) == ([], {"503"}, {"a"})
+
+
+def test_a_first_release_that_cannot_start_is_told_to_clients_without_its_details(held: Service) -> None:
+    held.release("broken", code="raise RuntimeError('the password is s3cret')")
+    held.switch("broken")
+    start(held, "failed")
+    until(lambda: ask(held)[0] == 503, "clients are answered")
+    assert ask(held)[2] == "blog: the release could not be started\n"
+    held.switch("a")
+    assert held.touch()["result"] == "ok"
+    assert ask(held)[0] == 200
 
 
 # -- without a socket of systemd --------------------------------------------------------------------------------------

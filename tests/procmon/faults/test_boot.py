@@ -196,3 +196,109 @@ def test_a_switch_and_a_touch_in_the_middle_of_a_boot_start_over(service: Start)
     assert s.touch()["result"] == "ok", "without waiting for the one that would never come up"
     s.wait_version("c")
     assert s.status()["release"] == str(c)
+
+
+# -- the probe --------------------------------------------------------------------------------------------------------
+
+RAISES_LATE = """
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise NotImplementedError
+    if not BAD:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"fine"})
+        return
+    # As FastAPI does: the error page first, then the exception for the server's log.
+    await send({"type": "http.response.start", "status": 500, "headers": []})
+    await send({"type": "http.response.body", "body": b"Internal Server Error"})
+    {}["the missing key"]
+"""
+
+
+@pytest.mark.parametrize("uvicorn", [{"http": "h11", "loop": "asyncio"}, {"http": "httptools", "loop": "uvloop"}])
+def test_an_exception_after_the_error_page_is_in_the_log_and_in_the_answer(
+    service: Start, uvicorn: dict[str, object]
+) -> None:
+    s = service(uvicorn=uvicorn, heartbeat={"interval": 0}).start()
+    answer = s.deploy("b", code=f"BAD = True\n{RAISES_LATE}")
+    assert answer["result"] == "failed"
+    for text in ("the app answered 500", "KeyError: 'the missing key'", "site_app.py"):
+        assert text in answer["error"]
+        assert text in s.log()
+
+
+def test_the_same_at_the_first_start(service: Start) -> None:
+    s = service(heartbeat={"interval": 0})
+    s.release("b", code=f"BAD = True\n{RAISES_LATE}")
+    s.switch("b")
+    s.start("failed")
+    until(lambda: "KeyError: 'the missing key'" in s.status()["restart"]["error"], "the reason is told")
+
+
+WARMING = """
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise NotImplementedError
+    with (HERE / "asked").open("a") as asked:
+        asked.write(".")
+    status = 200 if (HERE / "warm").exists() else 503
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": b"b 1"})
+"""
+
+
+def test_an_app_that_warms_up_is_asked_until_it_is_ready(service: Start) -> None:
+    s = service(workers=2, heartbeat={"interval": 0}).start()
+    release = s.release("b", code=WARMING)
+    s.switch("b")
+    s.restart_file.touch()
+    asked = release / "asked"
+    until(lambda: asked.exists() and len(asked.read_text()) > 4, "it is asked again and again")
+    assert s.version() == "a"
+    (release / "warm").touch()
+    assert s.answer()["result"] == "ok"
+    s.wait_version("b")
+
+
+def test_an_app_that_stays_unready_fails_the_reload_with_the_keys_that_decide(service: Start) -> None:
+    s = service(heartbeat={"interval": 0}, reload={"boot_timeout": 2}).start()
+    answer = s.deploy("b", code=WARMING)
+    assert answer["result"] == "failed"
+    assert "GET / (heartbeat.path): the app answered 503; heartbeat.accept is [200, 302]" in answer["error"]
+
+
+def test_the_probe_looks_like_a_user(service: Start) -> None:
+    """Middleware reads the client's address, as FastAPI's request.client.host."""
+    code = """
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise NotImplementedError
+    assert scope["client"][0] == "127.0.0.1" and scope["server"] == ("127.0.0.1", PORT), scope
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"b 1"})
+"""
+    s = service(heartbeat={"interval": 0}).start()
+    assert s.deploy("b", code=code.replace("PORT", str(s.port)))["result"] == "ok"
+    s.wait_version("b")
+
+
+def test_a_slow_import_has_the_whole_boot_timeout_for_each_worker(service: Start) -> None:
+    s = service(workers=5, heartbeat={"interval": 0}, reload={"boot_timeout": 12}).start()
+    app = s.release("b") / "site_app.py"
+    app.write_text("import time\ntime.sleep(7)\n" + app.read_text().replace("from __future__ import annotations\n", ""))
+    s.switch("b")
+    assert s.touch()["result"] == "ok", "two batches take longer than the limit of one worker"
+
+
+@pytest.mark.parametrize("app", ["site_app:create_app()", "site_app:create_app"])
+def test_a_factory(service: Start, app: str) -> None:
+    s = service(app=app, uvicorn={} if app.endswith(")") else {"factory": True}, heartbeat={"interval": 0})
+    path = s.current / "site_app.py"
+    path.write_text(path.read_text() + "\n\ndef create_app():\n    return app\n")
+    assert s.run("check").returncode == 0
+    assert s.start().version() == "a"

@@ -385,11 +385,3 @@ def test_the_reason_of_a_500_is_logged_though_the_drain_has_no_time(
         assert time.monotonic() - before < 2
     assert "KeyError: 'the reason'" in worker.complaints()
     assert (directory / "stopped").exists()
-
-
-def test_request_limit_drains(start: Start, client: Callable[[], Client]) -> None:
-    """uvicorn's own option."""
-    worker = start(limit_max_requests=2).accepting()
-    for _ in range(2):
-        assert client().get().status == 200
-    assert worker.drained() == 0

@@ -181,15 +181,6 @@ def test_tick_makes_the_headers_of_date_and_configuration() -> None:
     asyncio.run(story())
 
 
-def test_request_limit_ends_the_tick() -> None:
-    async def story() -> None:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, limit_max_requests=1))
-        server.server_state.total_requests = 1
-        assert await server.on_tick(0) is True
-
-    asyncio.run(story())
-
-
 def test_close_header_is_uvicorns() -> None:
     """h11's own check for a close that is announced already compares with it."""
     assert CLOSE_HEADER == UVICORN_CLOSE_HEADER

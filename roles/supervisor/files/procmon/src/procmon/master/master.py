@@ -10,7 +10,6 @@ import faulthandler
 import gc
 import logging
 import os
-import random
 import signal
 import socket
 import time
@@ -351,7 +350,8 @@ def describe_error(error: Exception) -> str:
 
 
 def _jitter() -> float:
-    return random.uniform(-1, 1)  # noqa: S311 - it only spreads things
+    """Return a number from -1 to 1, without the memory that the module random takes."""
+    return int.from_bytes(os.urandom(4), "big") / 2**31 - 1
 
 
 def _return_memory() -> None:

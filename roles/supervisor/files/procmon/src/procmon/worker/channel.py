@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The channel between a worker and its master: one JSON object per datagram, with sockets passed beside it.
 
-Three ways to send, by what a master that does not read may cost: `send` queues, `try_send` drops, and before and after
-the event loop `send_sync` and `send_final` block.
+Three ways to send, by what a master that does not read may cost: `send` queues, `try_send` drops, and `send_final`,
+after the event loop, blocks.
 """
 
 from __future__ import annotations
@@ -53,10 +53,6 @@ class Channel:
     def is_inherited(self) -> bool:
         """Return whether this process is a forked child of the worker, which must not speak for it."""
         return os.getpid() != self._pid
-
-    def send_sync(self, message: dict[str, Any]) -> None:
-        """Send a message before there is an event loop, waiting for a master that does not read."""
-        self._try(json.dumps(message).encode())
 
     def read(self) -> Command:
         """Read one command. Raises BlockingIOError when there is none and the channel does not block."""

@@ -159,13 +159,12 @@ class WorkerServer(uvicorn.Server):
                 drain.shorten(seconds_of(command))
 
     async def _tick_forever(self) -> None:
-        """Update the Date header, check uvicorn's request limit, and report that this loop is running.
+        """Update the Date header, and report that this loop is running.
 
         All workers tick at the same moments, so that the master wakes up once for all of them.
         """
         while True:
-            if await super().on_tick(0) and not self._draining:
-                self._terminate()
+            await super().on_tick(0)
             self._report_status()
             await asyncio.sleep(TICK_SECONDS - asyncio.get_running_loop().time() % TICK_SECONDS)
 
