@@ -74,7 +74,8 @@ class Rollout:
 
     def may_retry(self, now: float) -> bool:
         """Return whether a worker that was lost may be replaced without failing the reload."""
-        return self.proven and self.retries > 0 and now < self.retry_until
+        # Slot by slot, drains take most of the time: then the number of retries is limit enough.
+        return self.proven and self.retries > 0 and (self.sequential or now < self.retry_until)
 
     def ready(self) -> list[Worker]:
         """Return the workers that wait for the order to accept."""
