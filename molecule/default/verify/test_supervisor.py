@@ -86,6 +86,21 @@ def test_systemd_holds_the_socket_and_the_unit_is_confined(web1: Server) -> None
     } <= set(shown)
 
 
+def test_the_build_that_runs_is_the_one_that_setup_installed(web1: Server) -> None:
+    build = web1.run("readlink", "/opt/procmon/current")
+    assert web1.run("/opt/procmon/current/venv/bin/procmon", "--version").endswith(f"({build})")
+    assert status(web1)["build"] == build
+
+
+def test_a_confined_procmon_watches_the_restart_file_and_warns_of_nothing(web1: Server) -> None:
+    """inotify holds the watch: without it procmon would have to look for touches itself, and warn about that."""
+    pid = main_pid(web1)
+    assert "inotify wd:" in web1.run("sh", "-c", f"cat /proc/{pid}/fdinfo/*")
+    assert json.loads(web1.run("/opt/procmon/current/venv/bin/procmon", "status", "--json"))[0]["state"] == "serving"
+    lines = web1.run("journalctl", "--unit", UNIT, "--output=cat", "--priority=warning", f"_PID={pid}")
+    assert lines in ("", "-- No entries --")
+
+
 def test_a_restart_of_the_service_loses_nothing(web1: Server) -> None:
     before = main_pid(web1)
     with load(web1, BLOG) as report:
