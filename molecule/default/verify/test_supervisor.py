@@ -95,9 +95,11 @@ def test_the_build_that_runs_is_the_one_that_setup_installed(web1: Server) -> No
 def test_a_confined_procmon_watches_the_restart_file_and_warns_of_nothing(web1: Server) -> None:
     """inotify holds the watch: without it procmon would have to look for touches itself, and warn about that."""
     pid = main_pid(web1)
-    assert "inotify wd:" in web1.run("sh", "-c", f"cat /proc/{pid}/fdinfo/*")
+    assert "notify-rs inoti" in web1.run("sh", "-c", f"cat /proc/{pid}/task/*/comm")
     assert json.loads(web1.run("/opt/procmon/current/venv/bin/procmon", "status", "--json"))[0]["state"] == "serving"
-    lines = web1.run("journalctl", "--unit", UNIT, "--output=cat", "--priority=warning", f"_PID={pid}")
+    lines = web1.run(
+        "journalctl", "--unit", UNIT, "--output=cat", "--priority=warning", "--identifier=procmon", f"_PID={pid}"
+    )
     assert lines in ("", "-- No entries --")
 
 
