@@ -47,7 +47,7 @@ def test_the_same_clients_notice_a_server_that_loses_requests() -> None:
 
 
 def test_the_same_clients_notice_a_worker_that_should_accept_no_more() -> None:
-    """Nobody was born after the future."""
+    """No worker was born after the future."""
 
     async def ask() -> None:
         with tempfile.TemporaryDirectory() as folder:

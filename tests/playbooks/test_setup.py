@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +17,21 @@ from tests.package_index import Index, package_index
 
 from .conftest import Laptop, Upstream
 
+UV = f"""#!{sys.executable}
+# Installs what it is given from an archive, and the packages that it needs from the environment of the tests.
+import subprocess, sys, tarfile
+from pathlib import Path
+venv = Path(sys.argv[-1]) if sys.argv[1] == "venv" else Path(sys.argv[sys.argv.index("--python") + 1]).parents[1]
+if sys.argv[1] == "venv":
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+else:
+    tarfile.open(sys.argv[-1]).extractall(venv)
+    paths = [str(venv / "procmon/src"), *(one for one in sys.path if one.endswith("site-packages"))]
+    next(venv.glob("lib/*/site-packages")).joinpath("procmon.pth").write_text("\\n".join(paths))
+    program = venv / "bin/procmon"
+    program.write_text(f"#!{{venv}}/bin/python\\nimport sys\\nfrom procmon.cli import main\\nsys.exit(main())\\n")
+    program.chmod(0o755)
+"""
 SERVED = {"app": "main:app", "bind": "127.0.0.1:3001"}
 
 
@@ -93,3 +112,36 @@ def test_all_that_setup_installs_comes_from_the_index_of_the_project(
     assert {"/simple/uv/", "/simple/flit-core/"} <= index.asked
     assert index.told == set()
     assert index.password not in done.output
+
+
+@pytest.fixture
+def installing(laptop: Laptop, tmp_path: Path) -> Laptop:
+    """A laptop whose setup installs procmon without a package index."""
+    uv = tmp_path / "bin/uv"
+    uv.parent.mkdir()
+    uv.write_text(UV)
+    uv.chmod(uv.stat().st_mode | stat.S_IXUSR)
+    laptop.environment["PATH"] = f"{uv.parent}{os.pathsep}{laptop.environment['PATH']}"
+    return laptop
+
+
+@pytest.mark.timeout(300)
+def test_an_installed_procmon_reports_the_build_that_setup_has_written(installing: Laptop, upstream: Upstream) -> None:
+    """And it becomes the installed one only when it accepts the configuration."""
+    installing.project("blog", upstream.path, **SERVED)
+    home = installing.folder / "procmon"
+    ours = {"supervisor_systemd": "false", "supervisor_home": str(home), "supervisor_python": sys.executable}
+    ours |= {"supervisor_config_dir": str(home / "etc"), "supervisor_state_dir": str(home / "state")}
+    refused = json.dumps({"supervisor_uvicorn": {"backlog": 5}})
+    done = installing.run("playbooks/setup.yml", "-e", refused, extra={"project": "blog", **ours})
+    assert done.code != 0
+    assert "uvicorn.backlog is not allowed" in done.output
+    assert not (home / "current").exists()
+    done = installing.run("playbooks/setup.yml", extra={"project": "blog", **ours})
+    assert done.code == 0, done.output
+    build = (home / "current/build").read_text()
+    version = subprocess.check_output([home / "current/venv/bin/procmon", "--version"], text=True)
+    assert version.strip().endswith(f"({build})")
+    assert (home / "current").readlink() == Path(build)
+    again = installing.run("playbooks/setup.yml", extra={"project": "blog", **ours})
+    assert set(again.changed.values()) == {0}, again.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from tests.waiting import until
 from .service import Service
 
 PACKAGE = Path(procmon.__file__).parent
+ARCHIVE_0_1 = Path(__file__).parent / "builds" / "procmon-0.1.0.tar.gz"
+"""`git archive b23046e roles/supervisor/files/procmon/src`: the last procmon whose master did not run on asyncio."""
 LAUNCHER = """#!{python}
 import os, sys, time
 from pathlib import Path
@@ -34,7 +37,7 @@ EXHAUST = """if 'check-handover' in sys.argv:
     resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (3, hard))
 """
 """The successor leaves its predecessor no file descriptor to open, once it has been tried."""
-WAIT = """if "--handover-fd" in sys.argv:
+WAIT = """if "--handover-fd" in sys.argv or "--adopt" in sys.argv:
     (here / "waits").touch()
     while not (here / "go").exists(): time.sleep(0.01)
 """
@@ -44,27 +47,47 @@ WAIT = """if "--handover-fd" in sys.argv:
 class Builds:
     """The installed builds of one service's procmon."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, *, begin_with_0_1: bool = False) -> None:
         self.service = service
         self.link = service.root / "procmon"
         self.count = 0
-        self.install()
+        if begin_with_0_1:
+            self.install_0_1()
+        else:
+            self.install()
         service.command = [str(self.link)]
         service.environment.pop("PYTHONPATH")
 
     def install(self, first: str = "") -> Path:
         """Install one more build and let the link lead to it; `first` is code that it begins with."""
-        self.count += 1
-        home = self.service.root / "builds" / str(self.count)
+        home = self._new_home()
         shutil.copytree(PACKAGE, home / "procmon", ignore=shutil.ignore_patterns("__pycache__"))
         (home / "build").write_text(f"build-{self.count}")
+        self._switch(home, first)
+        return home
+
+    def install_0_1(self) -> Path:
+        """Install procmon 0.1.0 in the same way."""
+        home = self._new_home()
+        with tarfile.open(ARCHIVE_0_1) as archive:
+            archive.extractall(home, filter="data")
+        next(home.glob("**/src/procmon")).rename(home / "procmon")
+        self._switch(home, "")
+        return home
+
+    def _new_home(self) -> Path:
+        self.count += 1
+        home = self.service.root / "builds" / str(self.count)
+        home.mkdir(parents=True)
+        return home
+
+    def _switch(self, home: Path, first: str) -> None:
         launcher = home / "launch"
         launcher.write_text(LAUNCHER.format(python=sys.executable, first=first))
         launcher.chmod(launcher.stat().st_mode | stat.S_IXUSR)
         new = self.link.with_name("procmon.new")
         new.symlink_to(launcher)
         new.rename(self.link)
-        return home
 
     def upgrade(self) -> dict[str, Any]:
         """Have the installed build take over, and return the status that follows."""
@@ -73,7 +96,7 @@ class Builds:
         return self.service.status()
 
     def upgrade_until_it_waits(self) -> Path:
-        """Startup an upgrade to a build that stops right after the exec; return the file that lets it go on."""
+        """Begin an upgrade to a build that stops right after the exec; return the file that lets it go on."""
         home = self.install(WAIT)
         assert self.service.run("upgrade").returncode == 0
         until((home / "waits").exists, "the successor waits")

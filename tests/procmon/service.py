@@ -207,9 +207,13 @@ class Service:
 
     def open(self, path: str) -> http.client.HTTPConnection:
         """Send a request and leave its answer for later."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = self.connection()
         connection.request("GET", path)
         return connection
+
+    def connection(self) -> http.client.HTTPConnection:
+        """Return a client of the service, not yet connected."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     @contextlib.contextmanager
     def hold(self, barrier: Path) -> Iterator[Held]:

@@ -12,16 +12,24 @@ import pytest
 from tests.waiting import until
 
 from .builds import EXHAUST, REFUSE, VANISH, Builds
-from .service import Service, Start, alive
+from .footprint import footprint
+from .service import APP, Service, Start, alive
 from .users import load, lost
 
 KINDS = {5: REFUSE, 11: VANISH}
+ROUNDS = 10
 
 
 def fds(s: Service) -> int:
     """Count procmon's open files."""
     assert s.process
     return len(list(Path(f"/proc/{s.process.pid}/fd").iterdir()))
+
+
+def children(s: Service) -> list[str]:
+    """Return procmon's children."""
+    assert s.process
+    return Path(f"/proc/{s.process.pid}/task/{s.process.pid}/children").read_text().split()
 
 
 def wait_for(s: Service, upgrades: int, generation: int) -> None:
@@ -60,6 +68,23 @@ def test_upgrades_leave_no_open_files_behind(service: Start) -> None:
         builds.install(first)
         s.run("upgrade", "--wait")
     until(lambda: fds(s) <= before, "no more files are open than before")
+
+
+@pytest.mark.timeout(300)
+def test_many_upgrades_and_reloads_leave_the_master_as_small_as_it_was(service: Start) -> None:
+    s = service(workers=1, heartbeat={"interval": 0})
+    builds = Builds(s)
+    s.start()
+    assert s.process
+    found = []
+    for _ in range(ROUNDS):
+        builds.install()
+        builds.upgrade()
+        assert s.touch()["result"] == "ok"
+        until(lambda: len(s.status()["workers"]) == len(children(s)) == 1, "the old worker has gone")
+        found.append(footprint(s.process.pid))
+    assert {one[:3] for one in found} == {found[0][:3]}, "descriptors, threads, children"
+    assert found[-1].rss_bytes < found[2].rss_bytes + (4 << 20)
 
 
 def test_what_is_known_is_known_to_the_successor(service: Start) -> None:
@@ -258,6 +283,28 @@ def test_a_changed_configuration_is_taken_over_the_same_way(service: Start) -> N
     s.config.write_text(s.config.read_text().replace("workers = 1", "workers = 2"))
     assert s.run("upgrade", "--wait").returncode == 0
     until(lambda: len(s.pids()) == 2 and len(s.status()["workers"]) == 2, "there are two now")
+
+
+def test_a_newer_build_and_another_configuration_come_together(service: Start) -> None:
+    """The number of workers, their environment and the app itself: one reload brings them all."""
+    s = service(workers=2, env={"COLOUR": "red"})
+    builds = Builds(s)
+    s.start()
+    before = s.status()
+    (s.current / "other_app.py").write_text(APP.read_text().replace('(HERE / "VERSION").read_text()', '"other"'))
+    changed = s.config.read_text().replace("red", "blue").replace("workers = 2", "workers = 3")
+    s.config.write_text(changed.replace("site_app:app", "other_app:app"))
+    builds.install()
+    with load(s, 1, 1) as users:
+        after = builds.upgrade()
+        until(lambda: len(s.status()["workers"]) == 3, "the old workers have gone")
+        for user in users:
+            user.wait_for("other")
+    assert lost(users) == []
+    assert (after["pid"], s.status()["generation"]) == (before["pid"], before["generation"] + 1)
+    assert after["build"] != before["build"]
+    assert s.get()[2] == "blue"
+    assert s.status()["config_digest"] == s.status()["active_config_digest"] != before["config_digest"]
 
 
 def test_a_configuration_with_which_the_app_cannot_start_is_said_and_the_old_workers_go_on(service: Start) -> None:

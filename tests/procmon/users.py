@@ -28,7 +28,7 @@ class Users(threading.Thread):
     def run(self) -> None:
         """Ask until it is enough."""
         while not self._enough.is_set():
-            connection = http.client.HTTPConnection("127.0.0.1", self._service.port, timeout=30)
+            connection = self._service.connection()
             with contextlib.closing(connection):
                 self._ask(connection)
 

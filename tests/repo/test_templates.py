@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from procmon.config import load
+from procmon.core.pool import OVERRUN_SECONDS
+from procmon.master.master import LEFTOVER_SECONDS
 
-TEMPLATES = Path(__file__).parents[2] / "roles/supervisor/templates"
+ROLE = Path(__file__).parents[2] / "roles/supervisor"
+TEMPLATES = ROLE / "templates"
+SOURCES = ROLE / "files/procmon"
+OWN_SECONDS = 3
+"""What procmon needs at least for its own start, as the command `stop`, and for its own exit."""
 BASE: dict[str, Any] = {
     "supervisor_name": "blog",
     "supervisor_app": "blog.main:app",
@@ -34,6 +44,21 @@ def filled(template: str, variables: dict[str, Any]) -> str:
     templar = Templar(loader=DataLoader(), variables=variables)  # type: ignore[no-untyped-call]  # Ansible has no types
     text: str = templar.template(trust_as_template((TEMPLATES / template).read_text()))
     return text
+
+
+def evaluated(expression: str, **variables: object) -> object:
+    """Have Ansible evaluate an expression among the role's variables; unlike `filled`, it knows lookups."""
+    ansible = [str(Path(sys.executable).with_name("ansible")), "--inventory=localhost,", f"--playbook-dir={ROLE}"]
+    extra = json.dumps({**BASE, "role_path": str(ROLE), **variables})
+    argv = [
+        *ansible,
+        "--module-name=debug",
+        f"--args=msg={{{{ {expression} }}}}",
+        f"--extra-vars=@{ROLE}/vars/main.yml",
+    ]
+    done = subprocess.run([*argv, f"--extra-vars={extra}", "localhost"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return yaml.safe_load(done.stdout.partition("=>")[2])["msg"]
 
 
 def written(path: Path, **settings: object) -> Path:
@@ -88,3 +113,26 @@ def test_a_configuration_that_cannot_be_read_makes_no_stop_fail() -> None:
     unit = filled("procmon@.service.j2", {**where, "supervisor_systemctl": {"stdout": "systemd 255"}})
     commands = [line for line in unit.splitlines() if line.startswith("ExecStop")]
     assert commands == ["ExecStop=-/opt/procmon/current/bin/procmon stop /etc/procmon/%i.toml"]
+
+
+@pytest.mark.parametrize("drain_timeout", [0.9, 600])
+def test_systemd_waits_as_long_as_procmon_may_take_to_stop(drain_timeout: float) -> None:
+    """A worker that does not exit is killed some time after its drain; then what it has left behind is ended."""
+    lines = evaluated(
+        f"lookup('template', '{TEMPLATES}/project.conf.j2').splitlines()",
+        supervisor_reload={"drain_timeout": drain_timeout},
+        supervisor_user="deploy",
+        supervisor_home="/opt/procmon",
+        supervisor_config_dir="/etc/procmon",
+        supervisor_systemctl={"stdout": "systemd 252"},
+    )
+    assert isinstance(lines, list)
+    (found,) = [float(line.partition("=")[2]) for line in lines if line.startswith("TimeoutStopSec=")]
+    assert found >= drain_timeout + OVERRUN_SECONDS + LEFTOVER_SECONDS + OWN_SECONDS
+
+
+def test_every_module_of_procmon_is_part_of_the_hash_that_names_a_build() -> None:
+    """Otherwise setup would take a changed procmon for the installed one."""
+    files = evaluated("supervisor_files")
+    assert isinstance(files, list)
+    assert set(files) == {str(SOURCES / "pyproject.toml"), *map(str, SOURCES.glob("src/**/*.py"))}

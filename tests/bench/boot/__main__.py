@@ -23,7 +23,7 @@ from pathlib import Path
 from tests.bench.procmon.tree import cpu_seconds, pss_kib
 from tests.bench.reload.servers import APP, ROOT
 
-WAYS = ("fresh", "zygote", "ws none")
+WAYS = ("fresh", "ws none")
 PACKAGES = ("fastapi", "sqlalchemy", "jinja2")
 LARGE = """
 import jinja2, sqlalchemy, sqlalchemy.orm, fastapi
@@ -55,17 +55,16 @@ def arguments() -> argparse.Namespace:
 
 @contextmanager
 def started(way: str, count: int, app: str, paths: list[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Start workers, or the zygote that is forked into them; all end with the block."""
+    """Start workers; all end with the block."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(paths),
         "BENCH_WS": "none" if way == "ws none" else "auto",
     }
-    kind, processes = ("zygote", 1) if way == "zygote" else ("worker", count)
-    argv = [sys.executable, "-X", "faulthandler", str(Path(__file__).with_name("start.py")), kind, str(count), app]
+    argv = [sys.executable, "-X", "faulthandler", str(Path(__file__).with_name("start.py")), app]
     with ExitStack() as ends:
         running = []
-        for _ in range(processes):
+        for _ in range(count):
             process = subprocess.Popen(
                 argv, cwd=ROOT, env=environment, process_group=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
@@ -80,11 +79,10 @@ def end_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-def hear(processes: list[subprocess.Popen[bytes]], word: str, count: int) -> list[int]:
-    """Wait until `count` workers have said `word`; give their pids."""
-    each = count // len(processes)
-    lines = [process.stdout.readline().split() for process in processes for _ in range(each) if process.stdout]
-    assert [line[:1] for line in lines] == [[word.encode()]] * count, lines
+def hear(processes: list[subprocess.Popen[bytes]], word: str) -> list[int]:
+    """Wait until each worker has sent `word`; return their pids."""
+    lines = [process.stdout.readline().split() for process in processes if process.stdout]
+    assert [line[:1] for line in lines] == [[word.encode()]] * len(processes), lines
     return [int(pid) for _, pid in lines]
 
 
@@ -92,16 +90,14 @@ def measure(way: str, count: int, app: str, paths: list[str]) -> Start:
     """Start the workers once."""
     before, begin = time_of_children(), time.monotonic()
     with started(way, count, app, paths) as processes:
-        pids = hear(processes, "ready", count)
+        pids = hear(processes, "ready")
         seconds = time.monotonic() - begin
-        # The zygote has ended or is about to: it is waited for, so that its time counts.
-        cpu = (processes[0].wait() if way == "zygote" else 0) + sum(map(cpu_seconds, pids))
-        cpu += time_of_children() - before
+        cpu = sum(map(cpu_seconds, pids)) + time_of_children() - before
         mib = sum(map(pss_kib, pids)) / 1024
         for process in processes:
             assert process.stdin is not None
             process.stdin.close()
-        hear(processes, "served", count)
+        hear(processes, "served")
         return Start(seconds, cpu, mib, sum(map(pss_kib, pids)) / 1024)
 
 

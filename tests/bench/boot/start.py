@@ -1,14 +1,12 @@
-"""A worker, or a zygote of workers, as a program: `start.py worker|zygote COUNT APP`, in the app's directory.
+"""A worker as a program: `start.py APP`, in the app's directory.
 
-Each worker loads uvicorn and the app as procmon's worker does and says `ready PID` on standard output. When standard
-input ends it answers some requests, so that memory that is shared at the start is written to, says `served PID`, and
-waits to be killed.
+It loads uvicorn and the app as procmon's worker does and says `ready PID` on standard output. When standard
+input ends it answers some requests, says `served PID`, and waits to be killed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import importlib.util
 import os
@@ -43,16 +41,17 @@ def load(app: str, ws: str) -> Any:  # noqa: ANN401  an ASGI app
     spec.loader.exec_module(boot)
     boot.put_release_first()
     boot.load_package()
-    importlib.import_module("procmon_worker.main").import_server()
-    worker_app = importlib.import_module("procmon_worker.app")
+    loader, _server = importlib.import_module("procmon_worker.main").import_uvicorn()
     settings = importlib.import_module("procmon_worker.settings")
-    config = worker_app.make_config(settings.Settings(app, 0, {"ws": ws}, 5.0, 0, 1))
-    worker_app.load(config, app)
+    message = {"type": "configure", "app": app, "listen_fd": 0, "uvicorn": {"ws": ws}, "slot": 0, "generation": 1}
+    config = loader.make_config(settings.Settings.from_message({**message, "idle_grace": 5, "tick_interval": 5}))
+    loader.import_app(config, app)
+    loader.load(config)
     return config.loaded_app
 
 
 def say(word: str) -> None:
-    """Tell the bench; one write, for several workers share the pipe."""
+    """Report to the benchmark."""
     os.write(1, f"{word} {os.getpid()}\n".encode())
 
 
@@ -78,23 +77,5 @@ async def serve(app: Any) -> None:  # noqa: ANN401  as above
         await app(dict(SCOPE), receive, send)
 
 
-def fork(count: int, app: Any) -> None:  # noqa: ANN401  as above
-    """Be the zygote: fork `count` workers and leave, as nobody needs it any more."""
-    gc.collect()
-    gc.freeze()
-    for _ in range(count):
-        if os.fork() == 0:
-            work(app)
-    os._exit(0)
-
-
-def main(kind: str, count: int, app: str) -> None:
-    """Be one worker, or the zygote of `count`."""
-    loaded = load(app, os.environ["BENCH_WS"])
-    if kind == "zygote":
-        fork(count, loaded)
-    work(loaded)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    work(load(sys.argv[1], os.environ["BENCH_WS"]))

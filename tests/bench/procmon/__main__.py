@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.bench.procmon import measures
 from tests.bench.procmon.gunicorn import Gunicorn, fetch
 from tests.bench.procmon.tree import KIB, holdings, pss_kib, pss_mib
-from tests.bench.reload.servers import Preloaded, Procmon, Server, Uvicorn
+from tests.bench.reload.servers import Procmon, Server, Uvicorn
 from tests.ports import free_port
 
 LOOP, HTTP = "uvloop", "httptools"
@@ -99,13 +99,13 @@ def table(numbers: Numbers, names: list[str]) -> list[str]:
 
 def main() -> None:
     """Measure, and print."""
+    wanted = arguments()
     if shutil.which("wrk") is None:
         raise SystemExit("bench: wrk is missing: apt-get install wrk")
-    wanted = arguments()
     with tempfile.TemporaryDirectory() as packages:
         fetch(Path(packages))
         Gunicorn.packages = packages
-        kinds = {"procmon": Procmon, "procmon, preload": Preloaded, "uvicorn": Uvicorn, "gunicorn": Gunicorn}
+        kinds = {"procmon": Procmon, "uvicorn": Uvicorn, "gunicorn": Gunicorn}
         numbers = collect(kinds, wanted.rounds, wanted.seconds)
     print("\n".join(table(numbers, [*kinds])))
     bare = statistics.median(numbers["import of the app, ms"]["bare interpreter"])

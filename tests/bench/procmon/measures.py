@@ -15,7 +15,7 @@ from tests.bench.procmon.tree import cpu_seconds, descendants, pss_mib
 from tests.bench.reload.client import Connection, request
 from tests.bench.reload.servers import APP, ROOT, Server
 
-# Between two questions: whoever asks without a pause takes the processor from the workers that are to boot.
+# Between two requests: without a pause they would take the processor from the workers that boot.
 PAUSE_SECONDS = 0.005
 CONNECTIONS = 32
 # More than what procmon's workers give to silent connections before they end.
@@ -85,7 +85,7 @@ async def peak_mib(server: Server) -> float:
 
 
 async def idle_cpu_percent(server: Server, seconds: float) -> float:
-    """Give the master's share of one core while nobody asks for anything, and nobody is left of the last reload."""
+    """Give the master's share of one core while there are no requests, and no worker is left of the last reload."""
     await asyncio.sleep(DRAIN_SECONDS)
     before = cpu_seconds(server.pid)
     await asyncio.sleep(seconds)

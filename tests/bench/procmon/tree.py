@@ -18,7 +18,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def pss_mib(pid: int) -> float:
-    """Sum up the proportional set size of the whole tree, in MiB; a process that ends meanwhile counts nothing."""
+    """Sum up the proportional set size of the whole tree, in MiB; one that ends at that moment counts nothing."""
     return sum(pss_kib(each) for each in descendants(pid)) / KIB
 
 

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 
 Message = dict[str, object]
 
-# A fork has it from its zygote; but the pid is asked each time.
 BORN = repr(time.monotonic()).encode()
 SLOW_SECONDS = 1.5
 

@@ -1,6 +1,6 @@
 """One HTTP/1.1 connection of a strict client: it never tries twice, and obeys `Connection: close`.
 
-Written on sockets because what is tested is the moment between two bytes: a client library would hide or mend it.
+Written on sockets because what is tested is the moment between two bytes: a client library would hide or repair it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 ANSWER_SECONDS = 45.0
 LEAVE_SECONDS = 3.0
-"""A worker that has been told to drain accepts until it has read that; on a busy machine this may take a moment."""
+"""A worker accepts until it has read the order to drain; on a busy machine this may take a moment."""
 
 
 class LostError(Exception):
@@ -36,7 +36,7 @@ class Answer:
 
 
 class Change(NamedTuple):
-    """Since `done` nobody accepts any more who was born before `began`; seconds on the machine's monotonic clock."""
+    """From `done` on no worker that was born before `began` accepts; seconds on the machine's monotonic clock."""
 
     began: float
     done: float

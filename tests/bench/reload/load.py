@@ -1,4 +1,4 @@
-"""All clients at once, until they are told to stop."""
+"""All clients at once, until they are stopped."""
 
 from __future__ import annotations
 

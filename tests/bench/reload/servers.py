@@ -46,7 +46,7 @@ class Server(ABC):
     """A server of `WORKERS` workers on a port of this machine, and what is done to it."""
 
     renews: ClassVar[bool] = True
-    """Whoever served before `act` accepts no more after it."""
+    """The workers that served before `act` accept no more after it."""
 
     def __init__(self, port: int, loop: str, http: str, folder: Path) -> None:
         self.port, self.loop, self.http, self.folder = port, loop, http, folder
@@ -82,7 +82,7 @@ class Server(ABC):
         await until(self.accepts, "a listening server")
 
     def accepts(self) -> bool:
-        """Tell whether somebody listens; without a connection, which would count as a request."""
+        """Return whether the port is listened on; without a connection, which would count as a request."""
         port = f":{self.port:04X} "
         return any(port in line and " 0A " in line for line in Path("/proc/net/tcp").read_text().splitlines())
 
@@ -124,7 +124,7 @@ class Procmon(Server):
         return True
 
     def status(self) -> dict[str, Any]:
-        """Read what procmon tells of itself."""
+        """Read what procmon reports about itself."""
         status: dict[str, Any] = json.loads((self.folder / "state/status.json").read_text())
         return status
 
@@ -143,12 +143,6 @@ class Recycled(Procmon):
         return {worker["pid"] for worker in self.status()["workers"] if worker["state"] == "active"}
 
 
-class Preloaded(Procmon):
-    """procmon, whose workers are forked from one that has imported the app."""
-
-    settings = "[worker]\npreload = true\n"
-
-
 class Upgraded(Procmon):
     """procmon, replaced in place by itself."""
 
@@ -164,7 +158,7 @@ class Upgraded(Procmon):
 
 
 class Restarted(Procmon):
-    """procmon, stopped and started again while somebody else holds its socket, as systemd does."""
+    """procmon, stopped and started again while another process holds its socket, as systemd does."""
 
     def __init__(self, port: int, loop: str, http: str, folder: Path) -> None:
         super().__init__(port, loop, http, folder)
@@ -224,7 +218,6 @@ class Uvicorn(ByHangup):
 SERVERS: dict[str, type[Server]] = {"procmon": Procmon, "uvicorn": Uvicorn}
 ACTIONS: dict[str, type[Server]] = {
     "reload": Procmon,
-    "preload": Preloaded,
     "recycle": Recycled,
     "upgrade": Upgraded,
     "restart": Restarted,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..config import Config, ConfigError
+from ..config import TICK_INTERVAL_SHARE, Config, ConfigError
 from ..core.snapshot import load
 from ..core.supervisor import Supervisor
 
@@ -105,10 +105,17 @@ def _generation_1(one: Mapping[str, Any], config: Config, digest: str, slots: in
         "workers": slots,
         "app": release.get("app") or config.app,
         "uvicorn": _allowed(release.get("uvicorn", {})),
+        "worker": {**config.document.get("worker", {}), "hang_timeout": _hang_timeout_1(release, config)},
         "reload": {**config.document.get("reload", {}), "idle_grace": release.get("idle_grace_seconds", 5.0)},
     }
     kept = {name: release[name] for name in ("path", "commit", "python", "env")}
     return {**one, "release": {**kept, "config": document, "config_digest": release.get("settings") or digest}}
+
+
+def _hang_timeout_1(release: Mapping[str, Any], config: Config) -> float:
+    """Return at least what fits the interval of the workers' ticks: with less they would seem to hang."""
+    tick_interval: float = release.get("silence_seconds", 0.0)
+    return max(config.worker.hang_timeout_seconds, tick_interval / TICK_INTERVAL_SHARE)
 
 
 def _allowed(options: Mapping[str, Any]) -> dict[str, Any]:
