@@ -85,10 +85,10 @@ def test_every_setting_that_is_no_key_is_listed(root: Path) -> None:
 
 
 def test_every_module_of_procmon_is_in_its_readme(root: Path) -> None:
+    """By its path: `core/worker`."""
     procmon = root / "roles/supervisor/files/procmon"
     table = re.findall(r"^\| (`.*`) \|", (procmon / "README.md").read_text(), re.MULTILINE)
-    named = {name for cell in table for name in re.findall(r"`(\w+)/?`", cell)}
-    modules = {
-        path.stem for path in (procmon / "src/procmon").iterdir() if path.name[:2] != "__" and path.name != "py.typed"
-    }
-    assert named == modules
+    named = [name for cell in table for name in re.findall(r"`([\w/]+)`", cell)]
+    source = procmon / "src/procmon"
+    modules = [str(path.relative_to(source).with_suffix("")) for path in source.rglob("*.py") if path.name[:2] != "__"]
+    assert sorted(named) == sorted(modules)
