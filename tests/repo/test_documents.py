@@ -87,7 +87,7 @@ def test_every_setting_that_is_no_key_is_listed(root: Path) -> None:
 def test_every_module_of_procmon_is_in_its_readme(root: Path) -> None:
     """By its path: `core/worker`."""
     procmon = root / "roles/supervisor/files/procmon"
-    table = re.findall(r"^\| (`.*`) \|", (procmon / "README.md").read_text(), re.MULTILINE)
+    table = re.findall(r"^\| (`[^|]*`) \|", (procmon / "README.md").read_text(), re.MULTILINE)
     named = [name for cell in table for name in re.findall(r"`([\w/]+)`", cell)]
     source = procmon / "src/procmon"
     modules = [str(path.relative_to(source).with_suffix("")) for path in source.rglob("*.py") if path.name[:2] != "__"]
