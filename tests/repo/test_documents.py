@@ -78,7 +78,7 @@ def test_every_setting_that_is_no_key_is_listed(root: Path) -> None:
     by_key = {f"project_{key}" for key in {*keys.known("project")} - {*hosts.CONNECTION_KEYS} - hosts.OTHER_KEYS}
     taken_over = {name for name, value in of_procmon.items() if str(value).startswith("{{")}
     expected = {name: value for name, value in {**of_project, **of_procmon}.items() if name not in by_key | taken_over}
-    listed = rows(root, "Set what is no key")
+    listed = rows(root, "Set other variables")
     assert set(listed) == set(expected)
     literal = {name: value for name, value in expected.items() if "{{" not in str(value)}
     assert {name: yaml.safe_load(listed[name].strip("`")) for name in literal} == literal
