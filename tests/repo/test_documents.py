@@ -78,17 +78,17 @@ def test_every_setting_that_is_no_key_is_listed(root: Path) -> None:
     by_key = {f"project_{key}" for key in {*keys.known("project")} - {*hosts.CONNECTION_KEYS} - hosts.OTHER_KEYS}
     taken_over = {name for name, value in of_procmon.items() if str(value).startswith("{{")}
     expected = {name: value for name, value in {**of_project, **of_procmon}.items() if name not in by_key | taken_over}
-    listed = rows(root, "Set what is no key")
+    listed = rows(root, "Set other variables")
     assert set(listed) == set(expected)
     literal = {name: value for name, value in expected.items() if "{{" not in str(value)}
     assert {name: yaml.safe_load(listed[name].strip("`")) for name in literal} == literal
 
 
 def test_every_module_of_procmon_is_in_its_readme(root: Path) -> None:
+    """By its path: `core/worker`."""
     procmon = root / "roles/supervisor/files/procmon"
-    table = re.findall(r"^\| (`.*`) \|", (procmon / "README.md").read_text(), re.MULTILINE)
-    named = {name for cell in table for name in re.findall(r"`(\w+)/?`", cell)}
-    modules = {
-        path.stem for path in (procmon / "src/procmon").iterdir() if path.name[:2] != "__" and path.name != "py.typed"
-    }
-    assert named == modules
+    table = re.findall(r"^\| (`[^|]*`) \|", (procmon / "README.md").read_text(), re.MULTILINE)
+    named = [name for cell in table for name in re.findall(r"`([\w/]+)`", cell)]
+    source = procmon / "src/procmon"
+    modules = [str(path.relative_to(source).with_suffix("")) for path in source.rglob("*.py") if path.name[:2] != "__"]
+    assert sorted(named) == sorted(modules)

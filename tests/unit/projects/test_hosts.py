@@ -22,7 +22,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.hosts im
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.placement import Placement
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section
 
-ARCHITECTURE = Path(__file__).parents[3] / "docs" / "architecture.md"
+HOST_VARIABLES = Path(__file__).parents[3] / "docs" / "reference" / "host-variables.md"
 
 
 def placement(project: str = "blog", server: str = "web1", settings: dict[str, object] | None = None) -> Placement:
@@ -57,7 +57,7 @@ def test_settings_become_variables(settings: dict[str, object], variables: dict[
 
 
 def test_the_documented_variables_are_the_ones_that_are_set() -> None:
-    section = ARCHITECTURE.read_text().partition("## Host variables")[2].partition("\n## ")[0]
+    section = HOST_VARIABLES.read_text().partition("\n## Host variables\n")[2].partition("\n## ")[0]
     documented = {name for name in re.findall(r"\b(?:project|ansible)_\w+", section) if not name.endswith("_")}
     everything: dict[str, object] = {**dict.fromkeys(keys.known("project"), "x"), "connection": "ssh", "env": {}}
     del everything["host"], everything["hosts"]
