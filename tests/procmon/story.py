@@ -56,6 +56,7 @@ class Story:
     def __init__(self, **settings: object) -> None:
         self.config = config(**settings)
         """What the configuration file contains now."""
+        self.cores = 1
         self.core = Supervisor(self.config, lambda: 0.0)
         self.now = 1000.0
         self.acts: list[Action] = []
@@ -75,6 +76,7 @@ class Story:
 
     def with_cores(self, cores: int) -> Story:
         """Tell it on a machine with so many processor cores, before anything happens."""
+        self.cores = cores
         self.core = Supervisor(self.config, lambda: 0.0, cores)
         return self
 
@@ -183,7 +185,7 @@ class Story:
         """Hand all that the core knows to the next one with other settings, as JSON; return the story of that one."""
         new = copy(self)
         new.config = config(**settings)
-        new.core = Supervisor(new.config, lambda: 0.0, self.core.cores)
+        new.core = Supervisor(new.config, lambda: 0.0, self.cores)
         load(new.core, json.loads(json.dumps(dump(self.core))))
         new.acts, new.replacing = [], False
         return new

@@ -96,7 +96,7 @@ def _await_answer(config: Config, stamp: int) -> dict[str, Any]:
 
 def _await(config: Config, wanted: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
     """Wait for the status that is `wanted`, for as long as a reload under way and the next one may take."""
-    patience = 30 + 3 * reload_limit_seconds(config, os.cpu_count() or 1)
+    patience = 30 + 3 * reload_limit_seconds(config)
     until = time.monotonic() + patience
     while time.monotonic() < until:
         if not lock.running(config.state_path):

@@ -16,7 +16,7 @@ from .actions import ResolveRelease
 from .backoff import Backoff
 from .events import FileStamp, ReleaseResolved, ReleaseUnavailable, Touched
 from .health import HealthCheck
-from .pool import Pool
+from .pool import OVERRUN_SECONDS, Pool
 from .worker import ACCEPTS, BOOTING, LEAVING, Generation, State, Worker
 
 RETRIES = 2
@@ -310,9 +310,12 @@ class Reloads:
         self._finished_at = self._pool.now
 
 
-def reload_limit_seconds(config: Config, cores: int) -> float:
-    """Return the most that one reload may take by its configuration, for those who wait for it."""
-    boot = config.reload.boot_timeout_seconds
+def reload_limit_seconds(config: Config) -> float:
+    """Return the most that one reload may take by its configuration, for those who wait for it.
+
+    A worker that is lost late in the time for retries has the whole boot timeout again.
+    """
+    boot, drain = config.reload.boot_timeout_seconds, config.reload.drain_timeout_seconds
     if config.reload.surge == "one":
-        return config.workers * (boot + config.reload.drain_timeout_seconds)
-    return boot * (2 if config.workers > cores else 1)
+        return config.workers * (boot + drain + OVERRUN_SECONDS) + RETRIES * boot
+    return (1 + RETRIES) * boot

@@ -50,7 +50,6 @@ class Supervisor:
     """The state of one procmon. `jitter` returns numbers from -1 to 1; `cores` is how many workers boot at once."""
 
     def __init__(self, config: Config, jitter: Callable[[], float], cores: int = 1) -> None:
-        self.cores = cores
         self.pool = Pool(config.workers, jitter)
         self.health = HealthCheck(config.heartbeat)
         self.reloads = Reloads(self.pool, self.health, jitter, cores)

@@ -147,6 +147,9 @@ class Master:
         await self._reap_leftovers()
         for task in list(self._tasks):
             task.cancel()
+        # One that comes from now on is of no use, and must not change how procmon exits.
+        upgrade.block_signals()
+        signal.set_wakeup_fd(-1)
         return status
 
     def feed(self, event: Event) -> None:

@@ -133,16 +133,18 @@ async def probe(open_connection: Connect, heartbeat: HeartbeatConfig, host: str,
 
     Time in which this process itself stood still does not count.
     """
-    left = seconds
+    end = time.monotonic() + seconds
     while True:
         began = time.monotonic()
+        left = end - began
         result = await ask(open_connection, heartbeat, host, left)
-        if not _stood_still(began, left):
-            left -= time.monotonic() - began
-        if result.status != NOT_READY or NOT_READY in heartbeat.accept or left <= NOT_READY_SECONDS:
+        end += _stall(began, left)
+        last = time.monotonic() + 2 * NOT_READY_SECONDS >= end
+        if result.status != NOT_READY or NOT_READY in heartbeat.accept or last:
             return result
+        began = time.monotonic()
         await asyncio.sleep(NOT_READY_SECONDS)
-        left -= NOT_READY_SECONDS
+        end += _stall(began, NOT_READY_SECONDS)
 
 
 async def ask(open_connection: Connect, heartbeat: HeartbeatConfig, host: str, seconds: float) -> ProbeResult:
@@ -150,13 +152,14 @@ async def ask(open_connection: Connect, heartbeat: HeartbeatConfig, host: str, s
     while True:
         began = time.monotonic()
         result = await _ask_once(open_connection, heartbeat, host, seconds)
-        if result.status is not None or not _stood_still(began, seconds):
+        if result.status is not None or not _stall(began, seconds):
             return result
 
 
-def _stood_still(began: float, seconds: float) -> bool:
-    """Return whether what may take `seconds` has taken longer since `began`, through this process's own fault."""
-    return time.monotonic() - began > seconds + STALLED_SECONDS
+def _stall(began: float, seconds: float) -> float:
+    """Return by how much something that may take `seconds` took longer since `began`, if that is our own fault."""
+    late = time.monotonic() - began - seconds
+    return late if late > STALLED_SECONDS else 0.0
 
 
 async def _ask_once(open_connection: Connect, heartbeat: HeartbeatConfig, host: str, seconds: float) -> ProbeResult:

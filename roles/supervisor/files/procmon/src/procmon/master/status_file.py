@@ -61,7 +61,7 @@ def _reload_limit(supervisor: Supervisor) -> float:
     """Return the most seconds until the newest touch is answered: of the reload under way and the one after it."""
     rollout, pending = supervisor.reloads.rollout, supervisor.reloads.pending
     config = rollout.generation.config if rollout and rollout.generation else supervisor.config
-    return reload_limit_seconds(config, supervisor.cores) * (2 if rollout and pending else 1)
+    return reload_limit_seconds(config) * (2 if rollout and pending else 1)
 
 
 def _worker(worker: Worker, started: float) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from .handover import Handover
 
 CHECK_SECONDS = 30.0
 TAIL_BYTES = 2000
-SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR2})
+SIGNALS = frozenset(
+    {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR2, signal.SIGUSR1, signal.SIGALRM}
+)
 
 
 def program() -> list[str]:
