@@ -144,3 +144,20 @@ def test_a_key_of_an_earlier_version_is_ignored_with_a_warning(service: Start) -
     s = service(workers=1, worker={"preload": True}, heartbeat={"interval": 0}).start()
     assert "worker.preload was removed and is ignored" in s.log()
     assert "warning: worker.preload was removed" in s.run("check").stdout
+
+
+def test_the_command_reloads_also_when_the_configuration_names_another_restart_file(service: Start) -> None:
+    s = service(workers=1, heartbeat={"interval": 0}).start()
+    for name in ("another", "yet another"):
+        s.configure(restart_file=str(s.root / name))
+        done = s.run("reload", "--wait")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert s.status()["restart_file"] == str(s.root / name)
+
+
+def test_the_command_learns_that_such_a_reload_has_failed(service: Start) -> None:
+    s = service(workers=1, heartbeat={"interval": 0}).start()
+    s.configure(restart_file=str(s.root / "another"), directory=str(s.root / "missing"))
+    done = s.run("reload", "--wait")
+    assert done.returncode == 1
+    assert "missing' does not exist" in done.stderr
