@@ -16,7 +16,10 @@ from .handover import Handover
 
 CHECK_SECONDS = 30.0
 TAIL_BYTES = 2000
-SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR2})
+SIGNALS = frozenset(
+    {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM}
+)
+"""All that a master handles, those that it only ignores included: by default each would end it."""
 
 
 def program() -> list[str]:
