@@ -306,6 +306,11 @@ class Master:
 
     async def _exec_upgrade(self) -> None:
         error, missed = "", b""
+        if self._workers.cleaning:
+            await self._workers.cleaned_up()
+            # What was checked may be another program, or another configuration, by now.
+            self.feed(UpgradeRequested())
+            return
         try:
             with upgrade.SignalPipe() as signals:
                 error = await self._exec(signals.reader)
@@ -320,7 +325,7 @@ class Master:
         """Return why it failed; an empty text when something else has come in between."""
         # Each signal that came before those that are kept is handled in the next turn.
         await asyncio.sleep(0)
-        if not self._supervisor.is_idle():
+        if not self._supervisor.is_idle() or self._workers.cleaning:
             return ""
         try:
             return upgrade.exec_upgrade(self._resources.path, self._handover(signals=signals))
