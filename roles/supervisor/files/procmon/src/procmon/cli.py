@@ -125,6 +125,8 @@ def _serve(path: Path, output: Output, handover_fd: int | None) -> int:
 
     async def master() -> int:
         output.attach(asyncio.get_running_loop())
+        if handover is not None and (unwritten := handover.files.get("output")) is not None:
+            output.write(upgrade.read_handover(unwritten))
         return await Master(resources, output).run(handover)
 
     return asyncio.run(master())

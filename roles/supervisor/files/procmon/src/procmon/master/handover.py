@@ -29,7 +29,7 @@ class Handover:
     identity: Mapping[str, str]
     config_digest: str
     files: Mapping[str, int]
-    """File descriptors by what they are: `listener`, `lock` and `signals`."""
+    """File descriptors by what they are: `listener`, `lock`, `signals`, and `output`, which is still to be written."""
 
     def to_json(self) -> bytes:
         """Write it."""

@@ -101,6 +101,7 @@ class Master:
 
         self._loop = asyncio.get_running_loop()
         self._supervisor = Supervisor(self._config, _jitter, os.cpu_count() or 1)
+        self._output = output
         self._workers = Workers(resources.listener, output, self.feed, self._loop)
         self._restart_file = RestartFile(self._config.restart_path, lambda *touch: self.feed(Touched(*touch)))
         self._unavailable = Unavailable(resources.listener, self._config.name)
@@ -328,7 +329,8 @@ class Master:
         if not self._supervisor.is_idle() or self._workers.cleaning:
             return ""
         try:
-            return upgrade.exec_upgrade(self._resources.path, self._handover(signals=signals))
+            with upgrade.memory_file(self._output.unwritten()) as output:
+                return upgrade.exec_upgrade(self._resources.path, self._handover(signals=signals, output=output))
         except Exception as unforeseen:
             log.exception("could not become the installed procmon")
             return describe_error(unforeseen)

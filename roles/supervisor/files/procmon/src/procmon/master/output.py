@@ -72,6 +72,10 @@ class Output:
         self._loop = None
         self.flush()
 
+    def unwritten(self) -> bytes:
+        """Return what is kept, for the procmon that follows this one in the same process."""
+        return (self._dropped_report() if self.dropped else b"") + bytes(self._buffer)
+
     def _wait_for_room(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._timer is not None:
             return
@@ -137,9 +141,12 @@ class Output:
         return True
 
     def _report_dropped(self) -> None:
-        report = f"procmon: WARNING: dropped {self.dropped} bytes of output: nothing was read for {STALL_SECONDS:g} s\n"
+        self._buffer[:0] = self._dropped_report()
         self.dropped = 0
-        self._buffer[:0] = report.encode()
+
+    def _dropped_report(self) -> bytes:
+        report = f"procmon: WARNING: dropped {self.dropped} bytes of output: nothing was read for {STALL_SECONDS:g} s\n"
+        return report.encode()
 
     def _has_room(self) -> bool:
         """Return whether one piece can be written. Raises OSError when the reader has gone."""
