@@ -300,6 +300,8 @@ class Master:
     async def _check_upgrade(self) -> None:
         try:
             error = await upgrade.check(self._resources.path, self._handover(), self._workers.excluded_pids)
+        except OSError as problem:
+            error = describe_error(problem)
         except Exception as unforeseen:
             log.exception("could not check the upgrade")
             error = describe_error(unforeseen)
