@@ -11,6 +11,7 @@ import pytest
 
 from tests.waiting import until
 
+from .builds import Builds
 from .service import Service, Start
 from .users import load, lost
 
@@ -161,3 +162,27 @@ def test_the_command_learns_that_such_a_reload_has_failed(service: Start) -> Non
     done = s.run("reload", "--wait")
     assert done.returncode == 1
     assert "missing' does not exist" in done.stderr
+
+
+def break_identity(s: Service) -> str:
+    s.configure(bind="127.0.0.1:1")
+    return "requires a restart"
+
+
+@pytest.mark.parametrize("damage", [break_syntax, break_value, break_identity])
+def test_one_that_is_damaged_at_the_moment_of_an_upgrade_does_not_end_the_service(
+    service: Start, damage: Callable[[Service], str]
+) -> None:
+    s = service(workers=1, env={"COLOUR": "red"}, heartbeat={"interval": 0})
+    good = dict(s.settings)
+    builds = Builds(s)
+    s.start()
+    go = builds.upgrade_until_it_waits()
+    why = damage(s)
+    go.touch()
+    until(lambda: s.status()["upgrade"]["number"] == 1, "it has upgraded")
+    assert why in s.log()
+    assert s.touch()["result"] == "failed"
+    s.write_config(good)
+    assert s.deploy("b")["result"] == "ok"
+    until(lambda: s.get("/version")[0::2][:2] == ["b", "red"], "it serves on")
