@@ -314,6 +314,26 @@ def test_before_the_loop_runs_it_waits_for_a_limited_time(
     assert output.dropped > 0
 
 
+def test_the_end_does_not_wait_for_a_slow_reader_to_take_all(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CLOSE_SECONDS", 0.5)
+
+    async def fill() -> Output:
+        output = Output(pipe[1])
+        output.attach(asyncio.get_running_loop())
+        output.write(b"x" * 1_000_000)
+        return output
+
+    reader = Reader(pipe[0], every=4096, pause=0.2)
+    output = asyncio.run(fill())
+    began = time.monotonic()
+    output.close()
+    assert 0.5 <= time.monotonic() - began < 2
+    os.close(pipe[1])
+    reader.end()
+
+
 # -- a reader that has gone -------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import select
 import time
@@ -21,6 +22,8 @@ MAX_PIECES = 64
 """How many pieces are written in one turn of the loop."""
 FULL_BYTES = 1 << 20
 STALL_SECONDS = 1.0
+CLOSE_SECONDS = 5.0
+"""How long the end of procmon may wait for a reader that still takes some."""
 TAIL_BYTES = 8192
 PRIORITIES = {logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6}
 """syslog's number of each level that is logged."""
@@ -61,16 +64,17 @@ class Output:
         elif self._buffer:
             self.flush()
 
-    def flush(self) -> None:
-        """Write what is kept, as long as the reader takes some of it now and then."""
-        while self._buffer and not self._give_up():
+    def flush(self, seconds: float = math.inf) -> None:
+        """Write what is kept, as long as the reader takes some of it now and then, and for `seconds` at most."""
+        end = time.monotonic() + seconds
+        while self._buffer and not self._give_up() and time.monotonic() < end:
             self._poll.poll(50)
             self._write_pieces()
 
     def close(self) -> None:
-        """Write what is kept; the loop is gone."""
+        """Write what is kept, for a limited time; the loop is gone."""
         self._loop = None
-        self.flush()
+        self.flush(CLOSE_SECONDS)
 
     def unwritten(self) -> bytes:
         """Return what is kept, for the procmon that follows this one in the same process."""
