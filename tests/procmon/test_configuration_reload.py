@@ -11,6 +11,7 @@ import pytest
 
 from tests.waiting import until
 
+from .builds import Builds
 from .service import Service, Start
 from .users import load, lost
 
@@ -144,3 +145,44 @@ def test_a_key_of_an_earlier_version_is_ignored_with_a_warning(service: Start) -
     s = service(workers=1, worker={"preload": True}, heartbeat={"interval": 0}).start()
     assert "worker.preload was removed and is ignored" in s.log()
     assert "warning: worker.preload was removed" in s.run("check").stdout
+
+
+def test_the_command_reloads_also_when_the_configuration_names_another_restart_file(service: Start) -> None:
+    s = service(workers=1, heartbeat={"interval": 0}).start()
+    for name in ("another", "yet another"):
+        s.configure(restart_file=str(s.root / name))
+        done = s.run("reload", "--wait")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert s.status()["restart_file"] == str(s.root / name)
+
+
+def test_the_command_learns_that_such_a_reload_has_failed(service: Start) -> None:
+    s = service(workers=1, heartbeat={"interval": 0}).start()
+    s.configure(restart_file=str(s.root / "another"), directory=str(s.root / "missing"))
+    done = s.run("reload", "--wait")
+    assert done.returncode == 1
+    assert "missing' does not exist" in done.stderr
+
+
+def break_identity(s: Service) -> str:
+    s.configure(bind="127.0.0.1:1")
+    return "requires a restart"
+
+
+@pytest.mark.parametrize("damage", [break_syntax, break_value, break_identity])
+def test_one_that_is_damaged_at_the_moment_of_an_upgrade_does_not_end_the_service(
+    service: Start, damage: Callable[[Service], str]
+) -> None:
+    s = service(workers=1, env={"COLOUR": "red"}, heartbeat={"interval": 0})
+    good = dict(s.settings)
+    builds = Builds(s)
+    s.start()
+    go = builds.upgrade_until_it_waits()
+    why = damage(s)
+    go.touch()
+    until(lambda: s.status()["upgrade"]["number"] == 1, "it has upgraded")
+    assert why in s.log()
+    assert s.touch()["result"] == "failed"
+    s.write_config(good)
+    assert s.deploy("b")["result"] == "ok"
+    until(lambda: s.get("/version")[0::2][:2] == ["b", "red"], "it serves on")

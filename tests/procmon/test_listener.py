@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -61,6 +61,17 @@ def test_another_program_that_listens_first_is_reported() -> None:
         listen(first)
         with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
             listen(second)
+
+
+@pytest.mark.parametrize("make", [Path.touch, Path.mkdir, lambda path: path.symlink_to("nowhere")])
+def test_another_file_in_the_place_of_a_unix_socket_is_kept_and_reported(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "socket"
+    make(path)
+    with pytest.raises(ListenError, match=f'bind = "unix:{path}": a file that is not a socket has this name'):
+        open_listener(Bind(path=str(path)), {})
+    assert os.path.lexists(path)
 
 
 def test_a_stale_unix_socket_is_replaced_and_a_served_one_is_not(tmp_path: Path) -> None:

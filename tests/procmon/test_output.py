@@ -8,6 +8,7 @@ import logging
 import os
 import pty
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -21,16 +22,19 @@ from procmon.master import output as module
 from procmon.master.output import FULL_BYTES, PIECE_BYTES, TAIL_BYTES, Output, OutputHandler, Tail, is_journal
 from procmon.master.processes import Child, Children
 
-from .service import Start
+from tests.waiting import until
+
+from .service import BEGINS, Start
 
 REPORT = re.compile(rb"procmon: WARNING: dropped (\d+) bytes of output: nothing was read for [\d.]+ s\n")
 
 
 class Reader:
-    """Reads a pipe in a thread; it pauses for `pause` seconds after each `every` bytes."""
+    """Reads a pipe in a thread; it pauses for `pause` seconds after each `every` bytes, until it shall hurry."""
 
     def __init__(self, fd: int, *, every: int = 0, pause: float = 0.0) -> None:
         self.data = bytearray()
+        self.hurry = threading.Event()
         self._fd, self._every, self._pause = fd, every, pause
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
@@ -41,7 +45,7 @@ class Reader:
             self.data += data
             if self._every and len(self.data) >= next_pause:
                 next_pause += self._every
-                time.sleep(self._pause)  # this is how this reader is
+                self.hurry.wait(self._pause)  # this is how this reader is
         os.close(self._fd)
 
     def end(self) -> bytes:
@@ -172,6 +176,24 @@ def test_what_an_app_writes_arrives_through_a_whole_procmon(service: Start, tmp_
     assert written_by(LONG_LINES) + written_by(BURSTS) in (tmp_path / "log").read_bytes()
 
 
+def test_an_upgrade_loses_nothing_that_a_slow_reader_has_yet_to_read(service: Start, pipe: tuple[int, int]) -> None:
+    s = service(workers=1, heartbeat={"interval": 0})
+    lines = "".join(f"{number:06} {'x' * 93}\n" for number in range(8000))
+    app = s.root / "releases" / "a" / "site_app.py"
+    app.write_text(app.read_text().replace(BEGINS, f"\nprint({lines!r}, end='')\n{BEGINS}"))
+    reader = Reader(pipe[0], every=4096, pause=0.2)
+    s.process = subprocess.Popen([*s.command, "run", str(s.config)], stderr=pipe[1], env=s.environment)
+    os.close(pipe[1])
+    s.wait_state("serving")
+    s.signal(signal.SIGUSR2)
+    until(lambda: s.status()["upgrade"]["number"], "it has upgraded")
+    assert lines.encode() not in reader.data
+    reader.hurry.set()
+    until(lambda: b"took over" in reader.data, "all that was kept is read")
+    s.close()
+    assert lines.encode() in reader.end()
+
+
 def test_a_worker_waits_for_a_slow_reader_as_if_it_wrote_to_it_itself(pipe: tuple[int, int]) -> None:
     """What is kept has a limit, and what does not fit stays in the worker's own pipe."""
     output = Output(pipe[1])
@@ -290,6 +312,26 @@ def test_before_the_loop_runs_it_waits_for_a_limited_time(
     output.write(b"x" * 1_000_000)
     assert 0.2 <= time.monotonic() - began < 2
     assert output.dropped > 0
+
+
+def test_the_end_does_not_wait_for_a_slow_reader_to_take_all(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CLOSE_SECONDS", 0.5)
+
+    async def fill() -> Output:
+        output = Output(pipe[1])
+        output.attach(asyncio.get_running_loop())
+        output.write(b"x" * 1_000_000)
+        return output
+
+    reader = Reader(pipe[0], every=4096, pause=0.2)
+    output = asyncio.run(fill())
+    began = time.monotonic()
+    output.close()
+    assert 0.5 <= time.monotonic() - began < 2
+    os.close(pipe[1])
+    reader.end()
 
 
 # -- a reader that has gone -------------------------------------------------------------------------------------------

@@ -78,6 +78,16 @@ def test_a_missing_directory_is_told_from_a_bad_one(tmp_path: Path) -> None:
         resolve(config(directory=str(tmp_path / "file")))
 
 
+def test_a_directory_that_cannot_be_used_is_not_reported_as_missing(tmp_path: Path) -> None:
+    loop = tmp_path / "current"
+    loop.symlink_to("current")
+    (tmp_path / "file").touch()
+    for path in (loop, tmp_path / "file" / "below"):
+        with pytest.raises(ReleaseError, match=f"directory = '{path}' cannot be used: ") as raised:
+            resolve(config(directory=str(path)))
+        assert not isinstance(raised.value, ReleaseMissingError)
+
+
 def test_the_release_brings_its_interpreter(tmp_path: Path) -> None:
     assert resolve(config(directory=str(tmp_path))).python == sys.executable
     own = tmp_path / ".venv" / "bin" / "python"
@@ -135,6 +145,14 @@ def test_env_file_errors_name_the_line(text: str, error: str) -> None:
 def test_a_missing_env_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="env_file = '/nowhere'"):
         resolve(config(directory=str(tmp_path), env_file="/nowhere"))
+
+
+def test_an_env_file_without_an_end_is_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (str(pipe), "/dev/zero"):
+        with pytest.raises(ReleaseError, match=f"env_file = '{path}': it is not a regular file"):
+            resolve(config(directory=str(tmp_path), env_file=path))
 
 
 def test_a_mark_tells_a_touch_from_a_chmod(tmp_path: Path) -> None:

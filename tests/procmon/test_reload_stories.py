@@ -6,6 +6,7 @@ from procmon.core.actions import Abort, Accept, Drain, Kill, Listen, ResolveRele
 from procmon.core.events import (
     Exited,
     FileStamp,
+    Loaded,
     Probed,
     ProbeResult,
     ReleaseGone,
@@ -131,6 +132,14 @@ def test_a_boot_that_hangs_ends_at_its_timeout() -> None:
     assert "boot_timeout" in s.core.reloads.restart.error
     assert "blog.py, line 7" in s.core.reloads.restart.error
     assert s.active(1) == 2
+
+
+def test_an_app_that_does_not_answer_its_probe_is_told_what_it_was_asked() -> None:
+    s = Story(workers=1, reload={"boot_timeout": 20}, heartbeat={"path": "/health"}).served().deploy("/releases/b")
+    worker = s.workers(generation=2)[0]
+    s.tell(Loaded(worker.number)).tell(Started(worker.number)).after(21).exited(worker, "SIGABRT")
+    why = "boot_timeout: still probing, GET /health (heartbeat.path), after 20 s"
+    assert why in s.core.reloads.restart.error
 
 
 def test_each_worker_of_a_generation_has_the_whole_boot_timeout() -> None:

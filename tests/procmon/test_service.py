@@ -336,6 +336,20 @@ def test_a_signal_without_a_meaning_is_ignored_with_a_word(service: Start, numbe
     assert s.deploy("b")["result"] == "ok"
 
 
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGALRM])
+def test_a_signal_without_a_meaning_is_ignored_during_an_upgrade_as_well(service: Start, number: int) -> None:
+    s = service(workers=1, heartbeat={"interval": 0}).start()
+    s.signal(signal.SIGUSR2)
+
+    def upgraded() -> bool:
+        s.signal(number)
+        return bool(s.status()["upgrade"]["number"])
+
+    until(upgraded, "it has upgraded, with signals at every moment")
+    assert s.status()["upgrade"]["result"] == "ok"
+    assert s.deploy("b")["result"] == "ok"
+
+
 def test_closed_standard_descriptors_do_not_become_sockets(service: Start) -> None:
     s = service(workers=1, heartbeat={"interval": 0})
     close = "import os, sys\nfor fd in (0, 1): os.close(fd)\nos.execv(sys.argv[1], sys.argv[1:])\n"

@@ -59,6 +59,22 @@ def test_a_daemon_that_ends_while_its_worker_lives_is_reaped(s: Service) -> None
     assert len(s.pids()) == 2
 
 
+def test_what_a_worker_leaves_behind_is_ended_also_when_procmon_upgrades_meanwhile(service: Start) -> None:
+    """Without the worker's environment a helper is known by its process group alone."""
+    s = service(workers=1, heartbeat={"interval": 0})
+    app = s.root / "releases" / "a" / "site_app.py"
+    helper = 'import subprocess\nPID = subprocess.Popen(["/bin/sleep", "3600"], env={}).pid\n'
+    code = app.read_text().replace("import asyncio\n", f"{helper}import asyncio\n", 1)
+    app.write_text(code.replace("{VERSION}", "{PID}"))
+    s.start()
+    pid = int(s.get()[0])
+    os.kill(s.pids()[0], signal.SIGKILL)
+    until(lambda: "exited (SIGKILL)" in s.log(), "its exit is noticed")
+    s.signal(signal.SIGUSR2)
+    until(lambda: s.status()["upgrade"]["number"], "it has upgraded")
+    until(lambda: not alive(pid), "the helper has ended")
+
+
 def test_when_the_master_is_killed_the_port_is_free_again_though_a_worker_has_forked(s: Service) -> None:
     """A forked child has the listening socket, too."""
     workers = s.pids()

@@ -75,6 +75,17 @@ def test_a_master_without_descriptors_fails_a_reload_with_the_reason_and_serves_
     until(lambda: len(children(s)) == 2, "no process is left over")
 
 
+def test_a_master_without_descriptors_refuses_an_upgrade_with_the_reason(service: Start) -> None:
+    s = service(workers=1, heartbeat={"interval": 0}).start()
+    assert s.process
+    with no_descriptors(s.process.pid, 0):
+        s.signal(signal.SIGUSR2)
+        until(lambda: "upgrade refused" in s.log(), "it is refused")
+    assert "Too many open files" in s.log()
+    assert "Traceback" not in s.log()
+    assert s.deploy("b")["result"] == "ok"
+
+
 def children(s: Service) -> list[str]:
     """List procmon's own children."""
     assert s.process

@@ -16,7 +16,7 @@ from . import BUILD, __version__, client
 from .config import Config, ConfigError, load
 from .core.supervisor import Supervisor
 from .master import lock, upgrade
-from .master.handover import Handover, HandoverError, from_json, restore
+from .master.handover import Handover, HandoverError, check_identity, from_json, restore, serving_config
 from .master.listener import ListenError, describe, open_listener, resolve_address, take_over
 from .master.master import Master, MasterResources
 from .master.output import Output, OutputHandler, is_journal
@@ -117,17 +117,40 @@ def _open_standard_descriptors() -> None:
 
 
 def _serve(path: Path, output: Output, handover_fd: int | None) -> int:
-    config = load(path)
+    if handover_fd is None:
+        config, handover = load(path), None
+    else:
+        config, handover = _read_handover(path, upgrade.read_handover(handover_fd))
     for warning in config.warnings:
         log.warning("%s: %s", path, warning)
-    handover = None if handover_fd is None else from_json(upgrade.read_handover(handover_fd), config)
     resources = _take_resources(path, config, handover)
 
     async def master() -> int:
         output.attach(asyncio.get_running_loop())
+        if handover is not None and (unwritten := handover.files.get("output")) is not None:
+            output.write(upgrade.read_handover(unwritten))
         return await Master(resources, output).run(handover)
 
     return asyncio.run(master())
+
+
+def _read_handover(path: Path, data: bytes) -> tuple[Config, Handover]:
+    """Read the configuration, and `data`, which was handed over.
+
+    Both were fine when the upgrade was checked. A file that somebody has begun to edit since must not end the service:
+    then what serves goes on with its own configuration.
+    """
+    try:
+        config = load(path)
+        handover = from_json(data, config)
+        check_identity(handover, config)
+    except (ConfigError, HandoverError) as error:
+        serving = serving_config(data)
+        if serving is None:
+            raise
+        log.error("%s; going on with the configuration of what serves", error)  # noqa: TRY400 - no traceback for the operator
+        return serving, from_json(data, serving)
+    return config, handover
 
 
 def _take_resources(path: Path, config: Config, handover: Handover | None) -> MasterResources:

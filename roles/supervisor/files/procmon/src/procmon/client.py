@@ -38,7 +38,7 @@ def reload(arguments: argparse.Namespace) -> int:
     config = load(arguments.config)
     if not lock.running(config.state_path):
         raise _not_running(config)
-    stamp = _touch(config)
+    stamp = _request(config)
     if not arguments.wait:
         return 0
     restart = _await_answer(config, stamp)
@@ -49,10 +49,21 @@ def reload(arguments: argparse.Namespace) -> int:
     return 1
 
 
-def _touch(config: Config) -> int:
-    """Touch the restart file so that its stamp is new; return its mtime in nanoseconds."""
-    path = config.restart_path
-    answered = _read_status(config)["restart"]["stamp"] or 0
+def _request(config: Config) -> int:
+    """Touch the restart file; return the stamp that the answer has, or a later one.
+
+    Where the configuration names another one than before, procmon still watches the former one.
+    """
+    found = _read_status(config)
+    stamp = _touch(config.restart_path, found["restart"]["stamp"] or 0)
+    watched = Path(found.get("restart_file") or config.restart_path)
+    if watched != config.restart_path:
+        _touch(watched, stamp)
+    return stamp
+
+
+def _touch(path: Path, answered: int) -> int:
+    """Touch a restart file so that its stamp is newer than what was answered; return its mtime in nanoseconds."""
     try:
         before = max(answered, path.stat().st_mtime_ns) if path.exists() else answered
         _create(path)

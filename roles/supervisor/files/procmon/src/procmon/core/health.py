@@ -70,14 +70,18 @@ def is_healthy(result: ProbeResult, config: HeartbeatConfig) -> bool:
     return result.status in config.accept
 
 
+def question(config: HeartbeatConfig) -> str:
+    """Put what the app is asked into words."""
+    return f"GET {config.path} (heartbeat.path)"
+
+
 def describe(result: ProbeResult, config: HeartbeatConfig) -> str:
     """Put a bad result into words, with the keys of the configuration that decide about it."""
-    question = f"GET {config.path} (heartbeat.path)"
     if result.status is None:
-        return f"{question}: {result.error}"
+        return f"{question(config)}: {result.error}"
     leads = f" to {result.location}" if result.location else ""
     accepted = ", ".join(str(status) for status in config.accept)
-    return f"{question}: the app answered {result.status}{leads}; heartbeat.accept is [{accepted}]"
+    return f"{question(config)}: the app answered {result.status}{leads}; heartbeat.accept is [{accepted}]"
 
 
 def hung_at(worker: Worker) -> float:

@@ -34,7 +34,7 @@ from .events import (
     UpgradeRequested,
     WorkerEvent,
 )
-from .health import HealthCheck, describe, is_healthy
+from .health import HealthCheck, describe, is_healthy, question
 from .pool import Pool
 from .reload import Reloads
 from .upgrade import Upgrade
@@ -239,9 +239,8 @@ class Supervisor:
 
     def _enforce_deadline(self, worker: Worker) -> None:
         if worker.state in BOOTING and self._now >= worker.boot_by:
-            stage, seconds = worker.state.value, self._now - worker.born
             self.reloads.failing(worker)
-            self.pool.abort(worker, f"was not ready within boot_timeout: still {stage} after {seconds:.0f} s")
+            self.pool.abort(worker, f"was not ready within boot_timeout: {self._describe_boot(worker)}")
         elif worker.state is State.ACCEPTING and worker.accept_by is not None and self._now >= worker.accept_by:
             self.pool.abort(worker, "did not confirm that it accepts")
         elif worker.kill_at is not None and self._now >= worker.kill_at:
@@ -249,6 +248,10 @@ class Supervisor:
             self.pool.kill(worker)
         elif worker.abort_at is not None and self._now >= worker.abort_at:
             self.pool.abort(worker)
+
+    def _describe_boot(self, worker: Worker) -> str:
+        asks = f", {question(worker.config.heartbeat)}," if worker.state is State.PROBING else ""
+        return f"still {worker.state.value}{asks} after {self._now - worker.born:.0f} s"
 
     def _reconcile(self) -> None:
         """Do whatever is due now, in the order in which one may enable the next."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..config import TICK_INTERVAL_SHARE, Config, ConfigError
+from ..config import TICK_INTERVAL_SHARE, Config, ConfigError, parse
 from ..core.snapshot import load
 from ..core.supervisor import Supervisor
 
@@ -29,7 +29,7 @@ class Handover:
     identity: Mapping[str, str]
     config_digest: str
     files: Mapping[str, int]
-    """File descriptors by what they are: `listener`, `lock` and `signals`."""
+    """File descriptors by what they are: `listener`, `lock`, `signals`, and `output`, which is still to be written."""
 
     def to_json(self) -> bytes:
         """Write it."""
@@ -61,16 +61,31 @@ def from_json(data: bytes, config: Config) -> Handover:
 
 def restore(supervisor: Supervisor, handover: Handover, config: Config) -> None:
     """Put a new supervisor where the other procmon's was. Raises `HandoverError`."""
-    for key, new in config.identity.items():
-        old = handover.identity.get(key)
-        if old != new:
-            raise HandoverError(f'changing {key} from "{old}" to "{new}" requires a restart')
+    check_identity(handover, config)
     try:
         load(supervisor, handover.core)
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise HandoverError(
             f"the state of the running procmon cannot be taken over: {error!r}; restart it instead"
         ) from error
+
+
+def check_identity(handover: Handover, config: Config) -> None:
+    """Raise `HandoverError` where `config` is one of another procmon."""
+    for key, new in config.identity.items():
+        old = handover.identity.get(key)
+        if old != new:
+            raise HandoverError(f'changing {key} from "{old}" to "{new}" requires a restart')
+
+
+def serving_config(data: bytes) -> Config | None:
+    """Return the configuration of what serves, as it was handed over; None where nothing serves, and in format 1."""
+    try:
+        core = json.loads(data)["core"]
+        active = next(one["release"] for one in core["generations"] if one["number"] == core["active"])
+        return replace(parse(active["config"]), digest=active["config_digest"])
+    except (ConfigError, StopIteration, ValueError, KeyError, TypeError):
+        return None
 
 
 # -- format 1: procmon 0.1.0 without a configuration per generation ---------------------------------------------------

@@ -158,8 +158,10 @@ def _prepare(listener: socket.socket) -> socket.socket:
 
 
 def _remove_stale(path: str) -> None:
-    """Remove the name that an exited server has left; one that is answered is in use."""
+    """Remove the name that an exited server has left; one that is answered is in use, and another file is not ours."""
     if not Path(path).is_socket():
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.setblocking(False)
@@ -174,6 +176,7 @@ def _explain(bind: Bind, error: OSError) -> str:
         errno.EADDRINUSE: "another program listens there: stop that program or choose another bind",
         errno.EACCES: "not permitted: choose a port from 1024, or a directory that this user may write",
         errno.EADDRNOTAVAIL: "this host has no such address",
+        errno.EEXIST: "a file that is not a socket has this name: remove it or choose another bind",
         errno.ENOENT: "its directory does not exist",
     }
     return f'bind = "{bind}": {hints.get(error.errno or 0) or error.strerror or error}'

@@ -101,6 +101,7 @@ class Master:
 
         self._loop = asyncio.get_running_loop()
         self._supervisor = Supervisor(self._config, _jitter, os.cpu_count() or 1)
+        self._output = output
         self._workers = Workers(resources.listener, output, self.feed, self._loop)
         self._restart_file = RestartFile(self._config.restart_path, lambda *touch: self.feed(Touched(*touch)))
         self._unavailable = Unavailable(resources.listener, self._config.name)
@@ -183,7 +184,9 @@ class Master:
     def _publish(self) -> None:
         """Write status.json and notify systemd, where something has changed."""
         started = {number: process.started for number, process in self._workers.processes.items()}
-        self._status.write(report(self._supervisor, started, self._config.digest))
+        self._status.write(
+            report(self._supervisor, started, self._config.digest, os.fsdecode(self._config.restart_path))
+        )
         now = (self._supervisor.state, headline(self._supervisor))
         if now != self._published:
             self._notifier.send(state_message(self._published[0], now[0], time.monotonic_ns() // 1000, now[1]))
@@ -300,6 +303,8 @@ class Master:
     async def _check_upgrade(self) -> None:
         try:
             error = await upgrade.check(self._resources.path, self._handover(), self._workers.excluded_pids)
+        except OSError as problem:
+            error = describe_error(problem)
         except Exception as unforeseen:
             log.exception("could not check the upgrade")
             error = describe_error(unforeseen)
@@ -307,6 +312,11 @@ class Master:
 
     async def _exec_upgrade(self) -> None:
         error, missed = "", b""
+        if self._workers.cleaning:
+            await self._workers.cleaned_up()
+            # What was checked may be another program, or another configuration, by now.
+            self.feed(UpgradeRequested())
+            return
         try:
             with upgrade.SignalPipe() as signals:
                 error = await self._exec(signals.reader)
@@ -321,10 +331,11 @@ class Master:
         """Return why it failed; an empty text when something else has come in between."""
         # Each signal that came before those that are kept is handled in the next turn.
         await asyncio.sleep(0)
-        if not self._supervisor.is_idle():
+        if not self._supervisor.is_idle() or self._workers.cleaning:
             return ""
         try:
-            return upgrade.exec_upgrade(self._resources.path, self._handover(signals=signals))
+            with upgrade.memory_file(self._output.unwritten()) as output:
+                return upgrade.exec_upgrade(self._resources.path, self._handover(signals=signals, output=output))
         except Exception as unforeseen:
             log.exception("could not become the installed procmon")
             return describe_error(unforeseen)

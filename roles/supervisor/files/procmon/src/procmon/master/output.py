@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import select
 import time
@@ -21,6 +22,8 @@ MAX_PIECES = 64
 """How many pieces are written in one turn of the loop."""
 FULL_BYTES = 1 << 20
 STALL_SECONDS = 1.0
+CLOSE_SECONDS = 5.0
+"""How long the end of procmon may wait for a reader that still takes some."""
 TAIL_BYTES = 8192
 PRIORITIES = {logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6}
 """syslog's number of each level that is logged."""
@@ -61,16 +64,21 @@ class Output:
         elif self._buffer:
             self.flush()
 
-    def flush(self) -> None:
-        """Write what is kept, as long as the reader takes some of it now and then."""
-        while self._buffer and not self._give_up():
+    def flush(self, seconds: float = math.inf) -> None:
+        """Write what is kept, as long as the reader takes some of it now and then, and for `seconds` at most."""
+        end = time.monotonic() + seconds
+        while self._buffer and not self._give_up() and time.monotonic() < end:
             self._poll.poll(50)
             self._write_pieces()
 
     def close(self) -> None:
-        """Write what is kept; the loop is gone."""
+        """Write what is kept, for a limited time; the loop is gone."""
         self._loop = None
-        self.flush()
+        self.flush(CLOSE_SECONDS)
+
+    def unwritten(self) -> bytes:
+        """Return what is kept, for the procmon that follows this one in the same process."""
+        return (self._dropped_report() if self.dropped else b"") + bytes(self._buffer)
 
     def _wait_for_room(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._timer is not None:
@@ -137,9 +145,12 @@ class Output:
         return True
 
     def _report_dropped(self) -> None:
-        report = f"procmon: WARNING: dropped {self.dropped} bytes of output: nothing was read for {STALL_SECONDS:g} s\n"
+        self._buffer[:0] = self._dropped_report()
         self.dropped = 0
-        self._buffer[:0] = report.encode()
+
+    def _dropped_report(self) -> bytes:
+        report = f"procmon: WARNING: dropped {self.dropped} bytes of output: nothing was read for {STALL_SECONDS:g} s\n"
+        return report.encode()
 
     def _has_room(self) -> bool:
         """Return whether one piece can be written. Raises OSError when the reader has gone."""

@@ -107,6 +107,11 @@ class Children:
         """Return whether any process that has exited still waits for its helpers."""
         return bool(self._cleanups)
 
+    async def cleaned_up(self) -> None:
+        """Wait until none does."""
+        while self._cleanups:
+            await asyncio.wait(self._cleanups)
+
     def watch(self, child: Child, on_message: Callable[[bytes], None], on_exit: Callable[[str], None]) -> None:
         """Give each datagram that it sends to `on_message`, and to `on_exit` how it exited, after the last of these."""
         child.control.setblocking(False)

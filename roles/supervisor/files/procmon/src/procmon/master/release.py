@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,8 +34,11 @@ def resolve(config: Config) -> Release:
     """Read what a new generation is to be started from. Raises `ReleaseError`."""
     try:
         real = config.directory.resolve(strict=True)
-    except (OSError, RuntimeError) as error:
+    except FileNotFoundError as error:
         raise ReleaseMissingError(f"directory = {str(config.directory)!r} does not exist") from error
+    except (OSError, RuntimeError) as error:  # Python before 3.13 raises RuntimeError for a loop of links
+        reason = error.strerror if isinstance(error, OSError) else "its symbolic links lead in a circle"
+        raise ReleaseError(f"directory = {str(config.directory)!r} cannot be used: {reason}") from error
     if not real.is_dir():
         raise ReleaseError(f"directory = {str(config.directory)!r} is not a directory")
     return Release(str(real), config, read_commit(real), choose_python(config, real), worker_environment(config))
@@ -60,9 +64,17 @@ def _from_file(path: str) -> Mapping[str, str]:
     if not path:
         return {}
     try:
-        return parse_env_file(Path(path).read_text(encoding="utf-8"))
+        return parse_env_file(_read_regular_file(path).decode())
     except (OSError, ValueError) as error:
         raise ReleaseError(f"env_file = {path!r}: {error}") from error
+
+
+def _read_regular_file(path: str) -> bytes:
+    """Read a file that has an end; procmon would wait for the writer of a named pipe, and serve nobody meanwhile."""
+    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123 - a descriptor
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is not a regular file")
+        return file.read()
 
 
 def parse_env_file(text: str) -> Mapping[str, str]:

@@ -22,10 +22,13 @@ NAME = "status.json"
 log = logging.getLogger("procmon")
 
 
-def report(supervisor: Supervisor, started: Mapping[int, float], config_digest: str) -> dict[str, Any]:
+def report(
+    supervisor: Supervisor, started: Mapping[int, float], config_digest: str, restart_file: str = ""
+) -> dict[str, Any]:
     """Describe `supervisor`.
 
-    `started` is each worker's start in seconds since the epoch, `config_digest` the configuration that was read last.
+    `started` is each worker's start in seconds since the epoch, `config_digest` the configuration that was read last,
+    `restart_file` the path that is watched.
     """
     active, restart = supervisor.reloads.active, supervisor.reloads.restart
     return {
@@ -46,6 +49,7 @@ def report(supervisor: Supervisor, started: Mapping[int, float], config_digest: 
             "error": restart.error,
             "seconds": round(restart.seconds, 3),
         },
+        "restart_file": restart_file,
         "reload_limit": _reload_limit(supervisor),
         "heartbeat": _heartbeat(supervisor.health),
         "crash_loop": supervisor.pool.crash_loop(),

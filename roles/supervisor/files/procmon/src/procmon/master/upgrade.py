@@ -17,8 +17,9 @@ from .handover import Handover
 CHECK_SECONDS = 30.0
 TAIL_BYTES = 2000
 SIGNALS = frozenset(
-    {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR2, signal.SIGUSR1, signal.SIGALRM}
+    {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM}
 )
+"""All that a master handles, those that it only ignores included: by default each would end it."""
 
 
 def program() -> list[str]:
@@ -43,7 +44,7 @@ async def check(config: Path, handover: Handover, excluded_pids: set[int]) -> st
     The pid of its process is in `excluded_pids` as long as it runs, so that it is reaped here alone.
     """
     command = [*program(), "check-handover", str(config)]
-    with _memory_file(handover.to_json()) as state, _memory_file(b"") as output:
+    with memory_file(handover.to_json()) as state, memory_file(b"") as output:
         try:
             process = subprocess.Popen(
                 command, stdin=state, stdout=subprocess.DEVNULL, stderr=output, start_new_session=True
@@ -87,7 +88,7 @@ def _check_result(command: str, status: int | None, output: str) -> str:
 
 def exec_upgrade(config: Path, handover: Handover) -> str:
     """Become the installed procmon; return why that failed."""
-    with _memory_file(handover.to_json()) as state_fd, _inheritable([*handover.descriptors(), state_fd]):
+    with memory_file(handover.to_json()) as state_fd, _inheritable([*handover.descriptors(), state_fd]):
         command = [*program(), "run", str(config), "--handover-fd", str(state_fd)]
         block_signals()
         try:
@@ -99,7 +100,7 @@ def exec_upgrade(config: Path, handover: Handover) -> str:
 
 
 def read_handover(state_fd: int) -> bytes:
-    """Read what `exec_upgrade` has left behind."""
+    """Read a file that the procmon before this one has left behind, and close it."""
     with os.fdopen(state_fd, "rb") as state:
         return state.read()
 
@@ -111,7 +112,8 @@ def close_on_exec(descriptors: Sequence[int]) -> None:
 
 
 @contextlib.contextmanager
-def _memory_file(data: bytes) -> Iterator[int]:
+def memory_file(data: bytes) -> Iterator[int]:
+    """Give the descriptor of a file in memory that contains `data`."""
     fd = os.memfd_create("procmon")
     try:
         with os.fdopen(os.dup(fd), "wb") as state:

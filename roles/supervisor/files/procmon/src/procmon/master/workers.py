@@ -135,6 +135,15 @@ class Workers:
         # Nothing reports what ended during the exec.
         self.reap_orphans()
 
+    @property
+    def cleaning(self) -> bool:
+        """Return whether any exited worker's helpers still have their time; only this procmon knows their group."""
+        return self._children.cleaning
+
+    async def cleaned_up(self) -> None:
+        """Wait until none has."""
+        await self._children.cleaned_up()
+
     # -- processes ----------------------------------------------------------------------------------------------------
 
     def reap_orphans(self) -> bool:
@@ -142,7 +151,7 @@ class Workers:
         found, again_in = self._orphans.reap(self.processes, self.excluded_pids | self._children.pids)
         if again_in is not None:
             self._loop.call_later(again_in, self.reap_orphans)
-        return found or self._children.cleaning
+        return found or self.cleaning
 
     def _watch(self, number: int, child: Child) -> None:
         self.processes[number] = child
