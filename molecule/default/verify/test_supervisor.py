@@ -28,7 +28,7 @@ def main_pid(server: Server) -> int:
 
 
 def status(server: Server) -> dict[str, Any]:
-    """What procmon says of itself."""
+    """What procmon reports about itself."""
     found: dict[str, Any] = json.loads(server.run("cat", "/run/procmon/blog/status.json"))
     return found
 
@@ -152,7 +152,7 @@ def test_nothing_is_lost_when_procmon_is_killed(web1: Server) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_procmon_that_was_stopped_is_started_anew(web1: Server) -> None:
+def test_a_procmon_that_was_stopped_is_started_again(web1: Server) -> None:
     before = main_pid(web1)
     web1.run("kill", "-STOP", str(before))
     wait_for_another(web1, before)
@@ -161,7 +161,7 @@ def test_a_procmon_that_was_stopped_is_started_anew(web1: Server) -> None:
 
 
 def test_setup_in_check_mode_tells_and_changes_nothing(laptop: Laptop, newer: Laptop, directory: Path) -> None:
-    """Where all is there it finds nothing; with another procmon to install it says so, and goes no further."""
+    """It finds nothing to change; with another procmon to install it reports that, and goes no further."""
     key = json.loads((directory / "servers.json").read_text())["upstream_key"]
     known = json.dumps({"project_known_hosts": [f"upstream {key}"]})
     done = laptop.run("setup", "--check", "-e", known, project="blog")
