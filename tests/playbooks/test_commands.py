@@ -25,7 +25,7 @@ def test_each_command_runs_from_everywhere(laptop: Laptop, upstream: Upstream, f
         return done.output
 
     path = laptop.project("blog", upstream.path)
-    assert "Make the directories and clone the repository] **" in run("setup"), "told before it is done"
+    assert "Make the directories and clone the repository] **" in run("setup"), "announced before it is done"
     assert (path / "source").is_dir()
     assert not (path / "current").exists()
     assert "blog@localhost: " in run("deploy")
@@ -116,7 +116,7 @@ def test_there_and_back(laptop: Laptop, upstream: Upstream) -> None:
 def test_all_servers_get_the_commit_that_the_first_one_found(
     laptop: Laptop, upstream: Upstream, tmp_path: Path
 ) -> None:
-    """Somebody pushes between two servers' fetches: the second server's remote is ahead here from the start."""
+    """A commit is pushed between two servers' fetches: the second server's remote is ahead here from the start."""
     ahead = tmp_path / "ahead"
     upstream.git("clone", "--quiet", str(upstream.path), str(ahead))
     wanted = upstream.git("rev-parse", "HEAD")

@@ -97,7 +97,7 @@ def index(tmp_path: Path) -> Iterator[Index]:
 def test_all_that_setup_installs_comes_from_the_index_of_the_project(
     laptop: Laptop, upstream: Upstream, index: Index
 ) -> None:
-    """uv is there, what procmon needs is not. Nobody but the index hears the password."""
+    """uv is there, what procmon needs is not. Only the index gets the password."""
     path = laptop.project("blog", upstream.path, **SERVED, index=index.address)
     bare = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PIP_CONFIG_FILE": "/dev/null", "NO_PROXY": "127.0.0.1"}
     kept = {name: value for name, value in laptop.environment.items() if not name.startswith(("PIP_", "UV_"))}

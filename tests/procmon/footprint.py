@@ -28,6 +28,11 @@ def footprint(pid: int) -> Footprint:
     return Footprint(len(list((process / "fd").iterdir())), len(threads), len(children), rss_bytes)
 
 
+def holds_no_more(pid: int, before: Footprint) -> bool:
+    """Return whether a process has no more descriptors, threads and children than `before`."""
+    return all(now <= then for now, then in zip(footprint(pid)[:3], before[:3], strict=True))
+
+
 def processor_seconds(pid: int) -> float:
     """Return the processor's time that a process and its children, as far as they have been reaped, have used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()

@@ -74,7 +74,7 @@ def test_stops_and_starts_behind_the_socket_lose_nothing(held: Service) -> None:
     assert lost(users) == []
 
 
-def test_nobody_is_refused_when_procmon_is_killed_and_started_again(held: Service) -> None:
+def test_no_client_is_refused_when_procmon_is_killed_and_started_again(held: Service) -> None:
     """The workers of a killed procmon finish what they have, so that nothing at all is lost."""
     start(held)
     with load(held) as users:
@@ -87,10 +87,8 @@ def test_nobody_is_refused_when_procmon_is_killed_and_started_again(held: Servic
     assert lost(users) == []
 
 
-def test_workers_that_are_told_to_end_after_their_procmon_was_killed_finish_first(
-    held: Service, tmp_path: Path
-) -> None:
-    """As systemd tells whoever is left in the control group."""
+def test_workers_that_get_sigterm_after_their_procmon_was_killed_finish_first(held: Service, tmp_path: Path) -> None:
+    """systemd sends it to all that are left in the control group."""
     start(held)
     workers = held.pids()
     with held.hold(tmp_path / "barrier") as request:
@@ -136,7 +134,7 @@ def test_upgrades_behind_the_socket_keep_it(held: Service) -> None:
     assert held.status()["pid"] != pid
 
 
-def test_a_successor_that_dies_right_after_the_exec_costs_nobody_an_answer(held: Service, tmp_path: Path) -> None:
+def test_a_successor_that_dies_right_after_the_exec_costs_no_client_an_answer(held: Service, tmp_path: Path) -> None:
     """It has passed its trial, so that nothing of the old procmon is left: systemd starts another one."""
     builds = Builds(held)
     start(held)
@@ -156,14 +154,14 @@ def test_a_successor_that_dies_right_after_the_exec_costs_nobody_an_answer(held:
     assert len(held.pids()) == 2
 
 
-# -- what it says -----------------------------------------------------------------------------------------------------
+# -- what it reports --------------------------------------------------------------------------------------------------
 
 
 def test_its_lines_in_the_journal_say_their_level_and_the_apps_lines_are_as_they_are(held: Service) -> None:
     held.environment["JOURNAL"] = "1"
     start(held)
     assert held.deploy("b", code="print('a line of the app', flush=True)\nraise ValueError('two\\nlines')")["error"]
-    lines = until(lambda: held.log().partition("ValueError: two\n")[2] and held.log().splitlines(), "it is told")
+    lines = until(lambda: held.log().partition("ValueError: two\n")[2] and held.log().splitlines(), "it is logged")
     ours = [line for line in lines if "procmon: " in line]
     assert all(line.startswith("<") for line in ours)
     assert any(line.startswith("<6>procmon: INFO: generation 1 serves") for line in ours)
@@ -194,7 +192,7 @@ class Systemd:
         return heard
 
     def forget(self) -> None:
-        """Drop what has been said so far."""
+        """Drop what has been received so far."""
         self.socket.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -240,7 +238,7 @@ def test_the_watchdog_hears_of_a_successor_as_well(held: Service, systemd: Syste
 def test_a_master_that_stands_still_says_where_and_ends_before_systemd_ends_the_workers(
     held: Service, systemd: Systemd, tmp_path: Path
 ) -> None:
-    """Its status file is a pipe that nobody reads: whoever opens that waits for ever."""
+    """Its status file is a pipe without a reader: to open it blocks for ever."""
     start(held)
     systemd.hear("WATCHDOG=1")
     workers = held.pids()
@@ -294,22 +292,22 @@ def test_a_first_release_that_cannot_start_is_told_to_clients_without_its_detail
 # -- without a socket of systemd --------------------------------------------------------------------------------------
 
 
-def test_a_final_stop_answers_everybody_who_got_through(service: Start) -> None:
-    """Until nobody listens any more; from then on everybody is refused, and nobody is cut off."""
+def test_a_final_stop_answers_every_client_that_got_through(service: Start) -> None:
+    """Until the port is closed; from then on all are refused, and none is cut off."""
     s = service(heartbeat={"interval": 0}).start()
     with load(s, 3, 1) as users:
         for user in users:
             user.wait_for_more()
         s.signal(signal.SIGTERM)
         assert s.wait_exit() == 0
-        until(lambda: all(user.failures for user in users), "everybody is refused")
+        until(lambda: all(user.failures for user in users), "all are refused")
     assert {failure.partition("(")[0] for user in users for failure in user.failures} == {"ConnectionRefusedError"}
 
 
 def test_workers_of_a_killed_master_finish_and_are_gone(service: Start, tmp_path: Path) -> None:
     s = service()
     app = s.current / "site_app.py"
-    # Nobody reads any more what the app writes.
+    # Its output has no reader any more.
     app.write_text(app.read_text().replace("    body = ", "    print('x' * 100_000)\n    body = ", 1))
     s.start()
     workers = s.pids()

@@ -1,4 +1,4 @@
-"""Roles say what they take."""
+"""Roles document what they take."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from collections import Counter
 
 THREADS = 8
 PAUSE_SECONDS = 0.01
-# Longer than systemd waits where nobody tells it that a control group is empty: in containers with version 1 of these.
+# Longer than systemd waits where nothing reports that a control group is empty: in containers with version 1 of these.
 PATIENCE_SECONDS = 90
 
 

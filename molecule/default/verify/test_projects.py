@@ -24,7 +24,7 @@ def test_one_command_deploys_two_projects_of_one_server(laptop: Laptop, web1: Se
 
 
 def test_two_projects_of_one_server_are_one_login(cold_laptop: Laptop, web1: Server, upstream: Of) -> None:
-    """One opens the connection, both prepare, both go live; the second time nobody has to go further than to look."""
+    """One opens the connection, both prepare, both go live; the second time no connection is opened."""
     upstream("blog").publish("blog from cold")
     upstream("cricket").publish("cricket from cold")
     sshd = web1.sshd()
@@ -55,7 +55,7 @@ def test_the_second_server_is_left_alone_when_the_first_fails(
     assert web2.run("wc", "-l", "/srv/shop/.deploys.jsonl") == attempts
 
 
-def test_a_secret_reaches_the_app_and_nobody_else(laptop: Laptop, web1: Server, upstream: Of) -> None:
+def test_a_secret_reaches_the_app_alone(laptop: Laptop, web1: Server, upstream: Of) -> None:
     """It stands in one file, which only root and the project's group can read, and in the workers' environment."""
     upstream("cricket").publish("cricket knows a secret")
     done = laptop.run("deploy", project="cricket")

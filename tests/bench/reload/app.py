@@ -1,4 +1,4 @@
-"""The app that is reloaded: it tells its process and when that was born, and takes its time where asked to."""
+"""The app that is reloaded: it names its process and when that was born, and takes its time where asked to."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ LEAVE_SECONDS = 3.0
 
 
 class LostError(Exception):
-    """Raised when a request was not answered as it should be; `kind` says how."""
+    """Raised when a request was not answered as it should be; `kind` names how."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)

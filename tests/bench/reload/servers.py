@@ -29,7 +29,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for `condition`. Raises TimeoutError, which says `what` did not come, after `DEADLINE_SECONDS`."""
+    """Wait for `condition`. Raises TimeoutError, which names `what` did not come, after `DEADLINE_SECONDS`."""
     end = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         if time.monotonic() > end:

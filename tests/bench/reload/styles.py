@@ -66,7 +66,7 @@ async def slow_body(connection: Connection, chance: random.Random) -> None:
 
 
 async def idle(connection: Connection, chance: random.Random) -> None:
-    """Keep-alive with up to four seconds between requests; who is woken too late for that connects anew."""
+    """Keep-alive with up to four seconds between requests; one that is woken too late connects again."""
     await connection.ask(GET)
     answered = time.monotonic()
     await asyncio.sleep(chance.uniform(0.5, 4.0))
