@@ -26,7 +26,7 @@ from tests.waiting import until
 
 from .service import BEGINS, Start
 
-REPORT = re.compile(rb"procmon: WARNING: dropped (\d+) bytes of output: nothing was read for [\d.]+ s\n")
+REPORT = re.compile(rb"procmon: WARNING: dropped (\d+) bytes of output: its reader is too slow\n")
 
 
 class Reader:
@@ -213,6 +213,29 @@ def test_a_worker_waits_for_a_slow_reader_as_if_it_wrote_to_it_itself(pipe: tupl
     # The last that an exited process has left is taken at once.
     assert FULL_BYTES // 2 < most <= FULL_BYTES + 2 * 65536
     assert output.dropped == 0
+
+
+def test_a_reader_that_reads_too_slowly_holds_up_a_worker_for_a_limited_time(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight megabytes at 20 KB per second: requests would wait for minutes."""
+    monkeypatch.setattr(module, "FULL_SECONDS", 0.2)
+    reader = Reader(os.dup(pipe[0]), every=4096, pause=0.2)
+    output = Output(pipe[1])
+
+    async def run() -> None:
+        output.attach(asyncio.get_running_loop())
+        _child, exited = start(LONG_LINES, output)
+        assert await asyncio.wait_for(exited, 60) == "exit status 0"
+
+    asyncio.run(run())
+    reader.hurry.set()
+    output.close()
+    os.close(pipe[1])
+    found = reader.end()
+    counted = sum(int(number) for number in REPORT.findall(found))
+    assert len(REPORT.sub(b"", found)) + counted + output.dropped == len(written_by(LONG_LINES))
+    assert counted
 
 
 @pytest.mark.parametrize("attached", [True, False], ids=["in the loop", "before the loop"])

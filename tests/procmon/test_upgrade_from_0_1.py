@@ -166,7 +166,7 @@ def test_the_status_has_todays_keys_and_the_old_workers_tick(old: Old) -> None:
     assert {"trouble", "settings", "active_settings"} & set(after) == set()
     assert after["crash_loop"] == ""
     assert after["config_digest"] == after["active_config_digest"] == before["settings"]
-    assert after["reload_limit"] == 60
+    assert after["reload_limit"] == 180
     assert after["upgrade"] == {"number": 1, "result": "ok", "error": ""}
     count = after["workers"][0]["requests"]
     for _ in range(3):

@@ -2,8 +2,8 @@
 """Standard error: all that the workers and procmon write, without ever blocking the master.
 
 What the reader does not take at once is kept, up to `FULL_BYTES`; beyond that the workers' pipes are not read until
-there is room, as if they wrote to the slow reader themselves. A reader that takes nothing at all for `STALL_SECONDS`
-gets no more patience: output is dropped, and counted, until it reads again.
+there is room, as if they wrote to the slow reader themselves, for `FULL_SECONDS` at most. A reader that takes nothing
+at all has `STALL_SECONDS`. Then output is dropped, and counted, until it reads again.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ MAX_PIECES = 64
 """How many pieces are written in one turn of the loop."""
 FULL_BYTES = 1 << 20
 STALL_SECONDS = 1.0
+FULL_SECONDS = 5.0
+"""How long the workers may wait for a reader that reads, but too slowly: requests wait with them."""
 CLOSE_SECONDS = 5.0
 """How long the end of procmon may wait for a reader that still takes some."""
 TAIL_BYTES = 8192
@@ -39,6 +41,7 @@ class Output:
         self._buffer = bytearray()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._progress_at = time.monotonic()
+        self._full_since: float | None = None
         self._stalled = False
         self._timer: asyncio.TimerHandle | None = None
         self._poll = select.poll()
@@ -59,10 +62,18 @@ class Output:
             self._progress_at = time.monotonic()
         self._buffer += data
         self._write_pieces()
+        self._note_fullness()
         if self._buffer and self._loop is not None:
             self._wait_for_room(self._loop)
         elif self._buffer:
             self.flush()
+
+    def _note_fullness(self) -> None:
+        """Note since when writers wait; a reader that keeps up empties half of it now and then."""
+        if len(self._buffer) <= FULL_BYTES // 2:
+            self._full_since = None
+        elif self.full and self._full_since is None:
+            self._full_since = time.monotonic()
 
     def flush(self, seconds: float = math.inf) -> None:
         """Write what is kept, as long as the reader takes some of it now and then, and for `seconds` at most."""
@@ -93,6 +104,7 @@ class Output:
 
     def _on_room(self) -> None:
         self._write_pieces()
+        self._note_fullness()
         if not self._buffer:
             self._stop_waiting()
         if not self.full:
@@ -114,11 +126,14 @@ class Output:
             self._timer = None
 
     def _give_up(self) -> bool:
-        """Drop everything once the reader has taken nothing for too long."""
-        self._stalled = self._stalled or time.monotonic() - self._progress_at >= STALL_SECONDS
+        """Drop everything once the reader has taken nothing, or the writers have waited, for too long."""
+        now = time.monotonic()
+        waited = self._full_since is not None and now - self._full_since >= FULL_SECONDS
+        self._stalled = self._stalled or waited or now - self._progress_at >= STALL_SECONDS
         if self._stalled:
             self.dropped += len(self._buffer)
             self._buffer.clear()
+            self._full_since = None
         return self._stalled
 
     def _write_pieces(self) -> None:
@@ -149,8 +164,7 @@ class Output:
         self.dropped = 0
 
     def _dropped_report(self) -> bytes:
-        report = f"procmon: WARNING: dropped {self.dropped} bytes of output: nothing was read for {STALL_SECONDS:g} s\n"
-        return report.encode()
+        return f"procmon: WARNING: dropped {self.dropped} bytes of output: its reader is too slow\n".encode()
 
     def _has_room(self) -> bool:
         """Return whether one piece can be written. Raises OSError when the reader has gone."""
