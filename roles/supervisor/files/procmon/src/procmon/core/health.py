@@ -10,6 +10,8 @@ from .events import ProbeResult
 from .worker import Worker
 
 MAX_GRACE_SECONDS = 300.0
+NOT_READY = 503
+"""By this a new app asks for patience: its probe is repeated until boot_timeout is over."""
 
 
 @dataclass

@@ -34,7 +34,7 @@ from .events import (
     UpgradeRequested,
     WorkerEvent,
 )
-from .health import HealthCheck, describe, is_healthy, question
+from .health import NOT_READY, HealthCheck, describe, is_healthy, question
 from .pool import Pool
 from .reload import Reloads
 from .upgrade import Upgrade
@@ -118,13 +118,13 @@ class Supervisor:
     def _on_stop_requested(self, _event: StopRequested) -> None:
         workers = list(self.pool.workers.values())
         if self.stopping:
-            self.pool.log("warning", f"stop requested again: killing {len(workers)} workers")
+            self.pool.log("warning", f"stop requested again: killing {_count(workers)}")
             for worker in workers:
                 self.pool.kill(worker)
             return
         self.stopping = True
         self.reloads.cancel()
-        self.pool.log("info", f"stopping: waiting for {len(workers)} workers to finish their requests")
+        self.pool.log("info", f"stopping: waiting for {_count(workers)} to finish")
         self.pool.actions.append(Unlisten())
         self.pool.stop()
 
@@ -184,7 +184,8 @@ class Supervisor:
         heartbeat = worker.config.heartbeat
         if before is State.PROBING and not is_healthy(event.result, heartbeat):
             self.reloads.failing(worker)
-            self.pool.end(worker, f"failed its probe: {describe(event.result, heartbeat)}")
+            waited = f", still after {self._now - worker.born:.0f} s" if event.result.status == NOT_READY else ""
+            self.pool.end(worker, f"failed its probe: {describe(event.result, heartbeat)}{waited}")
 
     def _on_accepted(self, worker: Worker, before: State, _event: Accepted) -> None:
         if before is State.ACCEPTING:
@@ -334,3 +335,7 @@ class Supervisor:
         Failed: _on_failed,
         Exited: _on_exited,
     }
+
+
+def _count(workers: list[Worker]) -> str:
+    return f"{len(workers)} worker{'' if len(workers) == 1 else 's'}"

@@ -20,9 +20,9 @@ import httpx
 
 from ..config import Bind, HeartbeatConfig
 from ..core.events import ProbeResult
+from ..core.health import NOT_READY
 
 STALLED_SECONDS = 0.5
-NOT_READY = 503
 NOT_READY_SECONDS = 0.25
 """From an app's "not ready yet" to the next question."""
 UNIX_RETRY_SECONDS = 0.05

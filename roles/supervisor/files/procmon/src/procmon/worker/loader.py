@@ -34,7 +34,7 @@ def import_app(config: uvicorn.Config, app: str) -> None:
     by the option `factory` is called by `load`, in the loop, as uvicorn does.
     """
     name = app.removesuffix("()")
-    config.app = found = import_name(name)
+    config.app = found = import_name(name, app)
     if name != app:
         made = call_factory(app, found)
         config.app, config.factory = (lambda: made), True
@@ -55,15 +55,15 @@ def load(config: uvicorn.Config) -> None:
     config.loaded_app = finish_on_cancel(config.loaded_app)
 
 
-def import_name(name: str) -> Any:  # noqa: ANN401 - whatever the name refers to; uvicorn checks it
+def import_name(name: str, app: str) -> Any:  # noqa: ANN401 - whatever the name refers to; uvicorn checks it
     """Return what `module:attribute` names. Raises WorkerError: uvicorn's own import would log the reason and exit."""
     try:
         return import_from_string(name)
     except ImportFromStringError as error:
-        raise WorkerError("import", f"app = {name}: {error} Searched in {sys.path[0]}") from error
+        raise WorkerError("import", f"app = {app}: {error} Searched in {sys.path[0]}") from error
     except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and is_package_of(name, error.name):
-            raise WorkerError("import", f"app = {name}: {error}. Searched in {sys.path[0]}") from error
+            raise WorkerError("import", f"app = {app}: {error}. Searched in {sys.path[0]}") from error
         raise WorkerError.of("import", error) from error
 
 
