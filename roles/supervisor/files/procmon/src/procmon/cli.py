@@ -141,7 +141,7 @@ def _serve(path: Path, output: Output, handover_fd: int | None) -> int:
 def _read_handover(path: Path, data: bytes) -> tuple[Config, Handover]:
     """Read the configuration, and `data`, which was handed over.
 
-    Both were fine when the upgrade was checked. A file that somebody has begun to edit since must not end the service:
+    Both were fine when the upgrade was checked. A file that is being edited since must not end the service:
     then what serves goes on with its own configuration.
     """
     try:

@@ -137,7 +137,7 @@ class Worker:
     """Why a replacement is wanted; empty while the worker is wanted."""
 
     failure: str = ""
-    """Why it was ended, where its last output belongs to the reason: told once the process has ended."""
+    """Why it was ended, where its last output belongs to the reason: reported once the process has exited."""
 
     accept_by: float | None = None
     abort_at: float | None = None

@@ -70,7 +70,7 @@ def _from_file(path: str) -> Mapping[str, str]:
 
 
 def _read_regular_file(path: str) -> bytes:
-    """Read a file that has an end; procmon would wait for the writer of a named pipe, and serve nobody meanwhile."""
+    """Read a file that has an end: waiting for the writer of a named pipe, procmon would supervise nothing."""
     with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123 - a descriptor
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ValueError("it is not a regular file")
