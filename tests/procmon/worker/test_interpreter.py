@@ -156,7 +156,7 @@ def test_a_factory_is_called(start: Start, release: Release, app: str, factory: 
             False,
             "app = shop:app() is not an app factory: it cannot be called without arguments (function:",
         ),
-        ("shop:missing()", False, 'app = shop:missing: Attribute "missing" not found in module "shop"'),
+        ("shop:missing()", False, 'app = shop:missing(): Attribute "missing" not found in module "shop"'),
         ("shop:broken()", False, "in broken\n    return 1 + ''"),
         ("shop:broken", True, "in broken\n    return 1 + ''"),
     ],
