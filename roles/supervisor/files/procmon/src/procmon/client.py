@@ -25,7 +25,7 @@ CONFIGS = Path("/etc/procmon")
 POLL_SECONDS = 0.1
 START_SECONDS = 10.0
 QUIET_SECONDS = 2.0
-"""A command that takes longer says what it waits for."""
+"""A command that takes longer tells a person at a terminal what it waits for."""
 SYSTEMD = Path("/run/systemd/system")
 
 
@@ -125,7 +125,7 @@ def _await(config: Config, wanted: Callable[[dict[str, Any]], bool], what: str) 
         found = _read_status(config)
         if wanted(found):
             return found
-        if quiet and time.monotonic() >= began + QUIET_SECONDS:
+        if quiet and sys.stderr.isatty() and time.monotonic() >= began + QUIET_SECONDS:
             quiet = False
             print(f"{config.name}: waiting for the {what} (state: {found['state']})", file=sys.stderr)
         time.sleep(POLL_SECONDS)
