@@ -203,7 +203,7 @@ def test_a_switch_and_a_touch_in_the_middle_of_a_boot_start_over(service: Start)
 RAISES_LATE = """
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
-        raise NotImplementedError
+        raise RuntimeError("no lifespan")
     if not BAD:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"fine"})
@@ -243,7 +243,7 @@ HERE = Path(__file__).parent
 
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
-        raise NotImplementedError
+        raise RuntimeError("no lifespan")
     with (HERE / "asked").open("a") as asked:
         asked.write(".")
     status = 200 if (HERE / "warm").exists() else 503
@@ -277,7 +277,7 @@ def test_the_probe_looks_like_a_user(service: Start) -> None:
     code = """
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
-        raise NotImplementedError
+        raise RuntimeError("no lifespan")
     assert scope["client"][0] == "127.0.0.1" and scope["server"] == ("127.0.0.1", PORT), scope
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"b 1"})
