@@ -11,6 +11,11 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from ..environment import build as environment
+from ..environment import installer
+from ..environment.interpreter import ask_interpreter
+from ..environment.spec import plan_environment
+from ..environment.toml import toml_reader
+from ..environment.unread import Unread, find_unread
 from ..git import checkout as contents
 from ..model import ReleaseError, Target
 from ..project import Project
@@ -53,12 +58,14 @@ def prepare(project: Project, target: Target) -> bool:
 
 def provide_environment(project: Project, release: Path) -> bool:
     """Find or build the Python environment a release asks for, and compile. Returns whether anything changed."""
-    spec = environment.plan_environment(release)
+    read_toml = toml_reader(project.wanted.python, project.run)
+    spec = plan_environment(release, read_toml)
+    _report_unread(project, find_unread(release, spec, read_toml))
     if spec is None:
         return False
     with project.report.phase("environment"):
         wanted = project.wanted
-        interpreter = environment.ask_interpreter(wanted.python, project.run)
+        interpreter = ask_interpreter(wanted.python, project.run)
         envs = environment.Environments(project.tree.envs, interpreter, project.run, wanted.uv, wanted.index)
         with _told_of_reverts(wanted.state):
             found = envs.ensure(spec, release)
@@ -69,6 +76,17 @@ def provide_environment(project: Project, release: Path) -> bool:
     return linked or found.built
 
 
+def _report_unread(project: Project, unread: Unread | None) -> None:
+    """Fail where requirements that are not installed are certainly missing, warn where a hook may install them."""
+    if unread is None:
+        return
+    wanted = project.wanted
+    missing = ReleaseError(unread.what, unread.remedy)
+    if unread.certain and wanted.status_file and not (wanted.pre_deploy or wanted.post_deploy):
+        raise missing
+    project.report.warnings.append(str(missing))
+
+
 def prune(project: Project, untouchable: set[str]) -> None:
     """Remove the releases and environments that nothing needs any more, and no process works in."""
     tree = project.tree
@@ -77,7 +95,7 @@ def prune(project: Project, untouchable: set[str]) -> None:
     disk.discard(tree, [name for name in old if not recycle.in_use((tree.releases / name).resolve())])
     project.git.prune_worktrees()
     for name in environment.stale(disk.names(tree.envs), disk.environment_links(tree)):
-        environment.remove(tree.envs / name)
+        installer.remove(tree.envs / name)
     project.git.maintain()
 
 
@@ -125,7 +143,7 @@ def _make_release(project: Project, target: Target) -> None:
             contents.complete(project.git.at(making), tree.submodules, project.git.url() or "")
         contents.check(project.git.at(making))
         disk.link_shared(tree, making, final, project.wanted.shared_paths)
-    if environment.plan_environment(making) is None:
+    if plan_environment(making, toml_reader(project.wanted.python, project.run)) is None:
         _compile(project, making, project.wanted.python)
     # From here on it looks whole, and is, after a power loss, too: git alone has yet to learn where it went.
     durable.sync_file_systems(project.run, making)

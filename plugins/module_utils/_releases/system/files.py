@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..model import ReleaseError
@@ -43,3 +46,12 @@ def sync_file_systems(run: Run, *paths: Path) -> None:
     done = run(["sync", "-f", *one_each.values()])
     if done.rc:
         raise ReleaseError(f"could not have the release on disk: {done.err.strip()}", "see to the disk")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on the file `path`; the kernel frees the lock of a process that was killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

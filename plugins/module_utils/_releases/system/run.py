@@ -51,7 +51,7 @@ class Run(Protocol):
         self,
         argv: Sequence[str],
         cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str | None] | None = None,
         silence: float | None = None,
     ) -> Result: ...
 
@@ -64,10 +64,10 @@ def own_environment() -> dict[str, str]:
 def run_command(
     argv: Sequence[str],
     cwd: str | None = None,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | None] | None = None,
     silence: float | None = None,
 ) -> Result:
-    """Run `argv` without a shell in `cwd`, with `env` on top of this process's own environment.
+    """Run `argv` without a shell in `cwd`, with `env` on top of its own environment; None removes a variable.
 
     It is ended when it has written nothing for `silence` seconds, and has then failed with SILENT as its last line.
     Raises ReleaseError when the program or the directory is not there.
@@ -81,12 +81,12 @@ def run_command(
 
 
 def _started(
-    argv: Sequence[str], cwd: str | None, env: Mapping[str, str] | None, begin: Callable[[], None] | None
+    argv: Sequence[str], cwd: str | None, env: Mapping[str, str | None] | None, begin: Callable[[], None] | None
 ) -> subprocess.Popen[str]:
     return subprocess.Popen(
         list(argv),
         cwd=cwd,
-        env={**own_environment(), **(env or {})},
+        env={name: value for name, value in {**own_environment(), **(env or {})}.items() if value is not None},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
