@@ -138,6 +138,11 @@ class Story:
         self.mark = FileStamp(1, 1, (self.mark.mtime_ns if self.mark else 0) + 1, 0)
         return self.tell(Touched(self.mark))
 
+    def begin_reload(self) -> list[Event]:
+        """Touch the restart file after the directory was pointed elsewhere; return what is to be answered then."""
+        self.mark = FileStamp(1, 1, (self.mark.mtime_ns if self.mark else 0) + 1, 0)
+        return self._handle(Touched(self.mark))
+
     def deploy(self, path: str) -> Story:
         """Point the directory to another release and touch."""
         self.path = path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from procmon.core.actions import Abort, Accept, Drain, Kill, Listen, ResolveRelease
 from procmon.core.events import (
     Exited,
@@ -9,14 +10,20 @@ from procmon.core.events import (
     Loaded,
     Probed,
     ProbeResult,
+    Release,
     ReleaseGone,
+    ReleaseResolved,
     ReleaseUnavailable,
+    ReloadRequested,
     Started,
+    Ticked,
     Touched,
 )
-from procmon.core.worker import BOOTING, State
+from procmon.core.pool import OVERRUN_SECONDS
+from procmon.core.reload import reload_limit_seconds
+from procmon.core.worker import BOOTING, LEAVING, State
 
-from tests.support.procmon.story import ILL, MISSING, Story
+from tests.support.procmon.story import ILL, MISSING, Story, config
 
 
 def test_the_first_worker_proves_the_release_before_the_others_are_started() -> None:
@@ -431,6 +438,49 @@ def test_one_by_one_new_workers_that_keep_dying_after_their_turn_fail_the_reload
     assert s.core.reloads.restart.result == "failed"
     s.after(2).proceed()
     assert s.active(1) == 2
+
+
+def test_one_by_one_a_replacement_with_the_old_code_leaves_when_the_reload_is_complete() -> None:
+    """The new worker of the first slot hangs while the second slot still waits for its drain."""
+    s = Story(workers=2, reload={"surge": "one"}, worker={"hang_timeout": 30}).served().deploy("/releases/b")
+    new = s.workers(generation=2)[0]
+    s.ready(new).accepted(new)
+    for _ in range(36):
+        s.after(1, ticking=False)
+        for worker in s.workers():
+            if worker is not new:
+                s.tell(Ticked(worker.number))
+    (old,) = s.workers(State.STARTING, generation=1)
+    assert old.slot == new.slot
+    s.end_drains()
+    second = s.workers(State.STARTING, generation=2)[0]
+    s.ready(second).accepted(second)
+    assert (s.core.reloads.restart.result, s.state) == ("ok", "serving")
+    assert old.state in LEAVING
+
+
+def test_a_request_before_the_release_has_been_read_is_part_of_the_same_reload() -> None:
+    s = Story().served()
+    s.after(20)
+    s.path = "/releases/b"
+    (answer,) = s.begin_reload()
+    assert s.tell(ReloadRequested("SIGHUP")).acts == []
+    s.tell(answer).proceed()
+    assert (s.state, s.active(2), s.core.reloads.count) == ("serving", 2, 2)
+    assert not s.end_drains().after(20).done(ResolveRelease)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_an_answer_about_the_release_that_was_not_asked_for_changes_nothing(missing: object) -> None:
+    s = Story().served()
+    late = MISSING if missing else ReleaseResolved(Release("/releases/x", s.config), s.mark)
+    assert s.tell(late).acts == []
+    assert (s.state, s.core.reloads.count) == ("serving", 1)
+
+
+@pytest.mark.parametrize(("surge", "seconds"), [("all", 3 * 60), ("one", 4 * (60 + 30 + OVERRUN_SECONDS) + 2 * 60)])
+def test_how_long_a_reload_may_take_follows_from_the_configuration(surge: str, seconds: float) -> None:
+    assert reload_limit_seconds(config(workers=4, reload={"surge": surge})) == seconds
 
 
 def test_one_by_one_each_worker_has_its_own_boot_timeout() -> None:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import pytest
 from procmon.core.actions import Abort, Drain, Exit, Kill, Spawn, Unlisten
-from procmon.core.events import Accepted, DrainFinished, DrainStarted, Ticked
+from procmon.core.events import (
+    Accepted,
+    DrainFinished,
+    DrainStarted,
+    Event,
+    Exited,
+    Loaded,
+    Probed,
+    ReleaseGone,
+    Started,
+    Ticked,
+)
 from procmon.core.worker import State
 
-from tests.support.procmon.story import Story
+from tests.support.procmon.story import ILL, Story
 
 
 def test_a_crashed_worker_is_replaced_at_once_from_the_release_that_serves() -> None:
@@ -103,6 +114,25 @@ def test_a_worker_that_turns_again_before_it_is_replaced_may_finish() -> None:
     s.tell(Ticked(stuck.number))
     new = s.workers(State.STARTING)[0]
     assert s.ready(new).accepted(new).drains() == [stuck.number]
+
+
+def test_a_replacement_that_fails_its_probe_is_replaced_and_fails_no_reload() -> None:
+    s = Story().served()
+    before = s.core.reloads.restart
+    s.exited(s.workers()[0], "SIGKILL")
+    (new,) = s.workers(State.STARTING)
+    s.tell(Loaded(new.number)).tell(Started(new.number)).tell(Probed(new.number, ILL))
+    assert new.state is State.DYING
+    s.exited(new).after(2)
+    assert [worker.slot for worker in s.workers(State.STARTING)] == [new.slot]
+    assert s.core.reloads.restart == before
+
+
+@pytest.mark.parametrize("event", [Ticked(99), Exited(99, "SIGKILL"), ReleaseGone(99)])
+def test_what_comes_from_a_worker_that_is_no_longer_there_changes_nothing(event: Event) -> None:
+    s = Story().served()
+    assert s.tell(event).acts == []
+    assert (s.state, s.active(1)) == ("serving", 2)
 
 
 def test_when_all_are_stuck_nobody_waits_for_a_replacement() -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Live, ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import state as attempt
 
 NEW = "b" * 40
@@ -47,6 +48,19 @@ def test_the_line_in_the_log_decides(link: str | None, lines: str, remedy: str) 
     """It is written when everything has been proven. A line or a link of somebody else's means hands off."""
     logged = [letter * 7 for letter in lines.split()]
     assert attempt.remedy(TRIED, link, "releases/new", logged) == remedy
+
+
+def test_an_attempt_contains_what_was_live_before() -> None:
+    assert TRIED.live_before() == Live(link="releases/old", commit="a" * 40, source_head="a" * 40)
+
+
+def test_two_attempts_have_different_ids() -> None:
+    assert attempt.new_id() != attempt.new_id()
+
+
+def test_times_are_utc_and_sort_as_text() -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    assert before <= datetime.strptime(attempt.now(), "%Y-%m-%dT%H:%M:%S%z") <= datetime.now(UTC)
 
 
 def test_an_attempt_survives_the_disk(tmp_path: Path) -> None:
