@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What docs/configuration.md answers to questions about deploying, tried."""
+
+from __future__ import annotations
+
+from tests.support.releases.site import Site
+from tests.support.releases.upstream import Upstream, git
+
+
+def test_a_pull_request_goes_live_by_its_sha_and_not_by_its_ref(site: Site, upstream: Upstream) -> None:
+    first = upstream.commit("one")
+    pull = upstream.commit("pull", branch="theirs")
+    git(upstream.url, "update-ref", "refs/pull/12/head", pull)
+    upstream.delete("refs/heads/theirs")
+    upstream.rewind(first)
+    assert "unknown" in site.fail(ref="refs/pull/12/head").text
+    assert site.deploy(pull).commit == pull
+
+
+def test_the_requirements_of_an_app_in_a_sub_directory_are_included_from_the_root(
+    site: Site, upstream: Upstream
+) -> None:
+    """A change of the included file leads to another environment."""
+    files = {"requirements_txt": "-r backend/requirements.txt", "backend__requirements_txt": "# one"}
+    upstream.commit("one", backend__main_py="NAME = 'main'", **files)
+    first = site.deploy(post_deploy='cd backend && python -c "import main; print(main.NAME)"').environment
+    assert (site.tree.shared / "logs/deploy.log").read_text() == "main\n"
+    upstream.commit("two", backend__requirements_txt="# two")
+    assert site.deploy().environment not in {first, None}
+    git(upstream.work, "rm", "--quiet", "requirements.txt")
+    upstream.commit("three")
+    assert site.deploy().environment is None
+
+
+def test_the_attributes_for_exports_have_no_effect(site: Site, upstream: Upstream) -> None:
+    """A release is a checkout and not an archive."""
+    (upstream.work / ".gitattributes").write_text("docs export-ignore\nVERSION export-subst\n")
+    upstream.commit("$Format:%H$", docs__page_md="page")
+    site.deploy()
+    assert (site.tree.current / "docs/page.md").exists()
+    assert (site.tree.current / "VERSION").read_text() == "$Format:%H$\n"
