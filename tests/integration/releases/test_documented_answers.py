@@ -24,8 +24,8 @@ def test_the_requirements_of_an_app_in_a_sub_directory_are_included_from_the_roo
     site: Site, upstream: Upstream
 ) -> None:
     """A change of the included file leads to another environment."""
-    files = {"requirements_txt": "-r backend/requirements.txt", "backend__requirements_txt": "# one"}
-    upstream.commit("one", backend__main_py="NAME = 'main'", **files)
+    upstream.commit("one", requirements_txt="-r backend/requirements.txt", backend__requirements_txt="# one")
+    upstream.commit("app", backend__main_py="NAME = 'main'")
     first = site.deploy(post_deploy='cd backend && python -c "import main; print(main.NAME)"').environment
     assert (site.tree.shared / "logs/deploy.log").read_text() == "main\n"
     upstream.commit("two", backend__requirements_txt="# two")
