@@ -60,6 +60,7 @@ def test_a_finding_is_named_with_its_line_and_a_better_word(checkout: Checkout) 
         ("Nobody, told", "Nobody told"),
         ("it tells which it is", "tells which"),
         ("tell one from another", ""),
+        ("found. Else copy it. Anything else, if x else y", "Else copy"),
     ],
 )
 def test_whole_words_count(checkout: Checkout, text: str, found: str) -> None:

@@ -231,7 +231,7 @@ class Service:
         until(lambda: self.version() == version, f"{version} answers")
 
     def version(self) -> str:
-        """Ask which version answers; none before anybody listens."""
+        """Ask which version answers; none before a process listens."""
         try:
             return self.get("/version")[0]
         except ConnectionRefusedError:
