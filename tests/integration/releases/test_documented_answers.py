@@ -43,7 +43,7 @@ def test_the_requirements_of_an_app_in_a_sub_directory_are_included_from_the_roo
     upstream.commit("one", requirements_txt="-r backend/requirements.txt", backend__requirements_txt="# one")
     upstream.commit("app", backend__main_py="NAME = 'main'")
     first = site.deploy(post_deploy='cd backend && python -c "import main; print(main.NAME)"').environment
-    assert (site.tree.shared / "logs/deploy.log").read_text() == "main\n"
+    assert (site.paths.shared / "logs/deploy.log").read_text() == "main\n"
     upstream.commit("two", backend__requirements_txt="# two")
     assert site.deploy().environment not in {first, None}
     git(upstream.work, "rm", "--quiet", "requirements.txt")
@@ -56,8 +56,8 @@ def test_the_attributes_for_exports_have_no_effect(site: Site, upstream: Upstrea
     (upstream.work / ".gitattributes").write_text("docs export-ignore\nVERSION export-subst\n")
     upstream.commit("$Format:%H$", docs__page_md="page")
     site.deploy()
-    assert (site.tree.current / "docs/page.md").exists()
-    assert (site.tree.current / "VERSION").read_text() == "$Format:%H$\n"
+    assert (site.paths.current / "docs/page.md").exists()
+    assert (site.paths.current / "VERSION").read_text() == "$Format:%H$\n"
 
 
 def test_each_private_repository_has_its_own_deploy_key_by_an_ssh_alias(

@@ -42,7 +42,7 @@ def test_steps_count_lines(history: Site) -> None:
 
 
 def test_neighbouring_lines_with_one_commit_count_as_one(history: Site) -> None:
-    with history.tree.deploys.open("a") as log:
+    with history.paths.deploys.open("a") as log:
         log.write(f"{history.live[:9]} again\r\n")
     history.revert()
     assert history.version == "b"
