@@ -285,7 +285,7 @@ diff:
   type: dict
   contains:
     prepared:
-      description: One commit a line, after C(-) or C(+).
+      description: One commit per line, after C(-) or C(+).
       type: str
   sample:
     prepared: "+ 1f0c9a2be6f3 Greet in French\n"
