@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.releases.site import Site
-from tests.support.releases.upstream import Upstream
+from tests.support.releases.upstream import Upstream, git
 
 
 @pytest.fixture
