@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 import uv as uv_package
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import states as operations
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.release.disk import remove_leftovers
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import states
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.files import remove_tree
 from ansible_collections.onetouch.deploy.plugins.modules import releases_info
 
 from tests.support import mounts
@@ -29,7 +29,7 @@ from tests.support.releases.site import Site
 from tests.support.releases.upstream import Upstream, git
 
 UV = uv_package.find_uv_bin()
-NOBODY = 65534
+OTHER_USER = 65534
 BLOCK = 4096
 # How many blocks or inodes are left, a little more each time.
 ROOM = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 100)
@@ -62,26 +62,26 @@ def test_a_full_disk_at_any_moment_leaves_one_release_whole(
     """With more room each time a deploy comes further; at last it succeeds."""
     upstream.commit("v0", app_py="x = 0")
     small.deploy(keep=2)
-    said = [text for left in ROOM if (text := deploy_with(small, fill, left))]
-    assert 3 < len(said) < len(ROOM)
-    assert [text for text in said if "Free some" not in text] == []
+    message = [text for left in ROOM if (text := deploy_with(small, fill, left))]
+    assert 3 < len(message) < len(ROOM)
+    assert [text for text in message if "Free some" not in text] == []
 
 
 def deploy_with(small: Site, fill: Callable[[Path, int], None], left: int) -> str:
     """Deploy the next version with so much room, then with enough; return the first one's error."""
-    disk, before, said = small.path.parent, small.version, ""
+    disk, before, message = small.path.parent, small.version, ""
     small.upstream.commit(f"v{left + 1}", app_py=f"x = {left}", data="x" * 2000)
     fill(disk, left)
     try:
         small.deploy(keep=2)
     except ReleaseError as failure:
-        said = str(failure)
-    assert (small.version, torn(small.tree.current.resolve())) == (before if said else f"v{left + 1}", [])
+        message = str(failure)
+    assert (small.version, torn(small.paths.current.resolve())) == (before if message else f"v{left + 1}", [])
     shutil.rmtree(disk / "filler")
     small.deploy(keep=2)
     assert small.version == f"v{left + 1}"
     assert_agreement(small)
-    return said
+    return message
 
 
 # Little room, a little more each time: how far does it come before the disk is full?
@@ -122,11 +122,11 @@ def failing_phase(small: Site, fill: Callable[[Path, int], None], left: int, opt
     shutil.rmtree(kept, ignore_errors=True)
     if small.path.exists():
         shutil.copytree(small.path, kept, symlinks=True)
-    was = small.version if small.tree.current.exists() else ""
+    was = small.version if small.paths.current.exists() else ""
     fill(disk, left)
     phase = fail_for_want_of_room(small, options, was)
     shutil.rmtree(disk / "filler")
-    remove_leftovers(small.path)
+    remove_tree(small.path)
     if kept.exists():
         shutil.copytree(kept, small.path, symlinks=True)
     return phase
@@ -134,16 +134,16 @@ def failing_phase(small: Site, fill: Callable[[Path, int], None], left: int, opt
 
 def fail_for_want_of_room(small: Site, options: dict[str, object], was: str) -> str:
     project = small.project(**options)
-    said = ""
+    message = ""
     try:
-        operations.execute(project, check=False)
+        states.execute(project, check=False)
     except ReleaseError as failure:
-        said = str(failure)
-    if not said:
+        message = str(failure)
+    if not message:
         return ""
-    assert "Free some" in said
-    assert (small.version if small.tree.current.exists() else "") == was
-    assert was == "" or torn(small.tree.current.resolve()) == []
+    assert "Free some" in message
+    assert (small.version if small.paths.current.exists() else "") == was
+    assert was == "" or torn(small.paths.current.resolve()) == []
     return project.report.phases[-1]["name"] if project.report.phases else "none"
 
 
@@ -162,7 +162,7 @@ def test_a_hook_that_fills_the_disk_and_fails_is_put_back(
     }
     answered = small.module(ref="master", test=f"{hook[fill]}; false")
     assert answered["outcome"] == "put_back", answered["msg"]
-    assert small.tree.current.exists() == bool(lives)
+    assert small.paths.current.exists() == bool(lives)
     assert lives == 0 or small.version == "v0"
     for filler in small.path.parent.glob("filler*"):
         filler.unlink()
@@ -176,11 +176,11 @@ def test_an_environment_that_does_not_fit(small: Site, upstream: Upstream, tmp_p
     make_wheel(tmp_path, "tiny", "2.0", ballast=8 << 20)
     upstream.commit("one", requirements_txt="tiny==1.0")
     small.deploy(index=str(tmp_path), uv=UV)
-    environment = (small.tree.current / ".venv").resolve()
+    environment = (small.paths.current / ".venv").resolve()
     upstream.commit("two", requirements_txt="tiny==2.0")
     failure = small.fail(ref="master", index=str(tmp_path), uv=UV)
     assert "Free some space" in failure.text
-    assert (small.version, (small.tree.current / ".venv").resolve()) == ("one", environment)
+    assert (small.version, (small.paths.current / ".venv").resolve()) == ("one", environment)
     assert list(environment.glob("lib/*/site-packages/tiny.py"))
     upstream.commit("three", requirements_txt="tiny==1.0")
     small.deploy(index=str(tmp_path), uv=UV)
@@ -203,15 +203,15 @@ def test_a_damaged_object(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.deploy()
     upstream.commit("two")
-    git(site.tree.source, "fetch", "--quiet")
-    blob = git(site.tree.source, "rev-parse", "origin/master:VERSION")
-    loose = site.tree.source / ".git/objects" / blob[:2] / blob[2:]
+    git(site.paths.source, "fetch", "--quiet")
+    blob = git(site.paths.source, "rev-parse", "origin/master:VERSION")
+    loose = site.paths.source / ".git/objects" / blob[:2] / blob[2:]
     loose.chmod(0o644)
     loose.write_bytes(b"not an object")
     answered = site.module(ref="master")
     assert answered["failed"]
     assert "is damaged. See what git fsck says there" in answered["msg"]
-    assert (site.version, torn(site.tree.current.resolve())) == ("one", [])
+    assert (site.version, torn(site.paths.current.resolve())) == ("one", [])
 
 
 @pytest.mark.parametrize("damage", ["cut", "overwritten", "removed"])
@@ -219,9 +219,9 @@ def test_a_damaged_pack(site: Site, upstream: Upstream, damage: str) -> None:
     upstream.commit("one", data="x" * 5000)
     site.deploy()
     upstream.commit("two", more="y" * 5000)
-    git(site.tree.source, "fetch", "--quiet")
-    git(site.tree.source, "gc", "--quiet")
-    (pack,) = (site.tree.source / ".git/objects/pack").glob("*.pack")
+    git(site.paths.source, "fetch", "--quiet")
+    git(site.paths.source, "gc", "--quiet")
+    (pack,) = (site.paths.source / ".git/objects/pack").glob("*.pack")
     pack.chmod(0o644)
     whole = pack.read_bytes()
     if damage == "removed":
@@ -230,24 +230,24 @@ def test_a_damaged_pack(site: Site, upstream: Upstream, damage: str) -> None:
         pack.write_bytes(whole[:100] if damage == "cut" else whole[:20] + bytes(len(whole) - 40) + whole[-20:])
     answered = site.module(ref="master")
     if damage != "overwritten":
-        # git sees that it has nothing, and the fetch brings all of it anew.
+        # git sees that it has nothing, and the fetch brings all of it again.
         assert answered.get("changed"), answered
     else:
         assert "is damaged. See what git fsck says there, or move it away" in answered["msg"]
         assert site.version == "one"
-        site.tree.source.rename(site.tree.path / "damaged")
+        site.paths.source.rename(site.paths.path / "damaged")
         assert site.module(ref="master")["changed"]
-    assert (site.version, torn(site.tree.current.resolve())) == ("two", [])
+    assert (site.version, torn(site.paths.current.resolve())) == ("two", [])
     assert_agreement(site)
 
 
 @pytest.mark.parametrize("lost", ["refs/heads", "refs/remotes", "refs/deploys", "packed-refs", "HEAD"])
 def test_a_missing_ref(site: Site, upstream: Upstream, lost: str) -> None:
-    """What git can have anew it gets anew, and a clone that is none any more is named."""
+    """What git can fetch again it fetches, and a clone that is broken is named."""
     upstream.commit("one")
     site.deploy()
     upstream.commit("two")
-    place = site.tree.source / ".git" / lost
+    place = site.paths.source / ".git" / lost
     if place.is_dir():
         shutil.rmtree(place)
         place.mkdir()
@@ -255,7 +255,7 @@ def test_a_missing_ref(site: Site, upstream: Upstream, lost: str) -> None:
         place.unlink()
     answered = site.module(ref="master")
     if lost == "HEAD":
-        assert f"{site.tree.source} is not a git clone. Move it away" in answered["msg"]
+        assert f"{site.paths.source} is not a git clone. Move it away" in answered["msg"]
         assert site.version == "one"
     else:
         assert site.version == "two", answered["msg"]
@@ -269,16 +269,16 @@ def test_a_damaged_clone_that_was_moved_away_is_made_again(site: Site, upstream:
     upstream.commit("two", pkg__app_py="x = 2")
     site.deploy()
     before = site.snapshot()
-    site.tree.source.rename(site.path.with_name("damaged"))
+    site.paths.source.rename(site.path.with_name("damaged"))
     assert not site.deploy().changed
-    assert changes(before, site) <= {"releases", site.tree.current.resolve().name, ".git"}
-    assert str(site.tree.current.resolve()) in git(site.tree.source, "worktree", "list")
-    assert git(site.tree.current, "status", "--porcelain", "--untracked-files=no") == ""
-    (site.tree.releases / ".new").mkdir()
+    assert changes(before, site) <= {"releases", site.paths.current.resolve().name, ".git"}
+    assert str(site.paths.current.resolve()) in git(site.paths.source, "worktree", "list")
+    assert git(site.paths.current, "status", "--porcelain", "--untracked-files=no") == ""
+    (site.paths.releases / ".new").mkdir()
     site.revert()
     assert site.version == "one"
     assert site.consistent()
-    assert torn(site.tree.current.resolve()) == []
+    assert torn(site.paths.current.resolve()) == []
     assert not site.deploy(ref=site.live).changed
 
 
@@ -286,14 +286,14 @@ def changes(before: dict[str, tuple[int, int, str]], site: Site) -> set[str]:
     """Name what is not as it was, outside of the clone."""
     after = site.snapshot()
     found = (Path(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-    return {path.name for path in found if site.tree.source not in (path, *path.parents)}
+    return {path.name for path in found if site.paths.source not in (path, *path.parents)}
 
 
 def test_a_revert_after_the_clone_was_made_again_by_hand(site: Site, upstream: Upstream) -> None:
     for version in ("one", "two"):
         upstream.commit(version)
         site.deploy()
-    shutil.rmtree(site.tree.source)
+    shutil.rmtree(site.paths.source)
     git(site.path, "clone", "--quiet", str(upstream.url), "source")
     site.revert()
     assert (site.version, site.consistent()) == ("one", True)
@@ -305,11 +305,11 @@ def test_what_is_no_release_does_not_block_its_commit(site: Site, upstream: Upst
     site.run(state="prepared", ref=sha)
     upstream.commit("two")
     site.deploy()
-    release = site.tree.release(sha)
+    release = site.paths.release(sha)
     if spoil == "no .git":
         (release / ".git").unlink()
     elif spoil == "another's .git":
-        (release / ".git").write_text((site.tree.current / ".git").read_text())
+        (release / ".git").write_text((site.paths.current / ".git").read_text())
     else:
         shutil.rmtree(release)
         release.touch() if spoil == "a file" else release.mkdir()
@@ -317,8 +317,8 @@ def test_what_is_no_release_does_not_block_its_commit(site: Site, upstream: Upst
     assert (site.version, site.consistent()) == ("one", True)
     site.revert()
     site.deploy(ref=sha)
-    assert (site.version, torn(site.tree.current.resolve())) == ("one", [])
-    assert list(site.tree.releases.glob(".old/*")) == []
+    assert (site.version, torn(site.paths.current.resolve())) == ("one", [])
+    assert list(site.paths.releases.glob(".old/*")) == []
 
 
 def test_a_clone_of_another_user(site: Site, upstream: Upstream) -> None:
@@ -326,8 +326,8 @@ def test_a_clone_of_another_user(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.deploy()
     upstream.commit("two")
-    for path in (site.tree.source, site.tree.source / ".git"):
-        os.chown(path, NOBODY, NOBODY)
+    for path in (site.paths.source, site.paths.source / ".git"):
+        os.chown(path, OTHER_USER, OTHER_USER)
     answered = site.module(ref="master")
     assert answered["failed"]
     assert "because another user owns it. Let the deploy user own the project's directory" in answered["msg"]
@@ -339,11 +339,11 @@ def test_a_remote_on_this_machine_of_another_user(site: Site, upstream: Upstream
     assert os.geteuid() == 0, "this test gives files away: run it as root"
     upstream.commit("one")
     site.deploy()
-    os.chown(upstream.url, NOBODY, NOBODY)
+    os.chown(upstream.url, OTHER_USER, OTHER_USER)
     for options in ({"ref": "master"}, {"ref": "master", "path": f"{site.path}2"}):
-        said = site.module(**options)["msg"]
-        assert f"git refuses {upstream.url}, because another user owns it. Let the deploy user trust it" in said
-        assert f"git config --global --add safe.directory {upstream.url}\n" in said
+        message = site.module(**options)["msg"]
+        assert f"git refuses {upstream.url}, because another user owns it. Let the deploy user trust it" in message
+        assert f"git config --global --add safe.directory {upstream.url}\n" in message
 
 
 @pytest.fixture
@@ -362,8 +362,8 @@ def test_a_user_who_owns_nothing_here(open_to_all: Path) -> None:
     upstream.commit("one")
     site.deploy()
     before = site.snapshot()
-    said = as_nobody(lambda: site.fail(ref="master", by="eve").text)
-    assert "Permission denied. Let the deploy user own the project's directory" in said
+    message = as_other_user(lambda: site.fail(ref="master", by="eve").text)
+    assert "Permission denied. Let the deploy user own the project's directory" in message
     assert site.snapshot() == before
 
 
@@ -372,8 +372,8 @@ def test_a_user_who_may_not_even_look(open_to_all: Path) -> None:
     assert os.geteuid() == 0, "this test becomes another user: run it as root"
     (open_to_all / "blog").mkdir(mode=0o700)
     given: dict[str, object] = {"path": str(open_to_all / "blog"), "ref": None, "status_file": None, "fetch": False}
-    said = as_nobody(lambda: refused(given))
-    assert f"{open_to_all}/blog/source: Permission denied. Let the deploy user own" in said
+    message = as_other_user(lambda: refused(given))
+    assert f"{open_to_all}/blog/source: Permission denied. Let the deploy user own" in message
 
 
 def refused(given: dict[str, object]) -> str:
@@ -383,18 +383,18 @@ def refused(given: dict[str, object]) -> str:
     return str(caught.value)
 
 
-def as_nobody(action: Callable[[], str]) -> str:
+def as_other_user(action: Callable[[], str]) -> str:
     """Return what an action says in a process of a user without rights."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+        os.setgid(OTHER_USER)
+        os.setuid(OTHER_USER)
         os.write(writer, action().encode())
         os._exit(0)
     os.close(writer)
-    with os.fdopen(reader) as told:
-        said = told.read()
+    with os.fdopen(reader) as answered:
+        message = answered.read()
     os.waitpid(pid, 0)
-    return said
+    return message

@@ -28,7 +28,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environm
 )
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.installer import is_complete, remove
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.interpreter import ask_interpreter
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import Result, run_command
 
 from tests.support.releases.environments import UV, MakeRelease, build, made_by, version_in

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.build import Environments
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 
 from tests.support.package_index import OpenIndex

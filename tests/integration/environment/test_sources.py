@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.build import Environments
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.installer import Installer
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.interpreter import ask_interpreter
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 
 from tests.support.package_index import OpenIndex, open_index

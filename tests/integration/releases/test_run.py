@@ -10,7 +10,7 @@ import os
 import signal
 from pathlib import Path
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import SILENT, run_command
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import STALLED, run_command
 
 from tests.support.releases.shim import opened
 from tests.support.waiting import until
@@ -22,11 +22,11 @@ def test_who_goes_on_telling_is_waited_for() -> None:
 
 
 def test_who_is_silent_is_ended_with_all_that_it_has_started(tmp_path: Path) -> None:
-    """It is told what it had said, and has time to remove what it has half made."""
+    """The result has what it had written, and has time to remove what it has half made."""
     gate, removed = tmp_path / "gate", tmp_path / "removed"
     os.mkfifo(gate)
     script = f"trap 'touch {removed}; exit' TERM; (trap '' TERM; read line < {gate}) & echo half >&2; wait"
     done = run_command(["/bin/sh", "-c", script], silence=0.5)
-    assert (done.rc, done.err) == (-signal.SIGKILL, f"half\n\n{SILENT}")
+    assert (done.rc, done.err) == (-signal.SIGKILL, f"half\n\n{STALLED}")
     assert removed.exists()
     until(lambda: not opened(gate), "the end of its child")

@@ -16,7 +16,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environm
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.build import key
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.spec import Spec, plan_environment
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.toml import PARSE, dump, toml_reader
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 
 from tests.support.releases.environments import PYTHON, Files, plan, read_toml

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import refs
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 
 A, B, C, D = (letter * 40 for letter in "abcd")
 KNOWN = refs.Refs({"master": A, "HEAD": A, "both": B, "feature/x": C}, {"v2": D, "v1": C, "both": A})
@@ -59,6 +59,26 @@ def test_no_name_means_the_newest_tag(ref: str | None) -> None:
 def test_a_name_that_means_none_or_several_is_an_error(ref: str, said: str) -> None:
     with pytest.raises(ReleaseError, match=said):
         refs.choose(ref, KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("known", "ref", "message"),
+    [
+        (refs.Refs(), "master", "no commit yet"),
+        (refs.Refs(), None, "no commit yet"),
+        (refs.Refs({"master": A}), None, "no ref was given"),
+    ],
+)
+def test_a_repository_without_what_is_asked_for_is_an_error(known: refs.Refs, ref: str | None, message: str) -> None:
+    with pytest.raises(ReleaseError, match=message):
+        refs.choose(ref, known)
+
+
+@pytest.mark.parametrize(
+    ("ref", "full"), [(A, True), (A[1:], False), (A.upper(), False), ("master", False), (None, False)]
+)
+def test_only_a_full_sha_means_the_same_everywhere(ref: str | None, full: object) -> None:
+    assert refs.is_full(ref) is full
 
 
 def test_an_unknown_name_lists_some_of_what_there_is() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment import requirements
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 
 
 @pytest.mark.parametrize(

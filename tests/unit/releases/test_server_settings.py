@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment import server_settings
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 
 from tests.support.releases.environments import read_toml
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
 from ..system import files
 from ..system.run import Run
 from . import server_settings

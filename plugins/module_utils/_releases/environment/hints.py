@@ -86,8 +86,8 @@ CAUSES = (
         "give every requirement a version and a hash (uv pip compile --generate-hashes), or none",
     ),
     Hint(
-        r"versions that require a different python|requires a different Python|does not satisfy Python|requires Python [<>=~!]"
-        r"|Python requirement of|incompatible with the project's Python|[Rr]equires-Python",
+        r"versions that require a different python|requires a different Python|does not satisfy Python"
+        r"|requires Python [<>=~!]|Python requirement of|incompatible with the project's Python|[Rr]equires-Python",
         "a package does not support Python {version}: set `python` to another interpreter, or require another version",
     ),
     Hint(

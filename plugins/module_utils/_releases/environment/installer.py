@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
 from ..system import files
 from ..system.redaction import without_credentials
 from ..system.run import Result, Run
@@ -165,8 +165,7 @@ def is_complete(path: Path) -> bool:
 def remove(path: Path) -> None:
     """Remove the environment at `path`, or what a killed build has left of one. It stops counting first."""
     (path / COMPLETE).unlink(missing_ok=True)
-    if path.exists():
-        shutil.rmtree(path)
+    files.remove_tree(path)
 
 
 @contextmanager

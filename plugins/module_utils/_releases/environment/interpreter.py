@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
 from ..system.run import Run
 from .python_version import is_allowed
 

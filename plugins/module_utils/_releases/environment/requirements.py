@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
 
 # UTF-32 first: its mark for little-endian begins like that of UTF-16.
 MARKS = (

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
 from ..system.redaction import without_credentials
 from .toml import Table, TomlReader, dump
 

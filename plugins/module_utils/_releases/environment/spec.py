@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
 from . import requirements
 from .toml import Table, TomlReader
 

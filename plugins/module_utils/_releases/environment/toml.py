@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
 from ..system.run import Run
 
 Table = dict[str, Any]
