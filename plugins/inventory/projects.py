@@ -84,17 +84,17 @@ from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.deploy_conf import read_deploy_conf
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.hosts import (
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.deploy_conf_reader import read_deploy_conf
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.errors import Problem, ProjectsError
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.host_vars import (
     group_hosts,
     host_name,
     host_variables,
 )
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.kind import is_text
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.placement import Placement, place
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem, ProjectsError
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Source, local_path
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_form import line_of, read_yaml
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.values import is_text
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_reader import line_of, read_yaml
 
 OURS = re.compile(
     r"""\A\$ANSIBLE_VAULT;|^(["']?)plugin\1[ \t]*:[ \t]*(["']?)onetouch\.deploy\.projects\2[ \t]*(#.*)?$""",
@@ -133,8 +133,8 @@ class InventoryModule(BaseInventoryPlugin):
         conf = Path(str(local_path(data["deploy_conf"], path)))
         if not conf.is_file():
             line = line_of(text, "deploy_conf")
-            return source.joined(Source(problems=[Problem(path, line, "", f"there is no file {conf}")]))
-        return source.joined(read_deploy_conf(loader.get_text_file_contents(str(conf)), str(conf)))
+            return source.merge(Source(problems=[Problem(path, line, "", f"there is no file {conf}")]))
+        return source.merge(read_deploy_conf(loader.get_text_file_contents(str(conf)), str(conf)))
 
 
 def _fill(inventory: InventoryData, placements: list[Placement]) -> None:

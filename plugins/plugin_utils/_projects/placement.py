@@ -10,13 +10,13 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.check import check_project, check_server
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem, ProjectsError
+from .errors import Problem, ProjectsError
+from .validation import check_project, check_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section, Source
+    from .section import Section, Source
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def place(source: Source) -> list[Placement]:
     if problems:
         raise ProjectsError(problems)
     placements = list(_placements(source))
-    problems = [*_twins(source), *_collisions(placements)]
+    problems = [*_duplicate_hosts(source), *_collisions(placements)]
     if problems:
         raise ProjectsError(problems)
     return placements
@@ -60,15 +60,15 @@ def _section_problems(source: Source) -> Iterator[Problem]:
 
 
 def _placements(source: Source) -> Iterator[Placement]:
-    own = {server.name: server.rooted() for server in source.servers}
+    own = {server.name: server.with_absolute_paths() for server in source.servers}
     for project in source.projects:
-        values = {key: value for key, value in project.rooted().items() if key not in {"host", "hosts"}}
+        values = {key: value for key, value in project.with_absolute_paths().items() if key not in {"host", "hosts"}}
         for server in servers_of(project):
             settings = {**own.get(server, {}), **values}
             yield Placement(project, server, str(settings.pop("host", server)), settings)
 
 
-def _twins(source: Source) -> Iterator[Problem]:
+def _duplicate_hosts(source: Source) -> Iterator[Problem]:
     for project in source.projects:
         servers = servers_of(project)
         for server in sorted({server for server in servers if servers.count(server) > 1}):

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.kind import is_template
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem
+from .errors import Problem
+from .values import is_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Section:
         where = f"{self.kind} {self.name}" + (f", {key}" if key else "")
         return Problem(self.file, self.line_of(key), where, message)
 
-    def rooted(self) -> dict[str, object]:
+    def with_absolute_paths(self) -> dict[str, object]:
         """Return the values, with paths of this machine made absolute: they start at the file's own directory."""
         paths = {key: local_path(self.values[key], self.file) for key in LOCAL_PATHS if key in self.values}
         return {**self.values, **paths}
@@ -59,7 +59,7 @@ class Source:
     servers: list[Section] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
-    def joined(self, other: Source) -> Source:
+    def merge(self, other: Source) -> Source:
         """Put what two files say into one."""
         return Source(self.projects + other.projects, self.servers + other.servers, self.problems + other.problems)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.errors import ProjectsError
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.placement import Placement, place
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import ProjectsError
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_form import read_yaml
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_reader import read_yaml
 
 
 def placed(text: str) -> list[Placement]:

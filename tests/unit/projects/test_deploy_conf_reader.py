@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.deploy_conf import read_deploy_conf
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.deploy_conf_reader import read_deploy_conf
 
 ORIGINAL = """\
 # two projects, one server

@@ -10,13 +10,13 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import keys
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.check import RESERVED
+from . import schema
+from .validation import RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.placement import Placement
+    from .placement import Placement
 
 # These keys say how to reach the server, and become variables of Ansible itself.
 CONNECTION_KEYS = {"user": "ansible_user", "port": "ansible_port", "connection": "ansible_connection"}
@@ -31,7 +31,7 @@ def host_name(placement: Placement) -> str:
 def host_variables(placement: Placement) -> dict[str, object]:
     """Turn settings into host variables; an absent key sets none."""
     settings = placement.settings
-    own = set(keys.known("project")) - set(CONNECTION_KEYS) - OTHER_KEYS
+    own = set(schema.known("project")) - set(CONNECTION_KEYS) - OTHER_KEYS
     variables = {f"project_{key}": value for key, value in settings.items() if key in own}
     variables |= {CONNECTION_KEYS[key]: value for key, value in settings.items() if key in CONNECTION_KEYS}
     variables |= {"project_name": placement.project.name, "project_server": placement.server}

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 import uvicorn
 import yaml
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import keys
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.check import check_project, check_server
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import schema
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_form import read_yaml
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.validation import check_project, check_server
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_reader import read_yaml
 from procmon import config as procmon
 
 CHECKOUT = Path(__file__).parents[3]
@@ -76,7 +76,7 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
     assert complaints({**SOUND, "env_file": "/etc/blog.env"}) == []
     assert complaints({**SOUND, "index": "/srv/wheels"}) == []
     assert complaints({**SOUND, "repo": "::1:/srv/blog.git", "path": "/srv/a \"b\" 'c' $(x);"}) == []
-    assert {*EVERYTHING, "host", "env_file"} == set(keys.known("project"))
+    assert {*EVERYTHING, "host", "env_file"} == set(schema.known("project"))
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_the_keys_of_procmon_are_those_that_procmon_knows() -> None:
     """Two places know them, since neither side may import the other."""
     kinds = {"heartbeat": procmon.HeartbeatConfig, "reload": procmon.ReloadConfig, "worker": procmon.WorkerConfig}
     known = {name: {item.metadata["rule"].key for item in fields(kind)} for name, kind in kinds.items()}
-    assert {name: set(table) for name, table in keys.TABLES.items()} == known
+    assert {name: set(table) for name, table in schema.TABLES.items()} == known
 
 
 def test_procmon_agrees_with_what_is_accepted_here() -> None:
@@ -304,19 +304,19 @@ def test_http2_may_be_switched_off() -> None:
 def test_an_option_of_uvicorn_is_refused_on_both_sides_or_on_neither(option: str) -> None:
     """Two places know them, since neither side may import the other."""
     base = {"name": "blog", "app": "a:b", "directory": "/d", "bind": "a:1"}
-    refused = option.startswith("ssl_") or option in keys.RESERVED_UVICORN_OPTIONS
+    refused = option.startswith("ssl_") or option in schema.RESERVED_UVICORN_OPTIONS
     assert (complaints({**SOUND, "uvicorn": {option: True}}) != []) == refused
     with pytest.raises(procmon.ConfigError) if refused else nullcontext():
         procmon.parse({**base, "uvicorn": {option: True}})
 
 
 def test_the_reserved_options_are_options_of_uvicorn() -> None:
-    assert set(keys.RESERVED_UVICORN_OPTIONS) <= set(UVICORN_OPTIONS)
+    assert set(schema.RESERVED_UVICORN_OPTIONS) <= set(UVICORN_OPTIONS)
 
 
 def test_every_key_is_in_the_documentation() -> None:
     text = (CHECKOUT / "docs" / "configuration.md").read_text()
-    inner = [f"`{name}`" for table in keys.TABLES.values() for name in table]
-    missing = [name for name in [f"`{key}`" for key in keys.known("project")] + inner if name not in text]
+    inner = [f"`{name}`" for table in schema.TABLES.values() for name in table]
+    missing = [name for name in [f"`{key}`" for key in schema.known("project")] + inner if name not in text]
     assert missing == []
-    assert [name for name in keys.RESERVED_UVICORN_OPTIONS if not re.search(rf"`{name}(`|: true`)", text)] == []
+    assert [name for name in schema.RESERVED_UVICORN_OPTIONS if not re.search(rf"`{name}(`|: true`)", text)] == []

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import yaml
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.kind import is_text, shown
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem, nearest
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section, Source
+
+from .errors import Problem, suggest
+from .section import Section, Source
+from .values import describe_value, is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,39 +21,39 @@ TOP_KEYS = ("plugin", "projects", "servers", "deploy_conf")
 DEPTH = 4  # projects, blog, heartbeat, path
 
 Path = tuple[str, ...]
-Marks = dict[Path, int]
+LineNumbers = dict[Path, int]
 
 
 def read_yaml(data: Mapping[str, object], text: str, file: str) -> Source:
     """Split `data`, loaded from `text`, into sections. Never raises: what is wrong is in `problems`."""
-    marks, problems = read_marks(text, file)
-    found = [*_sections("project", data, marks, file), *_sections("server", data, marks, file)]
+    line_numbers, problems = read_line_numbers(text, file)
+    found = [*_sections("project", data, line_numbers, file), *_sections("server", data, line_numbers, file)]
     return Source(
         projects=[section for section in found if isinstance(section, Section) and section.kind == "project"],
         servers=[section for section in found if isinstance(section, Section) and section.kind == "server"],
         problems=[
             *problems,
-            *_top_problems(data, marks, file),
+            *_top_problems(data, line_numbers, file),
             *(problem for problem in found if isinstance(problem, Problem)),
         ],
     )
 
 
-def read_marks(text: str, file: str) -> tuple[Marks, list[Problem]]:
+def read_line_numbers(text: str, file: str) -> tuple[LineNumbers, list[Problem]]:
     """Find the line of every key, and the keys that stand twice."""
-    marks: Marks = {}
+    line_numbers: LineNumbers = {}
     problems = []
     for path, line in _walk(yaml.compose(text, Loader=yaml.SafeLoader), ()):
-        if path in marks:
-            message = f"{path[-1]!r} stands here and in line {marks[path]}"
+        if path in line_numbers:
+            message = f"{path[-1]!r} stands here and in line {line_numbers[path]}"
             problems.append(Problem(file, line, ", ".join(path[:-1]), message))
-        marks.setdefault(path, line)
-    return marks, problems
+        line_numbers.setdefault(path, line)
+    return line_numbers, problems
 
 
 def line_of(text: str, *path: str) -> int:
     """Find the line of one key; the first when it is not there."""
-    return read_marks(text, "")[0].get(path, 1)
+    return read_line_numbers(text, "")[0].get(path, 1)
 
 
 def _walk(node: yaml.Node | None, path: Path) -> Iterator[tuple[Path, int]]:
@@ -65,12 +66,12 @@ def _walk(node: yaml.Node | None, path: Path) -> Iterator[tuple[Path, int]]:
             yield from _walk(value, inner)
 
 
-def _top_problems(data: Mapping[str, object], marks: Marks, file: str) -> Iterator[Problem]:
+def _top_problems(data: Mapping[str, object], line_numbers: LineNumbers, file: str) -> Iterator[Problem]:
     for key in map(str, data):
         if key not in TOP_KEYS:
-            yield Problem(file, marks.get((key,), 1), "", f"unknown key {key!r}; {nearest(key, TOP_KEYS)}")
+            yield Problem(file, line_numbers.get((key,), 1), "", f"unknown key {key!r}; {suggest(key, TOP_KEYS)}")
     if "deploy_conf" in data:
-        yield from _conf_problems(data, marks.get(("deploy_conf",), 1), file)
+        yield from _conf_problems(data, line_numbers.get(("deploy_conf",), 1), file)
     elif "projects" not in data:
         yield Problem(file, 1, "", "'projects' is missing (or 'deploy_conf', the path of a file in the original form)")
 
@@ -79,25 +80,33 @@ def _conf_problems(data: Mapping[str, object], line: int, file: str) -> Iterator
     if "projects" in data:
         yield Problem(file, line, "", "'deploy_conf' stands in place of 'projects': remove one of them")
     if not is_text(data["deploy_conf"]):
-        found = shown(data["deploy_conf"])
+        found = describe_value(data["deploy_conf"])
         yield Problem(file, line, "", f"'deploy_conf' wants the path of a file, found {found}")
 
 
-def _sections(kind: str, data: Mapping[str, object], marks: Marks, file: str) -> Iterator[Section | Problem]:
+def _sections(
+    kind: str, data: Mapping[str, object], line_numbers: LineNumbers, file: str
+) -> Iterator[Section | Problem]:
     top = f"{kind}s"
     table = data.get(top, {})
     if not isinstance(table, dict):
-        yield Problem(file, marks.get((top,), 1), top, f"wanted a mapping of names, found {shown(table)}")
+        yield Problem(
+            file, line_numbers.get((top,), 1), top, f"wanted a mapping of names, found {describe_value(table)}"
+        )
         return
     for name, values in table.items():
         path = (top, str(name))
-        line = marks.get(path, marks.get((top,), 1))
+        line = line_numbers.get(path, line_numbers.get((top,), 1))
         if isinstance(values, dict):
             named = {str(key): value for key, value in values.items()}
-            yield Section(kind, str(name), file, line, named, _lines_below(path, marks))
+            yield Section(kind, str(name), file, line, named, _lines_below(path, line_numbers))
         else:
-            yield Problem(file, line, f"{kind} {name}", f"wanted a mapping of keys, found {shown(values)}")
+            yield Problem(file, line, f"{kind} {name}", f"wanted a mapping of keys, found {describe_value(values)}")
 
 
-def _lines_below(path: Path, marks: Marks) -> dict[str, int]:
-    return {".".join(found[2:]): line for found, line in marks.items() if found[:2] == path and len(found) > len(path)}
+def _lines_below(path: Path, line_numbers: LineNumbers) -> dict[str, int]:
+    return {
+        ".".join(found[2:]): line
+        for found, line in line_numbers.items()
+        if found[:2] == path and len(found) > len(path)
+    }

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._screen import rollout_screen, status_screen
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import rollout_table, status_table
 
 
 class ActionModule(ActionBase):
@@ -25,8 +25,8 @@ class ActionModule(ActionBase):
         )[1]
         lines = [*(arguments["lines"] or [])]
         if arguments["status"] is not None:
-            lines += status_screen(arguments["status"])
+            lines += status_table(arguments["status"])
         if arguments["rollout"] is not None:
-            lines += rollout_screen(arguments["rollout"])
+            lines += rollout_table(arguments["rollout"])
         Display().display("\n".join(["", *lines]))
         return {**result, "changed": False, "lines": lines}

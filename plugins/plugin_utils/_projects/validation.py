@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import keys
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.kind import ENVIRONMENT_NAME, Kind, shown
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem, nearest
+from . import schema
+from .errors import Problem, suggest
+from .values import ENVIRONMENT_NAME, ValueType, describe_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section
+    from .section import Section
 
 # What a group, a systemd unit and a file can all be called: the original's sections are named so.
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
@@ -28,7 +28,7 @@ def check_project(section: Section) -> Iterator[Problem]:
     """Find what is wrong with a project's section."""
     yield from _check_name(section)
     yield from _check_values(section)
-    yield from _check_company(section)
+    yield from _check_combinations(section)
 
 
 def check_server(section: Section) -> Iterator[Problem]:
@@ -44,8 +44,8 @@ def _check_name(section: Section) -> Iterator[Problem]:
         yield section.problem("", f"a project's name takes letters, digits, '_', '-' and '.' only; {better!r} would do")
 
 
-def _check_company(section: Section) -> Iterator[Problem]:
-    for key in keys.REQUIRED:
+def _check_combinations(section: Section) -> Iterator[Problem]:
+    for key in schema.REQUIRED:
         if key not in section.values:
             yield section.problem("", f"{key!r} is missing")
     hosts = [key for key in ("host", "hosts") if key in section.values]
@@ -60,14 +60,14 @@ def _check_company(section: Section) -> Iterator[Problem]:
 
 
 def _check_values(section: Section) -> Iterator[Problem]:
-    known = keys.known(section.kind)
+    known = schema.known(section.kind)
     for key, value in section.values.items():
         if key not in known:
-            yield section.problem(key, f"unknown key; {nearest(key, known)}")
-        elif key in keys.PROJECT_KEYS:
-            yield from _check_value(section, key, value, keys.PROJECT_KEYS[key])
+            yield section.problem(key, f"unknown key; {suggest(key, known)}")
+        elif key in schema.PROJECT_KEYS:
+            yield from _check_value(section, key, value, schema.PROJECT_KEYS[key])
         elif not isinstance(value, dict):
-            yield section.problem(key, f"wanted a mapping, found {shown(value)}")
+            yield section.problem(key, f"wanted a mapping, found {describe_value(value)}")
         else:
             yield from _check_table(section, key, value)
 
@@ -75,10 +75,10 @@ def _check_values(section: Section) -> Iterator[Problem]:
 def _check_table(section: Section, table: str, values: dict[object, object]) -> Iterator[Problem]:
     for name, value in values.items():
         if not isinstance(name, str):
-            yield section.problem(table, f"wanted names that are text, found {shown(name)}")
+            yield section.problem(table, f"wanted names that are text, found {describe_value(name)}")
         elif table == "env" and ENVIRONMENT_NAME.fullmatch(name) is None:
             yield section.problem(f"env.{name}", "a variable's name takes letters, digits and '_' only")
-        elif table == "uvicorn" and (advice := keys.advice_against(name, value)):
+        elif table == "uvicorn" and (advice := schema.advice_against(name, value)):
             yield section.problem(f"uvicorn.{name}", f"cannot be set under procmon: {advice}")
         else:
             yield from _check_named(section, table, name, value)
@@ -86,18 +86,18 @@ def _check_table(section: Section, table: str, values: dict[object, object]) -> 
 
 def _check_named(section: Section, table: str, name: str, value: object) -> Iterator[Problem]:
     key = f"{table}.{name}"
-    kind = keys.kind_of(key)
+    kind = schema.type_of(key)
     if kind is not None:
         yield from _check_value(section, key, value, kind)
-    elif key in keys.REMOVED:
-        yield section.problem(key, keys.REMOVED[key])
+    elif key in schema.REMOVED:
+        yield section.problem(key, schema.REMOVED[key])
     else:
-        yield section.problem(key, f"unknown key; {nearest(name, keys.TABLES[table])}")
+        yield section.problem(key, f"unknown key; {suggest(name, schema.TABLES[table])}")
 
 
-def _check_value(section: Section, key: str, value: object, kind: Kind) -> Iterator[Problem]:
+def _check_value(section: Section, key: str, value: object, kind: ValueType) -> Iterator[Problem]:
     if kind.accepts(value):
         return
     # An environment's values are secrets more often than not: never repeat them.
-    found = "" if key.startswith("env.") else f", found {shown(value)}"
+    found = "" if key.startswith("env.") else f", found {describe_value(value)}"
     yield section.problem(key, f"wanted {kind.wanted}{found}")

@@ -61,7 +61,7 @@ def first_line(text: object) -> str:
     return (str(text or "").splitlines() or [""])[0]
 
 
-def status_screen(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def status_table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Make the screen of `status` from results by host: a head and one row for each project on each server."""
     return table([HEAD, *(status_row(host, results[host]) for host in sorted(results))])
 
@@ -89,6 +89,6 @@ def rollout_row(host: str, result: Mapping[str, Any]) -> list[str]:
     return [host, before or "nothing", notes.get(str(outcome), "failed, nothing was changed")]
 
 
-def rollout_screen(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def rollout_table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Make the screen of a rollout that was stopped: what each host runs now, in the rollout's order."""
     return table([("SERVER", "RUNS", "NOTE"), *(rollout_row(host, result) for host, result in results.items())])

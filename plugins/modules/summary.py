@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: screen
+module: summary
 short_description: Shows lines, or what every server runs, as plain text
 version_added: 0.1.0
 author:
@@ -44,7 +44,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: Show where the app is
-  onetouch.deploy.screen:
+  onetouch.deploy.summary:
     lines:
       - "blog serves at http://127.0.0.1:3001"
 """

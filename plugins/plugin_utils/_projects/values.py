@@ -22,7 +22,7 @@ SOCKET_PATH_BYTES = 108  # the kernel's limit for the path of a unix socket, its
 
 
 @dataclass(frozen=True)
-class Kind:
+class ValueType:
     """`wanted` completes the sentence "wanted …"; `parse` turns the text of a deploy.conf line into a value."""
 
     wanted: str
@@ -30,7 +30,7 @@ class Kind:
     parse: Callable[[str], object] = str
 
 
-def shown(value: object) -> str:
+def describe_value(value: object) -> str:
     """Name a wrong value to its writer."""
     if value is None:
         return "nothing"
@@ -165,42 +165,42 @@ def is_plain(value: object) -> bool:
     return all(map(is_plain, value)) if isinstance(value, list) else value is not None
 
 
-def seconds(least: float, most: float = 86400) -> Kind:
+def seconds(least: float, most: float = 86400) -> ValueType:
     """Make the kind of a duration from `least` to `most`."""
-    return Kind(f"a number of seconds, {least:g} to {most:g}", between(least, most, is_number), number)
+    return ValueType(f"a number of seconds, {least:g} to {most:g}", between(least, most, is_number), number)
 
 
-def choice(*allowed: str) -> Kind:
+def choice(*allowed: str) -> ValueType:
     """Make the kind of a word out of a few."""
-    return Kind(" or ".join(allowed), lambda value: value in allowed)
+    return ValueType(" or ".join(allowed), lambda value: value in allowed)
 
 
-TEXT = Kind("text", is_text)
-WORD = Kind("text without blanks", matching(r"\S+"))
+TEXT = ValueType("text", is_text)
+WORD = ValueType("text without blanks", matching(r"\S+"))
 # What git would take for an option, or for a command to run, is neither.
-REF = Kind("a branch, a tag or a commit", matching(r"(?!-)\S+"))
-REPO = Kind("an ssh or https address, or a path", matching(r"(?!-|[A-Za-z0-9]+::)\S+"))
-SERVER = Kind("a host name or an address", matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9a-fA-F:]*:[0-9a-fA-F:.]*"))
-SERVERS = Kind("a list of host names", listing(SERVER.accepts), str.split)
-FLAG = Kind("yes or no", lambda value: isinstance(value, bool), flag)
-COUNT = Kind("a whole number of 1 or more", at_least(1, is_whole), number)
-WORKERS = Kind("a whole number, 1 to 512", between(1, 512, is_whole), number)
-PORT = Kind(f"a port, 1 to {MAX_PORT}", lambda value: is_whole(value) and value in range(1, MAX_PORT + 1), number)
-WHOLE_SECONDS = Kind("a whole number of seconds, 0 or more", at_least(0, is_whole), number)
-ABSOLUTE = Kind("an absolute path", is_absolute)
-TREE = Kind("an absolute path without ':'", is_tree)
-WITHIN = Kind("a path without '..'", is_within)
-INSIDE = Kind("a list of relative paths without '..'", listing(is_inside), str.split)
-BIND = Kind("host:port or unix:/path", is_bind)
-APP = Kind("module:attribute, such as blog.main:app", matching(r"[\w.]+:[\w.]+(\(\))?"))
-URL_PATH = Kind("a path that begins with '/'", matching(r"/[!-~]*"))
-MEMORY = Kind("bytes, 1048576 or more, or such as 300M or 2G", is_memory, number)
-STATUSES = Kind(
+REF = ValueType("a branch, a tag or a commit", matching(r"(?!-)\S+"))
+REPO = ValueType("an ssh or https address, or a path", matching(r"(?!-|[A-Za-z0-9]+::)\S+"))
+SERVER = ValueType("a host name or an address", matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9a-fA-F:]*:[0-9a-fA-F:.]*"))
+SERVERS = ValueType("a list of host names", listing(SERVER.accepts), str.split)
+FLAG = ValueType("yes or no", lambda value: isinstance(value, bool), flag)
+COUNT = ValueType("a whole number of 1 or more", at_least(1, is_whole), number)
+WORKERS = ValueType("a whole number, 1 to 512", between(1, 512, is_whole), number)
+PORT = ValueType(f"a port, 1 to {MAX_PORT}", lambda value: is_whole(value) and value in range(1, MAX_PORT + 1), number)
+WHOLE_SECONDS = ValueType("a whole number of seconds, 0 or more", at_least(0, is_whole), number)
+ABSOLUTE = ValueType("an absolute path", is_absolute)
+TREE = ValueType("an absolute path without ':'", is_tree)
+WITHIN = ValueType("a path without '..'", is_within)
+INSIDE = ValueType("a list of relative paths without '..'", listing(is_inside), str.split)
+BIND = ValueType("host:port or unix:/path", is_bind)
+APP = ValueType("module:attribute, such as blog.main:app", matching(r"[\w.]+:[\w.]+(\(\))?"))
+URL_PATH = ValueType("a path that begins with '/'", matching(r"/[!-~]*"))
+MEMORY = ValueType("bytes, 1048576 or more, or such as 300M or 2G", is_memory, number)
+STATUSES = ValueType(
     "a list of HTTP status codes, such as [200, 302]",
     listing(lambda value: is_whole(value) and value in range(100, 600)),
     lambda text: [number(word) for word in text.split()],
 )
-ENVIRONMENT_VALUE = Kind("text (quote numbers with a point, yes and no)", is_environment_value)
-INDEX = Kind("an address such as https://pypi.example.com/simple, or an absolute path", is_index)
+ENVIRONMENT_VALUE = ValueType("text (quote numbers with a point, yes and no)", is_environment_value)
+INDEX = ValueType("an address such as https://pypi.example.com/simple, or an absolute path", is_index)
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-ANYTHING = Kind("a value", is_plain, scalar)
+ANYTHING = ValueType("a value", is_plain, scalar)

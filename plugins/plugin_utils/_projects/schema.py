@@ -8,73 +8,73 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import kind
+from . import values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SERVER_KEYS: Mapping[str, kind.Kind] = {
-    "host": kind.SERVER,
-    "user": kind.WORD,
-    "port": kind.PORT,
-    "key": kind.TEXT,
-    "admin": kind.WORD,
-    "python": kind.ABSOLUTE,
-    "connection": kind.choice("ssh", "local"),
-    "forward_agent": kind.FLAG,
-    "needs_tty": kind.FLAG,
+SERVER_KEYS: Mapping[str, values.ValueType] = {
+    "host": values.SERVER,
+    "user": values.WORD,
+    "port": values.PORT,
+    "key": values.TEXT,
+    "admin": values.WORD,
+    "python": values.ABSOLUTE,
+    "connection": values.choice("ssh", "local"),
+    "forward_agent": values.FLAG,
+    "needs_tty": values.FLAG,
 }
 
-PROJECT_KEYS: Mapping[str, kind.Kind] = {
+PROJECT_KEYS: Mapping[str, values.ValueType] = {
     **SERVER_KEYS,
-    "hosts": kind.SERVERS,
-    "repo": kind.REPO,
-    "path": kind.TREE,
-    "ref": kind.REF,
-    "strategy": kind.choice("releases", "in_place"),
-    "keep": kind.COUNT,
-    "shared_paths": kind.INSIDE,
-    "pre_deploy": kind.TEXT,
-    "post_deploy": kind.TEXT,
-    "test": kind.TEXT,
-    "restart_file": kind.WITHIN,
-    "app": kind.APP,
-    "bind": kind.BIND,
-    "workers": kind.WORKERS,
-    "env_file": kind.ABSOLUTE,
-    "index": kind.INDEX,
-    "local": kind.TEXT,
-    "reload_timeout": kind.COUNT,
-    "hook_timeout": kind.COUNT,
-    "lock_wait": kind.WHOLE_SECONDS,
+    "hosts": values.SERVERS,
+    "repo": values.REPO,
+    "path": values.TREE,
+    "ref": values.REF,
+    "strategy": values.choice("releases", "in_place"),
+    "keep": values.COUNT,
+    "shared_paths": values.INSIDE,
+    "pre_deploy": values.TEXT,
+    "post_deploy": values.TEXT,
+    "test": values.TEXT,
+    "restart_file": values.WITHIN,
+    "app": values.APP,
+    "bind": values.BIND,
+    "workers": values.WORKERS,
+    "env_file": values.ABSOLUTE,
+    "index": values.INDEX,
+    "local": values.TEXT,
+    "reload_timeout": values.COUNT,
+    "hook_timeout": values.COUNT,
+    "lock_wait": values.WHOLE_SECONDS,
 }
 
 # Mappings, checked one level deep. The names inside are those of procmon's own configuration.
-TABLES: Mapping[str, Mapping[str, kind.Kind]] = {
+TABLES: Mapping[str, Mapping[str, values.ValueType]] = {
     "heartbeat": {
-        "path": kind.URL_PATH,
-        "host_header": kind.WORD,
-        "interval": kind.seconds(0),
-        "timeout": kind.seconds(0.1, 3600),
-        "accept": kind.STATUSES,
-        "guard": kind.seconds(0),
+        "path": values.URL_PATH,
+        "host_header": values.WORD,
+        "interval": values.seconds(0),
+        "timeout": values.seconds(0.1, 3600),
+        "accept": values.STATUSES,
+        "guard": values.seconds(0),
     },
     "reload": {
-        "boot_timeout": kind.seconds(0.1),
-        "drain_timeout": kind.seconds(0),
-        "idle_grace": kind.seconds(0, 3600),
-        "surge": kind.choice("all", "one"),
+        "boot_timeout": values.seconds(0.1),
+        "drain_timeout": values.seconds(0),
+        "idle_grace": values.seconds(0, 3600),
+        "surge": values.choice("all", "one"),
     },
     "worker": {
-        "hang_timeout": kind.seconds(2),
-        "max_requests": kind.COUNT,
-        "max_age": kind.seconds(1, 1e9),
-        "max_rss": kind.MEMORY,
+        "hang_timeout": values.seconds(2),
+        "max_requests": values.COUNT,
+        "max_age": values.seconds(1, 1e9),
+        "max_rss": values.MEMORY,
     },
 }
 
 # Mappings whose names are the user's own.
-OPEN_TABLES: Mapping[str, kind.Kind] = {"env": kind.ENVIRONMENT_VALUE, "uvicorn": kind.ANYTHING}
+FREEFORM_TABLES: Mapping[str, values.ValueType] = {"env": values.ENVIRONMENT_VALUE, "uvicorn": values.ANYTHING}
 
 # Keys of earlier versions, with what their writer has to know.
 REMOVED: Mapping[str, str] = {
@@ -117,7 +117,7 @@ COMMANDS = ("pre_deploy", "post_deploy", "test")
 
 def known(kind_of_section: str) -> list[str]:
     """List the keys that a "project" or a "server" may have."""
-    return [*PROJECT_KEYS, *TABLES, *OPEN_TABLES] if kind_of_section == "project" else [*SERVER_KEYS]
+    return [*PROJECT_KEYS, *TABLES, *FREEFORM_TABLES] if kind_of_section == "project" else [*SERVER_KEYS]
 
 
 def advice_against(option: str, value: object) -> str | None:
@@ -127,9 +127,9 @@ def advice_against(option: str, value: object) -> str | None:
     return None if option == "http2" and value is False else RESERVED_UVICORN_OPTIONS.get(option)
 
 
-def kind_of(key: str) -> kind.Kind | None:
+def type_of(key: str) -> values.ValueType | None:
     """Find the kind of a project's key, which may be dotted (`heartbeat.path`, `env.NAME`); None when there is none."""
     table, dot, name = key.partition(".")
     if not dot or not name:
         return PROJECT_KEYS.get(key)
-    return OPEN_TABLES.get(table) or TABLES.get(table, {}).get(name)
+    return FREEFORM_TABLES.get(table) or TABLES.get(table, {}).get(name)

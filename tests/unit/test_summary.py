@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._screen import (
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import (
     age,
-    rollout_screen,
-    status_screen,
+    rollout_table,
+    status_table,
     supervisor,
     table,
 )
@@ -50,7 +50,7 @@ def test_a_supervisor_is_its_state_and_its_active_workers(procmon: dict[str, obj
 
 def test_a_server_that_does_not_answer_keeps_its_row() -> None:
     """One server that is down must not hide the others, nor itself."""
-    lines = status_screen(
+    lines = status_table(
         {
             "blog@web2": {"unreachable": True, "msg": "no route to host\nsecond line"},
             "blog@web1": {
@@ -76,7 +76,7 @@ def test_a_rollout_that_was_stopped_is_told_server_by_server() -> None:
     """Whoever reads it must know which servers run what, without a second look."""
     old, new = "a" * 40, "b" * 40
     ends = {"commit": new, "previous_commit": old}
-    lines = rollout_screen(
+    lines = rollout_table(
         {
             "blog@a": {**ends, "outcome": "live"},
             "blog@b": {**ends, "outcome": "put_back", "failed": True},

@@ -41,7 +41,7 @@ class ProjectsError(Exception):
         super().__init__("\n".join(["the projects cannot be used:", *map(str, self.problems)]))
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, known: Iterable[str]) -> str:
     """Say which of `known` was probably meant by `word`; list them all when none is near."""
     known = sorted(known)
     close = get_close_matches(word, known, n=1, cutoff=0.6)

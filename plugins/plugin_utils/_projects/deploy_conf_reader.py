@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import keys
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem, nearest
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section, Source
+from . import schema
+from .errors import Problem, suggest
+from .section import Section, Source
 
 # The names that the original writes with a dash; all others are the same in both forms.
 DASHED = {"forward-agent": "forward_agent", "pre-deploy": "pre_deploy", "post-deploy": "post_deploy"}
@@ -24,30 +24,30 @@ class _Reader:
     values: dict[str, object] | None = None
     lines: dict[str, int] = field(default_factory=dict)
 
-    def complain(self, line: int, message: str) -> None:
+    def error(self, line: int, message: str) -> None:
         where = f"project {self.source.projects[-1].name}" if self.source.projects else ""
         self.source.problems.append(Problem(self.file, line, where, message))
 
     def header(self, line: int, name: str) -> None:
-        twin = next((section for section in self.source.projects if section.name == name), None)
+        previous = next((section for section in self.source.projects if section.name == name), None)
         self.values, self.lines = {}, {}
         self.source.projects.append(Section("project", name, self.file, line, self.values, self.lines))
-        if twin:
-            self.complain(line, f"[{name}] stands here and in line {twin.line}")
+        if previous:
+            self.error(line, f"[{name}] stands here and in line {previous.line}")
 
     def pair(self, line: int, key: str, value: str) -> None:
         key = DASHED.get(key, key)
-        kind = keys.kind_of(key)
+        kind = schema.type_of(key)
         if self.values is None:
-            self.complain(line, f"{key!r} stands before the first [section]")
+            self.error(line, f"{key!r} stands before the first [section]")
         elif kind is None:
-            self.complain(line, _unknown(key))
+            self.error(line, _unknown(key))
         elif key in self.lines:
-            self.complain(line, f"{key!r} stands here and in line {self.lines[key]}; the original reads the first")
+            self.error(line, f"{key!r} stands here and in line {self.lines[key]}; the original reads the first")
         elif value == "":
-            self.complain(line, f"{key!r} has no value; remove the line, or write the value behind it")
-        elif " #" in value and key not in keys.COMMANDS:
-            self.complain(line, f"{key!r}: a comment takes a line of its own; here it would belong to the value")
+            self.error(line, f"{key!r} has no value; remove the line, or write the value behind it")
+        elif " #" in value and key not in schema.COMMANDS:
+            self.error(line, f"{key!r}: a comment takes a line of its own; here it would belong to the value")
         else:
             self.lines[key] = line
             _put(self.values, key, kind.parse(value))
@@ -63,7 +63,7 @@ def read_deploy_conf(text: str, file: str) -> Source:
     for line, raw in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
         _read_line(reader, line, raw.rstrip())
     if not reader.source.projects and not reader.source.problems:
-        reader.complain(1, "no [section] found; each project begins with one")
+        reader.error(1, "no [section] found; each project begins with one")
     return reader.source
 
 
@@ -73,11 +73,9 @@ def _read_line(reader: _Reader, line: int, text: str) -> None:
     if header := re.fullmatch(r"\[([^\[\]]+)\]", text):
         reader.header(line, header[1].strip())
     elif text.startswith("["):
-        reader.complain(line, f"wanted [section], found {text!r}")
+        reader.error(line, f"wanted [section], found {text!r}")
     elif text[0].isspace():
-        reader.complain(
-            line, f"{text.strip()!r} is indented, and the original skips it: unindent it, or put # before it"
-        )
+        reader.error(line, f"{text.strip()!r} is indented, and the original skips it: unindent it, or put # before it")
     else:
         key, _blank, value = re.sub(r"\s+", " ", text, count=1).partition(" ")
         reader.pair(line, key, value)
@@ -85,14 +83,14 @@ def _read_line(reader: _Reader, line: int, text: str) -> None:
 
 def _unknown(key: str) -> str:
     table, dot, name = key.partition(".")
-    if key in keys.REMOVED:
-        return f"{key!r} {keys.REMOVED[key]}"
-    if dot and table in keys.TABLES:
-        return f"unknown key {key!r}; {nearest(name, keys.TABLES[table])}"
-    if table in keys.TABLES or table in keys.OPEN_TABLES:
+    if key in schema.REMOVED:
+        return f"{key!r} {schema.REMOVED[key]}"
+    if dot and table in schema.TABLES:
+        return f"unknown key {key!r}; {suggest(name, schema.TABLES[table])}"
+    if table in schema.TABLES or table in schema.FREEFORM_TABLES:
         return f"{table!r} takes a name and a value: {table}.NAME value"
-    known = [*keys.PROJECT_KEYS, *DASHED]
-    return f"unknown key {key!r}; {nearest(key, known)}"
+    known = [*schema.PROJECT_KEYS, *DASHED]
+    return f"unknown key {key!r}; {suggest(key, known)}"
 
 
 def _put(values: dict[str, object], key: str, value: object) -> None:

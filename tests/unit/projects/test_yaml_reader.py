@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Source
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_form import read_yaml
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_reader import read_yaml
 
 TEXT = """\
 plugin: onetouch.deploy.projects
