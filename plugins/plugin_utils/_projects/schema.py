@@ -1,8 +1,7 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-"""Every key that a project or a server may have, and the kind of its value."""
+"""Every key that a project or a server may have, and the type of its value."""
 
 from __future__ import annotations
 
@@ -49,7 +48,7 @@ PROJECT_KEYS: Mapping[str, values.ValueType] = {
     "lock_wait": values.WHOLE_SECONDS,
 }
 
-# Mappings, checked one level deep. The names inside are those of procmon's own configuration.
+# Mappings, checked one level deep. Their names are those of procmon's own configuration.
 TABLES: Mapping[str, Mapping[str, values.ValueType]] = {
     "heartbeat": {
         "path": values.URL_PATH,
@@ -73,18 +72,18 @@ TABLES: Mapping[str, Mapping[str, values.ValueType]] = {
     },
 }
 
-# Mappings whose names are the user's own.
+# Mappings in which the user chooses the names.
 FREEFORM_TABLES: Mapping[str, values.ValueType] = {"env": values.ENVIRONMENT_VALUE, "uvicorn": values.ANYTHING}
 
-# Keys of earlier versions, with what their writer has to know.
+# Keys of earlier versions, with what to do about each.
 REMOVED: Mapping[str, str] = {
-    "worker.preload": "was removed, the workers always import the app themselves. Delete the key",
+    "worker.preload": "was removed: workers always import the app themselves. Delete the key",
 }
 
 _RELOADING = "procmon reloads when the restart file is touched"
 _NO_EFFECT = "it would have no effect"
-# uvicorn's options that procmon sets itself, that have no effect in its workers, or that work against it: what to use
-# instead. procmon refuses the same ones, and all that begin with ssl_.
+# uvicorn's options that procmon sets itself, that have no effect in its workers, or that work against it, with what to
+# use instead. procmon refuses the same ones, and all that start with ssl_.
 RESERVED_UVICORN_OPTIONS: Mapping[str, str] = {
     "app": "use the project's app",
     "host": "use bind",
@@ -101,34 +100,34 @@ RESERVED_UVICORN_OPTIONS: Mapping[str, str] = {
     "limit_max_requests_jitter": "use worker.max_requests",
     "timeout_graceful_shutdown": "use reload.drain_timeout",
     "timeout_worker_healthcheck": "use worker.hang_timeout",
-    "backlog": "the queue of new connections is procmon's, it holds 2048",
+    "backlog": "procmon owns the listening socket, with a backlog of 2048",
     "env_file": "use the project's env_file",
     "callback_notify": _NO_EFFECT,
     "timeout_notify": _NO_EFFECT,
-    "http2": "procmon cannot drain HTTP/2, leave it to a proxy in front",
+    "http2": "procmon cannot drain HTTP/2 connections: use a proxy in front",
 }
-_TLS = "TLS belongs to a proxy in front"
+_TLS = "use a proxy in front for TLS"
 
 REQUIRED = ("repo", "path")
 
-# The values of these are commands, in which " #" may mean anything.
+# The values of these are shell commands, in which " #" need not start a comment.
 COMMANDS = ("pre_deploy", "post_deploy", "test")
 
 
 def known(kind_of_section: str) -> list[str]:
-    """List the keys that a "project" or a "server" may have."""
+    """Return the keys that a "project" or a "server" may have."""
     return [*PROJECT_KEYS, *TABLES, *FREEFORM_TABLES] if kind_of_section == "project" else [*SERVER_KEYS]
 
 
 def advice_against(option: str, value: object) -> str | None:
-    """Say what to use in place of one of uvicorn's options; None when it may be set to `value`."""
+    """Return what to use in place of one of uvicorn's options, or None when it may be set to `value`."""
     if option.startswith("ssl_"):
         return _TLS
     return None if option == "http2" and value is False else RESERVED_UVICORN_OPTIONS.get(option)
 
 
 def type_of(key: str) -> values.ValueType | None:
-    """Find the kind of a project's key, which may be dotted (`heartbeat.path`, `env.NAME`); None when there is none."""
+    """Return the type of a project's key, dotted (`heartbeat.path`, `env.NAME`) or not; None if it is unknown."""
     table, dot, name = key.partition(".")
     if not dot or not name:
         return PROJECT_KEYS.get(key)

@@ -1,8 +1,7 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-"""Everything that can be wrong with a section by itself."""
+"""Checks of one section by itself: its name, its keys, their values, and which keys go together."""
 
 from __future__ import annotations
 
@@ -18,30 +17,33 @@ if TYPE_CHECKING:
 
     from .section import Section
 
-# What a group, a systemd unit and a file can all be called: the original's sections are named so.
+# Valid as the name of a group, of a systemd unit and of a file; the original script accepts the same.
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
-# Groups that exist already, or that a play's `hosts: localhost` would find by mistake.
+# Groups that exist already, and a name that `hosts: localhost` would match.
 RESERVED = ("all", "ungrouped", "projects", "localhost")
 
 
 def check_project(section: Section) -> Iterator[Problem]:
-    """Find what is wrong with a project's section."""
+    """Yield the problems of a project's section."""
     yield from _check_name(section)
     yield from _check_values(section)
     yield from _check_combinations(section)
 
 
 def check_server(section: Section) -> Iterator[Problem]:
-    """Find what is wrong with a server's section."""
+    """Yield the problems of a server's section."""
     yield from _check_values(section)
 
 
 def _check_name(section: Section) -> Iterator[Problem]:
     if section.name in RESERVED:
-        yield section.problem("", f"a project cannot be named {section.name!r}: Ansible uses that name itself")
+        yield section.problem(
+            "", f"a project cannot be named {section.name!r}: that is the name of a group or a host of its own"
+        )
     elif re.fullmatch(NAME, section.name) is None:
         better = re.sub(r"^[-.]+|[^\w.-]", "_", section.name, flags=re.ASCII)
-        yield section.problem("", f"a project's name takes letters, digits, '_', '-' and '.' only; {better!r} would do")
+        message = f"a project's name may have letters, digits, '_', '-' and '.' only, for example {better!r}"
+        yield section.problem("", message)
 
 
 def _check_combinations(section: Section) -> Iterator[Problem]:
@@ -50,13 +52,17 @@ def _check_combinations(section: Section) -> Iterator[Problem]:
             yield section.problem("", f"{key!r} is missing")
     hosts = [key for key in ("host", "hosts") if key in section.values]
     if len(hosts) > 1:
-        yield section.problem("hosts", "'host' and 'hosts' exclude each other; put all names into 'hosts'")
+        yield section.problem("hosts", "'host' and 'hosts' cannot be combined: list all servers in 'hosts'")
     elif not hosts and section.values.get("connection") != "local":
         yield section.problem("", "'host' (or 'hosts', or 'connection: local') is missing")
     if "env" in section.values and "env_file" in section.values:
-        yield section.problem("env_file", "'env' and 'env_file' exclude each other: setup writes 'env' to such a file")
+        yield section.problem(
+            "env_file", "'env' and 'env_file' cannot be combined: setup writes 'env' to a file of its own"
+        )
     if "app" in section.values and "bind" not in section.values:
-        yield section.problem("app", "'bind' is missing: where procmon serves the app, such as 127.0.0.1:3001")
+        yield section.problem(
+            "app", "'bind' is missing: the address at which procmon serves the app, such as 127.0.0.1:3001"
+        )
 
 
 def _check_values(section: Section) -> Iterator[Problem]:
@@ -67,7 +73,7 @@ def _check_values(section: Section) -> Iterator[Problem]:
         elif key in schema.PROJECT_KEYS:
             yield from _check_value(section, key, value, schema.PROJECT_KEYS[key])
         elif not isinstance(value, dict):
-            yield section.problem(key, f"wanted a mapping, found {describe_value(value)}")
+            yield section.problem(key, f"must be a mapping, not {describe_value(value)}")
         else:
             yield from _check_table(section, key, value)
 
@@ -75,9 +81,9 @@ def _check_values(section: Section) -> Iterator[Problem]:
 def _check_table(section: Section, table: str, values: dict[object, object]) -> Iterator[Problem]:
     for name, value in values.items():
         if not isinstance(name, str):
-            yield section.problem(table, f"wanted names that are text, found {describe_value(name)}")
+            yield section.problem(table, f"names must be strings, not {describe_value(name)}")
         elif table == "env" and ENVIRONMENT_NAME.fullmatch(name) is None:
-            yield section.problem(f"env.{name}", "a variable's name takes letters, digits and '_' only")
+            yield section.problem(f"env.{name}", "a variable's name may have letters, digits and '_' only")
         elif table == "uvicorn" and (advice := schema.advice_against(name, value)):
             yield section.problem(f"uvicorn.{name}", f"cannot be set under procmon: {advice}")
         else:
@@ -86,18 +92,18 @@ def _check_table(section: Section, table: str, values: dict[object, object]) -> 
 
 def _check_named(section: Section, table: str, name: str, value: object) -> Iterator[Problem]:
     key = f"{table}.{name}"
-    kind = schema.type_of(key)
-    if kind is not None:
-        yield from _check_value(section, key, value, kind)
+    expected = schema.type_of(key)
+    if expected is not None:
+        yield from _check_value(section, key, value, expected)
     elif key in schema.REMOVED:
         yield section.problem(key, schema.REMOVED[key])
     else:
         yield section.problem(key, f"unknown key; {suggest(name, schema.TABLES[table])}")
 
 
-def _check_value(section: Section, key: str, value: object, kind: ValueType) -> Iterator[Problem]:
-    if kind.accepts(value):
+def _check_value(section: Section, key: str, value: object, expected: ValueType) -> Iterator[Problem]:
+    if expected.accepts(value):
         return
-    # An environment's values are secrets more often than not: never repeat them.
-    found = "" if key.startswith("env.") else f", found {describe_value(value)}"
-    yield section.problem(key, f"wanted {kind.wanted}{found}")
+    # Values of an environment are often secrets: they are never shown.
+    found = "" if key.startswith("env.") else f", not {describe_value(value)}"
+    yield section.problem(key, f"must be {expected.expected}{found}")

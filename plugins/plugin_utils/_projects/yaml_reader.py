@@ -1,8 +1,7 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-"""Reader of the YAML form: the values come from Ansible's loader, their lines from the text."""
+"""Reader of projects.yml: the values come from Ansible's loader, their line numbers from the text."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ LineNumbers = dict[Path, int]
 
 
 def read_yaml(data: Mapping[str, object], text: str, file: str) -> Source:
-    """Split `data`, loaded from `text`, into sections. Never raises: what is wrong is in `problems`."""
+    """Return the sections of `data`, which was loaded from `text`. Never raises: errors are in `problems`."""
     line_numbers, problems = read_line_numbers(text, file)
     found = [*_sections("project", data, line_numbers, file), *_sections("server", data, line_numbers, file)]
     return Source(
@@ -40,19 +39,19 @@ def read_yaml(data: Mapping[str, object], text: str, file: str) -> Source:
 
 
 def read_line_numbers(text: str, file: str) -> tuple[LineNumbers, list[Problem]]:
-    """Find the line of every key, and the keys that stand twice."""
+    """Return the line of every key, and a problem for each duplicate key."""
     line_numbers: LineNumbers = {}
     problems = []
     for path, line in _walk(yaml.compose(text, Loader=yaml.SafeLoader), ()):
         if path in line_numbers:
-            message = f"{path[-1]!r} stands here and in line {line_numbers[path]}"
+            message = f"duplicate key {path[-1]!r} (first on line {line_numbers[path]})"
             problems.append(Problem(file, line, ", ".join(path[:-1]), message))
         line_numbers.setdefault(path, line)
     return line_numbers, problems
 
 
 def line_of(text: str, *path: str) -> int:
-    """Find the line of one key; the first when it is not there."""
+    """Return the line of one key, or 1 when there is no such key."""
     return read_line_numbers(text, "")[0].get(path, 1)
 
 
@@ -73,15 +72,15 @@ def _top_problems(data: Mapping[str, object], line_numbers: LineNumbers, file: s
     if "deploy_conf" in data:
         yield from _conf_problems(data, line_numbers.get(("deploy_conf",), 1), file)
     elif "projects" not in data:
-        yield Problem(file, 1, "", "'projects' is missing (or 'deploy_conf', the path of a file in the original form)")
+        yield Problem(file, 1, "", "'projects' is missing (or 'deploy_conf', the path of the original script's file)")
 
 
 def _conf_problems(data: Mapping[str, object], line: int, file: str) -> Iterator[Problem]:
     if "projects" in data:
-        yield Problem(file, line, "", "'deploy_conf' stands in place of 'projects': remove one of them")
+        yield Problem(file, line, "", "'deploy_conf' and 'projects' cannot be combined: remove one of them")
     if not is_text(data["deploy_conf"]):
         found = describe_value(data["deploy_conf"])
-        yield Problem(file, line, "", f"'deploy_conf' wants the path of a file, found {found}")
+        yield Problem(file, line, "", f"'deploy_conf' must be the path of a file, not {found}")
 
 
 def _sections(
@@ -91,7 +90,7 @@ def _sections(
     table = data.get(top, {})
     if not isinstance(table, dict):
         yield Problem(
-            file, line_numbers.get((top,), 1), top, f"wanted a mapping of names, found {describe_value(table)}"
+            file, line_numbers.get((top,), 1), top, f"must be a mapping of names, not {describe_value(table)}"
         )
         return
     for name, values in table.items():
@@ -101,7 +100,7 @@ def _sections(
             named = {str(key): value for key, value in values.items()}
             yield Section(kind, str(name), file, line, named, _lines_below(path, line_numbers))
         else:
-            yield Problem(file, line, f"{kind} {name}", f"wanted a mapping of keys, found {describe_value(values)}")
+            yield Problem(file, line, f"{kind} {name}", f"must be a mapping of keys, not {describe_value(values)}")
 
 
 def _lines_below(path: Path, line_numbers: LineNumbers) -> dict[str, int]:

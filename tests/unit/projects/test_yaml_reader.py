@@ -46,20 +46,20 @@ def test_a_key_that_is_not_there_has_the_line_of_what_it_belongs_to(key: str, li
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("plugin: x\n", "p.yml:1: 'projects' is missing (or 'deploy_conf', the path of a file in the original form)"),
+        ("plugin: x\n", "p.yml:1: 'projects' is missing (or 'deploy_conf', the path of the original script's file)"),
         (
             "projects: {}\ndeploy_conf: d\n",
-            "p.yml:2: 'deploy_conf' stands in place of 'projects': remove one of them",
+            "p.yml:2: 'deploy_conf' and 'projects' cannot be combined: remove one of them",
         ),
         ("plugin: x\nprojects: {}\nserver: {}\n", "p.yml:3: unknown key 'server'; did you mean 'servers'?"),
-        ("plugin: x\nprojects:\n  - blog\n", "p.yml:2: projects: wanted a mapping of names, found ['blog']"),
-        ("plugin: x\nprojects:\n", "p.yml:2: projects: wanted a mapping of names, found nothing"),
-        ("projects:\n  blog:\n", "p.yml:2: project blog: wanted a mapping of keys, found nothing"),
-        ("projects: {}\nservers:\n  web1: www\n", "p.yml:3: server web1: wanted a mapping of keys, found 'www'"),
-        ("projects:\n  a: {}\n  b: {}\n  a: {}\n", "p.yml:4: projects: 'a' stands here and in line 2"),
+        ("plugin: x\nprojects:\n  - blog\n", "p.yml:2: projects: must be a mapping of names, not ['blog']"),
+        ("plugin: x\nprojects:\n", "p.yml:2: projects: must be a mapping of names, not an empty value"),
+        ("projects:\n  blog:\n", "p.yml:2: project blog: must be a mapping of keys, not an empty value"),
+        ("projects: {}\nservers:\n  web1: www\n", "p.yml:3: server web1: must be a mapping of keys, not 'www'"),
+        ("projects:\n  a: {}\n  b: {}\n  a: {}\n", "p.yml:4: projects: duplicate key 'a' (first on line 2)"),
         (
             "projects:\n  a:\n    ref: x\n    ref: y\n",
-            "p.yml:4: projects, a: 'ref' stands here and in line 3",
+            "p.yml:4: projects, a: duplicate key 'ref' (first on line 3)",
         ),
     ],
 )
