@@ -285,7 +285,8 @@ traceback_tail:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import arguments, operations
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import options as arguments
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import states as operations
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.report import Report

@@ -153,9 +153,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import arguments, info
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import facts as info
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import options as arguments
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Tree, as_failure
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import run_command
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 
 
 def ask(given: dict[str, Any]) -> dict[str, Any]:

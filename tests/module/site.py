@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import arguments, log, operations
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import options as arguments
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import states as operations
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Tree
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import history as log
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.report import Report
 
 from tests.module.upstream import Upstream, git

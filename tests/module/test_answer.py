@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import answer, log
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import procmon as answer
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import history as log
 
 from tests.module.fake_procmon import FakeProcmon
 from tests.module.shim import opened

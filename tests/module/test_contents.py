@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import contents
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import checkout as contents
 
 from tests.module.fake_procmon import FakeProcmon
 from tests.module.site import Site

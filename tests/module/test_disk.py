@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 import uv as uv_package
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import operations
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.disk import remove_leftovers
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import states as operations
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.release.disk import remove_leftovers
 from ansible_collections.onetouch.deploy.plugins.modules import releases_info
 
 from tests import mounts

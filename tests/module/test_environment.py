@@ -21,8 +21,10 @@ from pathlib import Path
 
 import pytest
 import uv as uv_package
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import environment, installer, settings
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment import (
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment import build as environment
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment import index as settings
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment import installer
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.build import (
     Environments,
     Interpreter,
     ask_interpreter,
@@ -33,15 +35,15 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environm
     remove,
     stale,
 )
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.spec import Spec
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.requirements import Spec
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import Result, run_command
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import Result, run_command
 
 from tests.module.packages import make_wheel
 from tests.waiting import until
 
 UV = uv_package.find_uv_bin()
-COLLECTIONS = Path(environment.__file__).parents[6]
+COLLECTIONS = Path(environment.__file__).parents[7]
 DEADLINE = 60
 PYTHON = Interpreter("/usr/bin/python3.11", "3.11", "cpython-311 abi", "linux-x86_64")
 
@@ -466,8 +468,8 @@ def gate(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Gate]]:
 BUILDER = """
 import sys
 from pathlib import Path
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment import *
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import run_command
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.build import *
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 envs, release, python, uv = sys.argv[1:]
 spec = plan_environment(Path(release))
 Environments(Path(envs), ask_interpreter(python, run_command), run_command, uv).ensure(spec, Path(release))

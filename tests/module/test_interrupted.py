@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import git_locks
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import locks as git_locks
 
 from tests.module.fake_procmon import FakeProcmon
 from tests.module.shim import GitShim, opened

@@ -13,9 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import attempt, lock, operations
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import states as operations
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import lock
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import state as attempt
 
 from tests.module.site import Site
 from tests.module.upstream import Upstream

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import recycle
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import run_command
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.release import reuse as recycle
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 
 from tests.module.site import Site
 from tests.module.upstream import Upstream, git

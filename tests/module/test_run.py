@@ -10,7 +10,7 @@ import os
 import signal
 from pathlib import Path
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import SILENT, run_command
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import SILENT, run_command
 
 from tests.module.shim import opened
 from tests.waiting import until

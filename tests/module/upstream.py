@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import own_environment
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import own_environment
 
 GIT = shutil.which("git") or "git"
 DEVELOPER = {

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import log
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import history as log
 
 from tests.module.site import Site
 from tests.module.upstream import git

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.durable import sync_directory
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.files import sync_directory
 
 from tests import mounts
 from tests.module.site import Site

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import attempt, disk
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import Git
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Live, Target, Tree, Wanted
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.report import Report
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import Run, run_command
+from .git.client import Git
+from .model import Live, Target, Tree, Wanted
+from .records import state as attempt
+from .release import disk
+from .report import Report
+from .system.run import Run, run_command
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Commit
+from .model import Commit
 
 
 @dataclass

@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import recycle
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import Git
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.run import run_command
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git.client import Git
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.release import reuse as recycle
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 
 from tests.bench.deploy.repository import Repository
 from tests.bench.deploy.sshd import program

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import answer
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import procmon as answer
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 
 NEW, OLD = Path("/srv/releases/new"), Path("/srv/releases/old")

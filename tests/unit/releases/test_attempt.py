@@ -11,8 +11,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import attempt
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import state as attempt
 
 NEW = "b" * 40
 TRIED = attempt.Attempt(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import git_locks
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import locks as git_locks
 
 
 @pytest.mark.parametrize(("taken", "stale"), [(5000.0, False), (4500.0, False), (4399.0, True), (999.0, True)])

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import git
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import client as git
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Commit
 
 A, B = "a" * 40, "b" * 40

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import log
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import history as log
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import plan
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Wanted
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.release import plan
 from hypothesis import given
 from hypothesis import strategies as st
 

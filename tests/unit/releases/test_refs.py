@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import refs
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import refs
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 
 A, B, C, D = (letter * 40 for letter in "abcd")

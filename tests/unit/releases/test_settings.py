@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import settings
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment import index as settings
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..model import ReleaseError
+
+FULL_SHA = re.compile(r"[0-9a-f]{40}")
+SHORT_SHA = re.compile(r"[0-9a-f]{4,40}")
+RELATIVE = re.compile(r"(?P<base>[^~^]+)(?P<suffix>(?:[~^]\d*)*)")
+SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Refs:
+    """The remote's branches and tags, each with the full sha of its commit; tags newest first."""
+
+    branches: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a ref means: a revision git can look up, and the name it goes by in the journal."""
+
+    revision: str
+    name: str
+
+
+def choose(ref: str | None, refs: Refs) -> Chosen:
+    """Say which commit `ref` means; without one, the newest tag.
+
+    A bare branch name means the remote's branch: the server has none of its own that would ever move.
+    Raises ReleaseError when nothing or more than one thing goes by that name.
+    """
+    if not refs.branches and not refs.tags:
+        raise ReleaseError("the repository has no commit yet", "push one first, then deploy")
+    if not ref:
+        return _newest_tag(refs)
+    check(ref)
+    matched = RELATIVE.fullmatch(ref)
+    base, suffix = (matched["base"], matched["suffix"]) if matched else (ref, "")
+    return Chosen(_one(base, refs) + suffix, ref)
+
+
+def check(ref: str) -> None:
+    """Raise ReleaseError when `ref` could be taken for an option or cannot be a name."""
+    if ref.startswith("-") or not ref.isprintable() or " " in ref:
+        raise ReleaseError(f"ref {ref!r} cannot be the name of a commit", "give a branch, a tag or a sha")
+
+
+def check_repo(repo: str) -> None:
+    """Raise ReleaseError when git would take `repo` for an option or run a command because of it."""
+    if repo.startswith("-") or re.match(r"[A-Za-z0-9]+::", repo):
+        raise ReleaseError(f"repo {repo!r} is not an address we hand to git", "give an ssh or https address or a path")
+
+
+def is_full(ref: str | None) -> bool:
+    """Say whether `ref` is a full sha, which means the same commit whatever the remote says."""
+    return ref is not None and FULL_SHA.fullmatch(ref) is not None
+
+
+def _newest_tag(refs: Refs) -> Chosen:
+    for tag, sha in refs.tags.items():
+        return Chosen(sha, tag)
+    raise ReleaseError("no ref was given and the repository has no tag", "give ref, or tag a commit and push the tag")
+
+
+def _one(name: str, refs: Refs) -> str:
+    found = {kind: sha for kind, sha in _meanings(name, refs) if sha is not None}
+    if len(found) > 1:
+        raise ReleaseError(f"ref {name!r} is ambiguous: {' and '.join(found)}", _how_to_say(name))
+    for sha in found.values():
+        return sha
+    if SHORT_SHA.fullmatch(name.lower()):
+        return name.lower()
+    raise ReleaseError(f"ref {name!r} is unknown", describe(refs))
+
+
+def _meanings(name: str, refs: Refs) -> Iterable[tuple[str, str | None]]:
+    for prefix in ("refs/heads/", "refs/remotes/origin/"):
+        if name.startswith(prefix):
+            yield "a branch", refs.branches.get(name[len(prefix) :])
+    if name.startswith("refs/tags/"):
+        yield "a tag", refs.tags.get(name[len("refs/tags/") :])
+    if name.startswith("origin/"):
+        yield "a branch", refs.branches.get(name[len("origin/") :])
+    yield "a branch" if not name.startswith("origin/") else "a branch of that whole name", refs.branches.get(name)
+    yield "a tag", refs.tags.get(name)
+
+
+def _how_to_say(name: str) -> str:
+    bare = name[len("origin/") :] if name.startswith("origin/") else name
+    return f"say refs/heads/{bare} for the branch or refs/tags/{name} for the tag"
+
+
+def describe(refs: Refs) -> str:
+    """List the branches and the newest tags there are, for an error message."""
+    return f"branches: {_listed(refs.branches)}; newest tags: {_listed(refs.tags)}"
+
+
+def _listed(names: Mapping[str, str]) -> str:
+    shown = [name for name in names if name != "HEAD"]
+    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    return ", ".join(shown[:SHOWN]) + more if shown else "none"

@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..model import ReleaseError
+from . import children as guard
+
+# Whoever calls us from inside a git hook exports these: git would then work on the wrong repository.
+CALLERS_REPOSITORY = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_DIR",
+        "GIT_INDEX_FILE",
+        "GIT_NAMESPACE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_WORK_TREE",
+    }
+)
+Heard = tuple["bytes | None", "bytes | None"]
+GRACE = 5.0
+SILENT = "ended: it has said nothing for too long"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended and what it wrote."""
+
+    rc: int
+    out: str
+    err: str
+
+
+class Run(Protocol):
+    """Runs a command to its end; see `run_command`."""
+
+    def __call__(
+        self,
+        argv: Sequence[str],
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        silence: float | None = None,
+    ) -> Result: ...
+
+
+def own_environment() -> dict[str, str]:
+    """Return this process's environment without what would point git at the caller's repository."""
+    return {name: value for name, value in os.environ.items() if name not in CALLERS_REPOSITORY}
+
+
+def run_command(
+    argv: Sequence[str],
+    cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+    silence: float | None = None,
+) -> Result:
+    """Run `argv` without a shell in `cwd`, with `env` on top of this process's own environment.
+
+    It is ended when it has written nothing for `silence` seconds, and has then failed with SILENT as its last line.
+    Raises ReleaseError when the program or the directory is not there.
+    """
+    try:
+        with guard.watching() as begin, _started(argv, cwd, env, begin) as process:
+            return _finished(process, silence)
+    except FileNotFoundError as missing:
+        remedy = f"install it on this server: it is needed for: {' '.join(argv)}"
+        raise ReleaseError(f"{missing.filename} is not there", remedy) from missing
+
+
+def _started(
+    argv: Sequence[str], cwd: str | None, env: Mapping[str, str] | None, begin: Callable[[], None] | None
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        list(argv),
+        cwd=cwd,
+        env={**own_environment(), **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        # Names of files are bytes: they must come back as they were.
+        errors="surrogateescape",
+        # A terminal that hangs up, or Ctrl-C, must not stop a git half way.
+        start_new_session=True,
+        preexec_fn=begin,  # noqa: PLW1509  it writes one line and takes no lock
+    )
+
+
+def _finished(process: subprocess.Popen[str], silence: float | None) -> Result:
+    try:
+        out, err = _listen(process, silence)
+    except BaseException as end:
+        _end(process)
+        if isinstance(end, subprocess.TimeoutExpired):
+            return Result(-signal.SIGKILL, "", f"{(end.stderr or b'').decode('utf-8', 'replace')}\n{SILENT}")
+        raise
+    return Result(process.returncode, out, err)
+
+
+def _listen(process: subprocess.Popen[str], silence: float | None, heard: Heard = (None, None)) -> tuple[str, str]:
+    """Return what a program writes until its end. Raises TimeoutExpired when it stays with `heard` for too long."""
+    try:
+        return process.communicate(timeout=silence)
+    except subprocess.TimeoutExpired as late:
+        said = (late.stdout, late.stderr)
+        if said == heard:
+            raise
+    return _listen(process, silence, said)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a program with all that it has started; it may remove what it has half made."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+        os.killpg(process.pid, signal.SIGKILL)
