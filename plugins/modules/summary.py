@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: summary
-short_description: Shows lines, or what every server runs, as plain text
+short_description: Shows lines, or results of this collection's modules, as plain text
 version_added: 0.1.0
 author:
   - The onetouch.deploy contributors (@onetouch)
 description:
-  - Prints its text to the terminal as it is, readable whatever the output callback.
+  - Prints its text to the terminal as it is, readable with every output callback.
   - Runs on the controller and asks no server.
 options:
   lines:
@@ -19,15 +19,21 @@ options:
       - Lines to show.
     type: list
     elements: str
+  release:
+    description:
+      - A result of M(onetouch.deploy.releases) on this host, to show in one line.
+    type: dict
   status:
     description:
-      - Results of M(onetouch.deploy.releases_info) by host (V(project@server)), to show as one table.
-    type: dict
+      - The name of the variable that holds the result of M(onetouch.deploy.releases_info) on each host.
+      - All hosts (V(project@server)) that have one are shown in one table.
+    type: str
   rollout:
     description:
-      - Results of M(onetouch.deploy.releases) by host, to show what each runs after a rollout that was stopped.
-      - A host without one was not reached.
-    type: dict
+      - The name of the variable that holds the result of M(onetouch.deploy.releases) on each host.
+      - All hosts of the play are shown with what each runs after a rollout that was stopped.
+      - A host without a result was not reached.
+    type: str
 attributes:
   check_mode:
     description: Changes nothing, so that check mode is like any other.
@@ -39,6 +45,7 @@ attributes:
     description: Changes nothing.
     support: full
 seealso:
+  - module: onetouch.deploy.releases
   - module: onetouch.deploy.releases_info
 """
 
@@ -47,6 +54,10 @@ EXAMPLES = r"""
   onetouch.deploy.summary:
     lines:
       - "blog serves at http://127.0.0.1:3001"
+
+- name: Show every project on every server
+  onetouch.deploy.summary:
+    status: project_status
 """
 
 RETURN = r"""
@@ -56,6 +67,6 @@ lines:
   elements: str
   returned: success
   sample:
-    - "PROJECT  SERVER  LIVE          AGE  SUBJECT           PROCMON      NOTE"
-    - "blog     web1    0123456789ab  3h   Answer in French  serving 2/2"
+    - "PROJECT  SERVER  LIVE          LIVE SINCE  SUBJECT           PROCMON      NOTE"
+    - "blog     web1    0123456789ab  3h ago      Answer in French  serving 2/2"
 """

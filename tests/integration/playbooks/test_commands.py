@@ -40,8 +40,8 @@ def test_each_command_runs_from_everywhere(laptop: Laptop, upstream: Upstream, f
 @pytest.mark.parametrize(
     ("playbook", "project", "says"),
     [
-        ("deploy", {}, "Which project? Say -e project=NAME. Known projects: blog, shop."),
-        ("setup", {"project": ""}, "Which project? Say -e project=NAME. Known projects: blog, shop."),
+        ("deploy", {}, "Which project? Name it with -e project=NAME. Known projects: blog, shop."),
+        ("setup", {"project": ""}, "Which project? Name it with -e project=NAME. Known projects: blog, shop."),
         ("revert", {"project": "blgo,shop"}, 'There is no project "blgo". Known projects: blog, shop.'),
         ("restart", {"project": "blgo"}, 'There is no project "blgo". Known projects: blog, shop.'),
         ("status", {"project": "blgo"}, 'There is no project "blgo". Known projects: blog, shop.'),
@@ -59,11 +59,12 @@ def test_a_project_that_is_not_there_is_an_error_with_those_that_are(
     assert not (laptop.folder / "srv").exists()
 
 
-def test_an_inventory_without_projects_says_what_to_do(laptop: Laptop) -> None:
+def test_an_inventory_that_is_not_there_says_what_to_do(laptop: Laptop) -> None:
     """The first error that a newcomer makes."""
+    laptop.inventory.unlink()
     done = laptop.run("playbooks/deploy.yml", extra={"project": "blog"})
     assert done.code != 0
-    assert "copy docs/examples/projects.yml to inventory/projects.yml" in " ".join(done.output.split())
+    assert "Copy docs/examples/projects.yml to inventory/projects.yml" in " ".join(done.output.split())
 
 
 def test_several_projects_and_all_projects(laptop: Laptop, upstream: Upstream) -> None:

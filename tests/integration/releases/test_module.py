@@ -58,7 +58,8 @@ def test_info_tells_what_is_live(site: Site, upstream: Upstream, procmon: FakePr
     told = site.info(ref="origin/master", status_file=status_file)
     assert not told["changed"]
     assert (told["commit"], told["subject"], told["behind"]) == (first, "one", 1)
-    assert 0 <= told["age"] < 3600
+    assert 0 <= told["live_seconds"] < 3600
+    assert told["live_since"] == told["journal"][-1]["time"]
     assert told["release"] == str(site.tree.release(first))
     assert told["releases"] == sorted([first[:12], second[:12]])
     assert told["history"] == site.logged
