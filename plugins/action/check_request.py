@@ -50,10 +50,11 @@ class ActionModule(ActionBase):
     def _variable_error(self, command: str, variables: dict[str, Any]) -> str | None:
         own = variables.get("project_own_variables") or ""
         own = own.split(",") if isinstance(own, str) else own
-        unknown = _request.unknown_variables(command, load_extra_vars(self._loader), own)
+        given = load_extra_vars(self._loader)
+        unknown = _request.unknown_variables(command, given, own)
         if unknown and "project" in _request.COMMANDS[command]:
             unknown = sorted({*unknown} - _used(unknown, variables))
-        return _request.variable_error(command, unknown)
+        return _request.stray_words_error(given) or _request.variable_error(command, unknown)
 
     def _project_error(self, project: str, variables: dict[str, Any]) -> str | None:
         asked = _request.asked_projects(project)

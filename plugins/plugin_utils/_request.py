@@ -69,6 +69,14 @@ class InventoryFile:
         return self.state.value.format(path=self.path, problem="".join(self.problems[:1]) + more)
 
 
+def stray_words_error(given: Mapping[str, object]) -> str | None:
+    """Return the message about words of -e that Ansible could not read as NAME=VALUE, and has kept apart."""
+    stray = given.get("_raw_params")
+    if not stray:
+        return None
+    return f"""Not NAME=VALUE in -e: {stray}. Put quotes around a value with blanks, as in -e "ref='a b'"."""
+
+
 def unknown_variables(command: str, given: Iterable[str], accepted: Collection[str] = ()) -> list[str]:
     """Return the variables given with -e that neither the command nor a host variable nor `accepted` explains."""
     known = {*COMMANDS[command], *accepted}

@@ -14,6 +14,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._request import (
     InventoryFile,
     asked_projects,
     project_error,
+    stray_words_error,
     unknown_variables,
     used_in_templates,
     variable_error,
@@ -68,6 +69,12 @@ def test_an_unknown_variable_is_an_error_with_the_nearest_known_one(
 
 def test_known_variables_are_no_error() -> None:
     assert variable_error("deploy", []) is None
+    assert stray_words_error({"ref": "v1"}) is None
+
+
+def test_a_value_with_blanks_needs_quotes() -> None:
+    """Of `-e "folder=my demo"` Ansible makes the folder my, and a rest that nothing uses."""
+    assert str(stray_words_error({"folder": "my", "_raw_params": "demo"})).startswith("Not NAME=VALUE in -e: demo. ")
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ TEXT = ValueType("a string that is not blank", is_text)
 WORD = ValueType("a string without whitespace", matching(r"\S+"))
 # git would read the rest as an option, or as a command to run.
 REF = ValueType("a branch, a tag or a commit", matching(r"(?!-)\S+"))
-REPO = ValueType("an ssh or https URL, or a path", matching(r"(?!-|[A-Za-z0-9]+::)\S+"))
+REPO = ValueType("an ssh or https URL or a path, without whitespace", matching(r"(?!-|[A-Za-z0-9]+::)\S+"))
 SERVER = ValueType("a host name or an address", matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9a-fA-F:]*:[0-9a-fA-F:.]*"))
 SERVERS = ValueType("a list of host names", listing(SERVER.accepts), str.split)
 FLAG = ValueType("yes or no", lambda value: isinstance(value, bool), flag)
