@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import result_line, rollout_table, status_table
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import result_text, rollout_table, status_table
 
 OPTIONS = {
     "lines": {"type": "list", "elements": "str"},
@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
 def _lines(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
     lines = [*(arguments["lines"] or [])]
     if arguments["release"] is not None:
-        lines.append(result_line(variables["inventory_hostname"], variables["project_name"], arguments["release"]))
+        lines.append(result_text(variables["inventory_hostname"], variables["project_name"], arguments["release"]))
     if arguments["status"] is not None:
         registered = _registered(arguments["status"], variables["groups"]["all"], variables)
         lines += status_table({host: result for host, result in registered.items() if result is not None})

@@ -15,11 +15,14 @@ SUBJECT_CHARACTERS = 40
 MINUTE_SECONDS, HOUR_SECONDS, DAY_SECONDS = 60, 3600, 86400
 
 
-def result_line(host: str, project: str, result: Mapping[str, Any]) -> str:
-    """Return how `releases` ended on `host` (`project@server`, which replaces the name in its message), with times."""
-    message = str(result.get("msg", "")).removeprefix(f"{project}: ")
+def result_text(host: str, project: str, result: Mapping[str, Any]) -> str:
+    """Return how `releases` ended on `host` (`project@server`, which replaces the name in its message).
+
+    The times of the phases are added to the first line.
+    """
+    first, *rest = str(result.get("msg", "")).removeprefix(f"{project}: ").split("\n")
     times = ", ".join(f"{phase['name']} {phase['seconds']} s" for phase in result.get("phases") or [])
-    return f"{host}: {message}" + (f"; {times}" if times else "")
+    return "\n".join([f"{host}: {first}" + (f"; {times}" if times else ""), *rest])
 
 
 def time_ago(seconds: float | None) -> str:

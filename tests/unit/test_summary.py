@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import (
     describe_procmon,
-    result_line,
+    result_text,
     rollout_table,
     status_table,
     table,
@@ -135,9 +135,10 @@ def test_servers_of_one_project_on_different_commits_are_flagged() -> None:
             {"msg": "blog: ready", "phases": [{"name": "fetch", "seconds": 0.3}, {"name": "checkout", "seconds": 1}]},
             "blog@web1: ready; fetch 0.3 s, checkout 1 s",
         ),
+        ({"msg": "blog: a\nb", "phases": [{"name": "fetch", "seconds": 1}]}, "blog@web1: a; fetch 1 s\nb"),
         ({"msg": "another message", "phases": None}, "blog@web1: another message"),
         ({}, "blog@web1: "),
     ],
 )
 def test_a_result_is_one_line_with_its_times(result: dict[str, object], line: str) -> None:
-    assert result_line("blog@web1", "blog", result) == line
+    assert result_text("blog@web1", "blog", result) == line

@@ -83,6 +83,7 @@ def reverted(project: Project) -> None:
         with _failures_noted(project, "revert"):
             live, target = _find_logged(project)
             _make_live(project, live, target, "revert", anyway=undone)
+            _explain_direction(project, live)
 
 
 def preview_present(project: Project) -> None:
@@ -115,6 +116,7 @@ def preview_revert(project: Project) -> None:
     live, target = _find_logged(project)
     _tell(project, project.git, live, target)
     _promise(project, live, target)
+    _explain_direction(project, live)
 
 
 OPERATIONS: Mapping[str, Callable[[Project], None]] = {
@@ -146,12 +148,22 @@ def _find_logged(project: Project) -> tuple[Live, Target]:
     wanted, git = project.wanted, project.git
     live = project.live()
     project.report.previous_commit = live.commit
-    lines = log.read_deploys(project.tree.deploys)
+    cloned = project.tree.source.is_dir() and git.is_repository()
+    lines = log.with_one_length(log.read_deploys(project.tree.deploys), git.pins() if cloned else ())
     line = plan.logged(lines, wanted.to) if wanted.to else plan.steps_back(lines, live.commit, wanted.steps)
-    commit = git.full(line) if project.tree.source.is_dir() and git.is_repository() else None
+    commit = git.full(line) if cloned else None
     if commit is None:
         raise ReleaseError(f"{line} is in the log, but the clone has it no more", "deploy another commit by its ref")
     return live, project.target(commit, wanted.to or line)
+
+
+def _explain_direction(project: Project, before: Live) -> None:
+    """Add to the message of a revert by steps that it goes forward, as it does after another revert."""
+    report, git = project.report, project.git
+    known = before.commit is not None and git.full(before.commit) is not None
+    if report.changed and known and not report.dropped and not project.wanted.to:
+        lines = log.with_one_length(log.read_deploys(project.tree.deploys), git.pins())
+        report.msg += f"\n{plan.forward_notice(lines, project.live().commit)}"
 
 
 def _make_live(project: Project, live: Live, target: Target, action: str, *, anyway: bool) -> None:

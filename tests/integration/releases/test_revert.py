@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.releases.site import Site
-from tests.support.releases.upstream import Upstream
+from tests.support.releases.upstream import Upstream, git
 
 
 @pytest.fixture
@@ -22,6 +22,11 @@ def history(site: Site, upstream: Upstream) -> Site:
     return site
 
 
+def shown(site: Site) -> list[str]:
+    """The log as messages show it: 12 characters of each commit."""
+    return [git(site.tree.source, "rev-parse", line)[:12] for line in site.logged]
+
+
 def test_a_revert_makes_the_previous_line_live_and_is_a_line_itself(history: Site) -> None:
     report = history.revert()
     assert (report.changed, history.version) == (True, "b")
@@ -30,10 +35,16 @@ def test_a_revert_makes_the_previous_line_live_and_is_a_line_itself(history: Sit
     assert history.consistent()
 
 
-def test_reverting_twice_goes_there_and_back(history: Site) -> None:
-    history.revert()
-    history.revert()
+def test_reverting_twice_goes_there_and_back_and_the_message_says_so(history: Site) -> None:
+    assert "forward" not in history.revert().msg
+    would = history.check(state="reverted").msg
+    report = history.revert()
     assert history.version == "c"
+    a, b, c, *_later = shown(history)
+    assert "this goes forward again, to what the last revert left" in report.msg
+    assert report.msg.endswith(f"the log, oldest first: {a} {b} {c} {b} [{c}]")
+    assert would.endswith(f"the log, oldest first: {a} {b} {c} [{b}]")
+    assert "forward" not in history.revert(to=b).msg
 
 
 def test_steps_count_lines(history: Site) -> None:
@@ -58,14 +69,15 @@ def test_to_names_the_commit(history: Site) -> None:
 def test_past_the_log_is_an_error_that_lists_it(history: Site) -> None:
     failure = history.fail(state="reverted", steps=3)
     assert "cannot go back 3 steps" in failure.text
-    assert " ".join(history.logged) in failure.text
+    a, b, c = shown(history)
+    assert failure.text.endswith(f"The log, oldest first: {a} {b} [{c}]")
     assert history.version == "c"
 
 
 def test_a_commit_that_was_never_live_is_an_error_that_lists_the_log(history: Site) -> None:
     failure = history.fail(state="reverted", to="0123456")
     assert "0123456 has never been live here" in failure.text
-    assert " ".join(history.logged) in failure.text
+    assert failure.text.endswith(f"The log, oldest first: {' '.join(shown(history))}")
 
 
 def test_a_revert_runs_all_hooks_and_is_put_back_when_one_fails(history: Site) -> None:

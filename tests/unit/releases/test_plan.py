@@ -123,3 +123,16 @@ def test_pruning_never_takes_the_untouchable_nor_more_than_needed(
     assert untouchable.isdisjoint(gone)
     assert len(names) - len(gone) >= min(keep, len(names))
     assert len(names) - len(gone) <= keep + len(untouchable)
+
+
+def test_the_log_is_listed_with_the_live_line_in_brackets() -> None:
+    """Where a commit stands twice, the later line is the one that made it live."""
+    assert plan.listed([]) == "the log is empty"
+    assert plan.listed(["aaaa", "bbbb"]) == "the log, oldest first: aaaa bbbb"
+    assert plan.listed(["aaaa", "bbbb", "aaaa"], "aaaa" * 10) == "the log, oldest first: aaaa bbbb [aaaa]"
+
+
+def test_of_a_long_log_the_newest_lines_are_listed() -> None:
+    lines = [f"{number:04}" for number in range(plan.MAX_LISTED + 1)]
+    assert plan.listed(lines) == f"the log, oldest first: ... {' '.join(lines[1:])}"
+    assert plan.listed(lines[1:]) == f"the log, oldest first: {' '.join(lines[1:])}"

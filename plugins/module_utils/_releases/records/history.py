@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from io import RawIOBase
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 from ..system import files as durable
 
 COMMIT = re.compile(r"[0-9a-f]{4,40}")
+SHOWN_CHARACTERS = 12
 
 
 def parse_deploys(text: str) -> list[str]:
@@ -46,6 +48,18 @@ def without_repeats(commits: Iterable[str]) -> list[str]:
         if not kept or not same(kept[-1], commit):
             kept.append(commit)
     return kept
+
+
+def with_one_length(commits: Iterable[str], shas: Iterable[str]) -> list[str]:
+    """Return `commits` with 12 characters each: those of the one full sha in `shas` that it begins."""
+    ordered = sorted(shas)
+    return [(_full(commit, ordered) or commit)[:SHOWN_CHARACTERS] for commit in commits]
+
+
+def _full(commit: str, ordered: list[str]) -> str | None:
+    index = bisect_left(ordered, commit)
+    found = [sha for sha in ordered[index : index + 2] if sha.startswith(commit)]
+    return found[0] if len(found) == 1 else None
 
 
 def read_deploys(path: Path) -> list[str]:

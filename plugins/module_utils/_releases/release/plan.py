@@ -16,6 +16,7 @@ from ..records import history as log
 
 # How much of a commit somebody has to name.
 SHORTEST = 4
+MAX_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def steps_back(lines: Sequence[str], live: str | None, steps: int) -> str:
     index = _position(known, live) - steps
     if index < 0:
         raise ReleaseError(
-            f"cannot go back {steps} step{'' if steps == 1 else 's'}: the log does not reach that far", listed(known)
+            f"cannot go back {steps} step{'' if steps == 1 else 's'}: the log does not reach that far",
+            listed(known, live),
         )
     return known[index]
 
@@ -142,9 +144,22 @@ def logged(lines: Sequence[str], commit: str) -> str:
     return found[0]
 
 
-def listed(lines: Sequence[str]) -> str:
-    """List the log for an error message, oldest first as in the file."""
-    return f"the log, oldest first: {' '.join(lines)}" if lines else "the log is empty"
+def listed(lines: Sequence[str], live: str | None = None) -> str:
+    """Return the newest lines of the log for a message, oldest first as in the file, with the live one in brackets."""
+    if not lines:
+        return "the log is empty"
+    at = _position(lines, live)
+    shown = [f"[{line}]" if index == at else line for index, line in enumerate(lines)]
+    older = "... " if len(shown) > MAX_LISTED else ""
+    return f"the log, oldest first: {older}{' '.join(shown[-MAX_LISTED:])}"
+
+
+def forward_notice(lines: Sequence[str], live: str | None) -> str:
+    """Return what to know after a revert that went forward, which the second of two in a row does."""
+    return (
+        "this goes forward again, to what the last revert left: a revert is itself a line of the log. "
+        f"To go further back, name the commit with to.\n{listed(log.without_repeats(lines), live)}"
+    )
 
 
 def _position(known: Sequence[str], live: str | None) -> int:
