@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._request import (
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._command import (
     COMMANDS,
     FileState,
     Inventory,

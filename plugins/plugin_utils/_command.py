@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a command was asked for, checked before any server is asked. Pure. Private to this collection.
+"""What a command was given, checked before any server is asked. Pure. Private to this collection.
 
 Ansible ignores a variable that nothing uses, warns about a project that it does not know, and goes on: a typing error
 would deploy something that was not asked for, or nothing, and end well. Each function returns the error message, or

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Collects what was asked and what the inventory holds, and fails with the first error that `_request` finds."""
+"""Collects what was asked and what the inventory holds, and fails with the first error that `_command` finds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.onetouch.deploy.plugins.plugin_utils import _request
+from ansible_collections.onetouch.deploy.plugins.plugin_utils import _command
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._command import FileState, Inventory, InventoryFile
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.errors import ProjectsError
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.file import (
     is_projects_file,
@@ -21,7 +22,6 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.file imp
     read_source,
 )
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.placement import place
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._request import FileState, Inventory, InventoryFile
 
 # Where projects.yml usually is, seen from the root of a checkout, from its playbooks/, and from a directory of its own.
 USUAL_PLACES = ("inventory/projects.yml", "../inventory/projects.yml", "projects.yml")
@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = self.validate_argument_spec(  # type: ignore[no-untyped-call]  # Ansible ships few types
             {
-                "command": {"type": "str", "required": True, "choices": [*_request.COMMANDS]},
+                "command": {"type": "str", "required": True, "choices": [*_command.COMMANDS]},
                 "project": {"type": "str"},
             }
         )[1]
@@ -51,17 +51,17 @@ class ActionModule(ActionBase):
         own = variables.get("project_own_variables") or ""
         own = own.split(",") if isinstance(own, str) else own
         given = load_extra_vars(self._loader)
-        unknown = _request.unknown_variables(command, given, own)
-        if unknown and "project" in _request.COMMANDS[command]:
+        unknown = _command.unknown_variables(command, given, own)
+        if unknown and "project" in _command.COMMANDS[command]:
             unknown = sorted({*unknown} - _used(unknown, variables))
-        return _request.stray_words_error(given) or _request.variable_error(command, unknown)
+        return _command.stray_words_error(given) or _command.variable_error(command, unknown)
 
     def _project_error(self, project: str, variables: dict[str, Any]) -> str | None:
-        asked = _request.asked_projects(project)
+        asked = _command.asked_projects(project)
         inventory = _inventory(variables)
         all_known = inventory.projects and {*asked} <= {"all", *inventory.names()}
         files = [] if all_known else [*_files(self._loader, variables.get("ansible_inventory_sources") or [])]
-        return _request.project_error(asked, inventory, files)
+        return _command.project_error(asked, inventory, files)
 
 
 def _inventory(variables: dict[str, Any]) -> Inventory:
@@ -73,7 +73,7 @@ def _inventory(variables: dict[str, Any]) -> Inventory:
 
 def _used(names: Iterable[str], variables: dict[str, Any]) -> set[str]:
     raw = (variables["hostvars"].raw_get(host) for host in variables["groups"]["all"])
-    return set().union(*(_request.used_in_templates(names, values) for values in raw))
+    return set().union(*(_command.used_in_templates(names, values) for values in raw))
 
 
 def _files(loader: DataLoader, sources: Iterable[str]) -> Iterator[InventoryFile]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: check_request
+module: check_command
 short_description: Checks what a playbook of this collection was asked for
 version_added: 0.1.0
 author:
@@ -42,7 +42,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Check what was asked
-  onetouch.deploy.check_request:
+  onetouch.deploy.check_command:
     command: deploy
     project: "{{ project | default('') }}"
 """
