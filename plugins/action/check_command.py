@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _command
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._command import FileState, Inventory, InventoryFile
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import schema
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.errors import ProjectsError
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.file import (
     is_projects_file,
@@ -41,10 +42,13 @@ class ActionModule(ActionBase):
                 "project": {"type": "str"},
             }
         )[1]
-        variables = task_vars or {}
-        error = self._variable_error(arguments["command"], variables)
-        if error is None and arguments["project"] is not None:
-            error = self._project_error(arguments["project"], variables)
+        command, project, variables = arguments["command"], arguments["project"], task_vars or {}
+        error = self._variable_error(command, variables)
+        if error is None and project is not None:
+            inventory = _inventory(variables)
+            error = self._project_error(project, inventory, variables) or self._inherited_error(
+                command, inventory, variables
+            )
         return {**result, "changed": False, **({"failed": True, "msg": error} if error else {})}
 
     def _variable_error(self, command: str, variables: dict[str, Any]) -> str | None:
@@ -52,16 +56,29 @@ class ActionModule(ActionBase):
         own = own.split(",") if isinstance(own, str) else own
         given = load_extra_vars(self._loader)
         unknown = _command.unknown_variables(command, given, own)
+        known = _host_variables(self._loader) if unknown else set()
         if unknown and "project" in _command.COMMANDS[command]:
-            unknown = sorted({*unknown} - _used(unknown, variables))
-        return _command.stray_words_error(given) or _command.variable_error(command, unknown)
+            unknown = sorted({*unknown} - known - _used(unknown, variables))
+        return _command.stray_words_error(given) or _command.variable_error(command, unknown, known)
 
-    def _project_error(self, project: str, variables: dict[str, Any]) -> str | None:
+    def _project_error(self, project: str, inventory: Inventory, variables: dict[str, Any]) -> str | None:
         asked = _command.asked_projects(project)
-        inventory = _inventory(variables)
         all_known = inventory.projects and {*asked} <= {"all", *inventory.names()}
         files = [] if all_known else [*_files(self._loader, variables.get("ansible_inventory_sources") or [])]
         return _command.project_error(asked, inventory, files)
+
+    def _inherited_error(self, command: str, inventory: Inventory, variables: dict[str, Any]) -> str | None:
+        found = {host: [*variables["hostvars"][host]] for host in inventory.projects}
+        return _command.inherited_error(command, load_extra_vars(self._loader), found)
+
+
+def _host_variables(loader: DataLoader) -> set[str]:
+    """Return the variables that the roles and the keys of a project define."""
+    roles = Path(__file__).parents[2] / "roles"
+    found = {f"project_{key}" for key in schema.known("project")} | {"project_server", "project_own_variables"}
+    for path in roles.glob("*/meta/argument_specs.yml"):
+        found.update(loader.load_from_file(str(path))["argument_specs"]["main"]["options"])
+    return found
 
 
 def _inventory(variables: dict[str, Any]) -> Inventory:

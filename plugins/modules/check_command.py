@@ -15,8 +15,9 @@ description:
   - Fails when a variable given with C(-e) is none of the playbook's, and when a project is not in the inventory.
     Ansible would ignore the first and only warn about the second.
   - Runs on the controller and asks no server.
-  - A variable is also accepted when its name starts with C(project_), C(supervisor_), C(ansible_), C(awx_) or
-    C(tower_), when a template in the inventory uses it, and when the variable C(project_own_variables) lists it.
+  - A variable is also accepted when the roles know it as a host variable, when its name starts with C(ansible_),
+    C(awx_) or C(tower_), when a template in the inventory uses it, and when the variable C(project_own_variables) lists
+    it.
 options:
   command:
     description: The playbook that was started.

@@ -26,8 +26,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "status": ("project",),
     "demo": ("folder", "port"),
 }
-# Host variables, which -e may override, and what automation controllers add to each run.
-ACCEPTED_PREFIXES = ("project_", "supervisor_", "ansible_", "awx_", "tower_")
+# Ansible's own variables, and those that automation controllers add to each run.
+ACCEPTED_PREFIXES = ("ansible_", "awx_", "tower_")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def stray_words_error(given: Mapping[str, object]) -> str | None:
 
 
 def unknown_variables(command: str, given: Iterable[str], accepted: Collection[str] = ()) -> list[str]:
-    """Return the variables given with -e that neither the command nor a host variable nor `accepted` explains."""
+    """Return the variables given with -e that neither the command takes nor `accepted` names."""
     known = {*COMMANDS[command], *accepted}
     return sorted(name for name in given if name not in known and not name.startswith(ACCEPTED_PREFIXES))
 
@@ -108,24 +108,39 @@ def _templates(value: object) -> Iterable[str]:
             yield from _templates(item)
 
 
-def variable_error(command: str, unknown: Sequence[str]) -> str | None:
-    """Return the message about variables that the command does not take."""
+def variable_error(command: str, unknown: Sequence[str], host_variables: Collection[str] = ()) -> str | None:
+    """Return the message about variables that are neither the command's nor `host_variables`."""
     if not unknown:
         return None
     taken = ", ".join(COMMANDS[command])
-    hints = "".join(_hint(command, name) for name in unknown)
+    hints = "".join(_hint(command, name, host_variables) for name in unknown)
     return (
         f"Unknown variable given with -e: {', '.join(unknown)}. {hints}The playbook {command} takes: {taken}. "
         "A variable of your own is accepted when the inventory uses it, or when project_own_variables lists it."
     )
 
 
-def _hint(command: str, name: str) -> str:
-    close = get_close_matches(name, COMMANDS[command], n=1, cutoff=0.6)
+def _hint(command: str, name: str, host_variables: Collection[str]) -> str:
+    close = get_close_matches(name, [*COMMANDS[command], *host_variables], n=1, cutoff=0.6)
     if close:
         return f"Did you mean {close[0]}? "
     other = [other for other, options in COMMANDS.items() if name in options]
     return f"{name} is a variable of {' and '.join(other)}. " if other else ""
+
+
+def inherited_error(command: str, given: Collection[str], host_variables: Mapping[str, Collection[str]]) -> str | None:
+    """Return the message about a variable of the command that the inventory sets: it would apply to every run.
+
+    `host_variables` are the names of the variables of each project's host.
+    """
+    for name in (name for name in COMMANDS[command] if name not in given):
+        hosts = [host for host, names in host_variables.items() if name in names]
+        if hosts:
+            return (
+                f"The inventory sets {name} for {hosts[0]}, which {command} takes from -e only: it would apply to "
+                "every run. Rename it in the inventory, or use the project's key."
+            )
+    return None
 
 
 def asked_projects(text: str) -> list[str]:

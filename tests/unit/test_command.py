@@ -13,6 +13,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._command import (
     Inventory,
     InventoryFile,
     asked_projects,
+    inherited_error,
     project_error,
     stray_words_error,
     unknown_variables,
@@ -38,7 +39,8 @@ def test_each_playbook_and_its_first_line_take_the_same_variables() -> None:
         ("deploy", ["project", "refs", "steps"], ["refs", "steps"]),
         ("revert", ["project", "step"], ["step"]),
         ("demo", ["folder", "port", "project"], ["project"]),
-        ("deploy", ["project_keep", "supervisor_home", "ansible_user", "awx_job_id", "tower_job_id"], []),
+        ("deploy", ["ansible_user", "awx_job_id", "tower_job_id"], []),
+        ("deploy", ["project_keeep"], ["project_keeep"]),
         ("deploy", ["mine"], []),
     ],
 )
@@ -65,6 +67,19 @@ def test_an_unknown_variable_is_an_error_with_the_nearest_known_one(
     command: str, unknown: list[str], hint: str
 ) -> None:
     assert f"Unknown variable given with -e: {hint}" in str(variable_error(command, unknown))
+
+
+def test_an_unknown_host_variable_is_named_with_the_nearest_known_one() -> None:
+    error = str(variable_error("deploy", ["project_keeep"], {"project_keep", "project_path"}))
+    assert error.startswith("Unknown variable given with -e: project_keeep. Did you mean project_keep? ")
+
+
+def test_a_variable_of_the_command_that_the_inventory_sets_is_an_error() -> None:
+    """It would force every deploy, and no command line would show it."""
+    names = {"blog@a": ["project_ref", "inventory_hostname"], "blog@b": ["force"]}
+    assert str(inherited_error("deploy", ["project"], names)).startswith("The inventory sets force for blog@b, which d")
+    assert inherited_error("deploy", ["project", "force"], names) is None, "-e takes precedence"
+    assert inherited_error("status", ["project"], names) is None
 
 
 def test_known_variables_are_no_error() -> None:

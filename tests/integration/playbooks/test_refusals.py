@@ -38,6 +38,7 @@ def message(done: Done) -> str:
     [
         ("deploy", {"refs": "v7"}, "Unknown variable given with -e: refs. Did you mean ref?"),
         ("revert", {"step": "3"}, "Unknown variable given with -e: step. Did you mean steps?"),
+        ("deploy", {"project_keeep": "3"}, "Unknown variable given with -e: project_keeep. Did you mean project_keep?"),
         ("deploy", {"to": "one"}, "Unknown variable given with -e: to. to is a variable of revert."),
     ],
 )
@@ -58,6 +59,15 @@ def test_variables_that_the_inventory_uses_or_lists_are_accepted(laptop: Laptop,
     done = laptop.run("playbooks/deploy.yml", extra={"project": "blog", **given})
     assert done.code == 0, done.output
     assert (path / "current/page").read_text() == "one"
+
+
+def test_a_variable_of_the_commands_in_the_inventory_is_refused(laptop: Laptop, upstream: Upstream) -> None:
+    """It would apply to every run."""
+    laptop.servers("a", upstream, force="true")
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "blog"})
+    assert "The inventory sets force for blog@a, which deploy takes from -e only" in message(done)
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "blog", "force": "false"})
+    assert done.code == 0, done.output
 
 
 def test_the_first_error_of_an_inventory_is_repeated_last(laptop: Laptop, upstream: Upstream) -> None:
