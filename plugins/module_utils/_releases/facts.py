@@ -14,46 +14,48 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import procmon as answer
+from . import procmon
+from .errors import ReleaseError
 from .git import refs
 from .git.client import Git
-from .model import Live, ReleaseError, Tree
-from .records import history as log
-from .records import lock
-from .records import state as attempt
-from .release import disk
+from .model import Current, ProjectPaths
+from .records import history, lock, state
+from .release import current, prune
 from .system.run import Run
 
 JOURNAL_TAIL = 20
 # Outcomes after which the commit was live; "recovered" is a run that was interrupted and finished by the next one.
 LIVE_OUTCOMES = ("live", "recovered")
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-# What the lock's holder is doing, by the state that it was asked for.
-ACTIVITIES = {"present": "setting up", "prepared": "preparing", "deployed": "deploying", "reverted": "reverting"}
+# What the lock's holder is doing, by the first word of its purpose.
+ACTIVITIES = {"setup": "setting up", "prepare": "preparing", "deploy": "deploying", "revert": "reverting"}
 
 
-def collect_facts(tree: Tree, run: Run, ref: str | None, status_file: Path | None, *, fetch: bool) -> dict[str, Any]:
+def collect_facts(
+    paths: ProjectPaths, run: Run, ref: str | None, status_file: Path | None, *, fetch: bool
+) -> dict[str, Any]:
     """Return all there is to know about a project on this server. Only `fetch` uses the network, or writes.
 
     Raises ReleaseError when git refuses to look, or the remote cannot be asked.
     """
-    git = Git(run, tree.source)
-    cloned = tree.source.is_dir() and git.is_repository()
+    git = Git(run, paths.source)
+    cloned = paths.source.is_dir() and git.is_repository()
     if fetch and cloned:
         git.fetch()
-    live, lines, journal = disk.read_live(tree, git), log.read_deploys(tree.deploys), log.read_journal(tree.journal)
+    live = current.read(paths, git)
+    lines, journal = history.read_deploys(paths.deploys), history.read_journal(paths.journal)
     facts: dict[str, Any] = {
         "commit": live.commit,
         "subject": _subject(git, live.commit),
-        **_live_since(tree, live, lines, journal),
+        **_live_since(paths, live, lines, journal),
         "release": str(live.release) if live.release else None,
-        "releases": sorted(disk.release_ages(tree)),
+        "releases": sorted(prune.release_ages(paths)),
         "history": lines,
         "journal": journal[-JOURNAL_TAIL:],
-        "locked_by": _locked_by(tree),
-        "interrupted": _interrupted(tree),
+        "locked_by": _locked_by(paths),
+        "interrupted": _interrupted(paths),
         "behind": _behind(git, live.commit, ref) if cloned else None,
-        "drift": drift(live, [git.full(line) or line for line in lines[-1:]] if cloned else lines),
+        "drift": drift(live, [git.rev_parse(line) or line for line in lines[-1:]] if cloned else lines),
         "procmon": _procmon(status_file),
     }
     return {**facts, "notes": notes(facts, cloned=cloned, now=time.time())}
@@ -81,7 +83,7 @@ def parse_time(text: object) -> float | None:
         return None
 
 
-def drift(live: Live, lines: list[str]) -> list[str]:
+def drift(live: Current, lines: list[str]) -> list[str]:
     """Return where `current`, the log and the HEAD of `source` disagree."""
     commit = live.commit
     if live.link is not None and commit is None:
@@ -89,7 +91,7 @@ def drift(live: Live, lines: list[str]) -> list[str]:
     if commit is None:
         return ["the log has commits, but there is no current"] if lines else []
     found = []
-    if not lines or not log.same(lines[-1], commit):
+    if not lines or not history.same(lines[-1], commit):
         found.append(f"the log ends with {lines[-1][:12] if lines else 'nothing'}, live is {commit[:12]}")
     if live.source_head and live.source_head != commit:
         found.append(f"the HEAD of source is {live.source_head[:12]}, live is {commit[:12]}")
@@ -117,29 +119,30 @@ def notes(facts: Mapping[str, Any], *, cloned: bool, now: float) -> list[str]:
 
 def activity(holder: Mapping[str, Any], now: float) -> str:
     """Return who holds the lock, what they are doing and for how long, as one sentence."""
-    state, _blank, rest = str(holder["doing"]).partition(" ")
-    doing = f"{ACTIVITIES.get(state, state)} {rest}".rstrip()
+    verb, _blank, rest = str(holder["doing"]).partition(" ")
+    steps = f" step{'' if rest == '1' else 's'}" if verb == "revert" and rest.isdigit() else ""
+    doing = f"{ACTIVITIES.get(verb, verb)} {rest}{steps}".rstrip()
     since = parse_time(holder["since"])
     return f"{holder['by']} is {doing}" + ("" if since is None else f", for {max(0, int(now - since))} s")
 
 
 def _supervision(facts: Mapping[str, Any]) -> list[str]:
-    procmon = facts["procmon"]
-    if procmon is None or facts["release"] is None:
+    status = facts["procmon"]
+    if status is None or facts["release"] is None:
         return []
     found = []
-    if procmon["state"] in {"serving", "reloading"} and procmon.get("release") != facts["release"]:
-        found.append(f"procmon serves {procmon.get('release')}")
-    if (procmon.get("restart") or {}).get("result") == "failed":
+    if status["state"] in {"serving", "reloading"} and status.get("release") != facts["release"]:
+        found.append(f"procmon serves {status.get('release')}")
+    if (status.get("restart") or {}).get("result") == "failed":
         found.append("the last reload failed")
     return found
 
 
-def _live_since(tree: Tree, live: Live, lines: list[str], journal: list[dict[str, Any]]) -> dict[str, Any]:
+def _live_since(paths: ProjectPaths, live: Current, lines: list[str], journal: list[dict[str, Any]]) -> dict[str, Any]:
     """Return `live_since` and `live_seconds`; the original script writes no journal, but its line is the log's last."""
     since = live_since(journal, live.commit) if live.commit else None
-    if since is None and live.commit and lines and log.same(lines[-1], live.commit):
-        since = tree.deploys.stat().st_mtime
+    if since is None and live.commit and lines and history.same(lines[-1], live.commit):
+        since = paths.deploys.stat().st_mtime
     if since is None:
         return {"live_since": None, "live_seconds": None}
     text = datetime.fromtimestamp(since, timezone.utc).strftime(TIME_FORMAT)
@@ -147,36 +150,36 @@ def _live_since(tree: Tree, live: Live, lines: list[str], journal: list[dict[str
 
 
 def _subject(git: Git, commit: str | None) -> str | None:
-    return git.commits(commit)[0].subject if commit and git.full(commit) else None
+    return git.commits(commit)[0].subject if commit and git.rev_parse(commit) else None
 
 
 def _behind(git: Git, commit: str | None, ref: str | None) -> int | None:
     """Count the commits that the ref, as fetched last, has and the live one has not."""
-    if commit is None or git.full(commit) is None:
+    if commit is None or git.rev_parse(commit) is None:
         return None
     try:
-        wanted = git.full(refs.choose(ref, git.refs()).revision)
+        wanted = git.rev_parse(refs.choose(ref, git.refs()).revision)
     except ReleaseError:
         # The ref may be wrong, or not fetched yet: how far behind is then unknown, which is what None says.
         return None
     return git.count(wanted, commit) if wanted else None
 
 
-def _locked_by(tree: Tree) -> dict[str, Any] | None:
-    holder = lock.current_holder(tree.lock)
+def _locked_by(paths: ProjectPaths) -> dict[str, Any] | None:
+    holder = lock.current_holder(paths.lock)
     return asdict(holder) if holder else None
 
 
-def _interrupted(tree: Tree) -> dict[str, Any] | None:
+def _interrupted(paths: ProjectPaths) -> dict[str, Any] | None:
     """Return the attempt that was left unfinished; while the lock is held it is simply under way."""
-    found = None if lock.current_holder(tree.lock) else attempt.read(tree.state)
+    found = None if lock.current_holder(paths.lock) else state.read(paths.state)
     return asdict(found) if found else None
 
 
 def _procmon(status_file: Path | None) -> dict[str, Any] | None:
     if status_file is None:
         return None
-    status, raw = answer.read_status(status_file), answer.read_raw(status_file)
-    if status is None or raw is None or not answer.runs(status_file, status):
+    status, raw = procmon.read_status(status_file), procmon.read_raw(status_file)
+    if status is None or raw is None or not procmon.is_running(status_file, status):
         return {"state": "not running", "workers": []}
     return dict(raw)

@@ -104,7 +104,7 @@ def test_a_deploy_comes_to_its_own_end_without_the_laptop(
     until(lambda: site.info()["locked_by"] is None, "the end of the deploy")
     live, outcome, then = ENDS[loss.test]
     assert (site.version, site.info()["journal"][-1]["outcome"]) == (live, outcome)
-    assert torn(site.tree.current.resolve()) == []
+    assert torn(site.paths.current.resolve()) == []
     assert_agreement(site)
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in on_laptop), "the end of what it had started")
     assert then in site.module(ref="master")["msg"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import facts
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Live
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Current
 
 ONE, TWO = "1" * 40, "2" * 40
 NOW = 1764129600.0  # 2025-11-26T04:00:00Z
@@ -50,10 +50,12 @@ def test_what_is_no_time_is_none(text: object) -> None:
 @pytest.mark.parametrize(
     ("doing", "since", "sentence"),
     [
-        ("deployed origin/main", "2025-11-26T03:59:47Z", "root@laptop is deploying origin/main, for 13 s"),
-        ("prepared origin/main", "2025-11-26T04:00:01Z", "root@laptop is preparing origin/main, for 0 s"),
-        ("reverted 2 steps", "2025-11-26T03:59:00Z", "root@laptop is reverting 2 steps, for 60 s"),
-        ("present", "2025-11-26T03:59:59Z", "root@laptop is setting up, for 1 s"),
+        ("deploy origin/main", "2025-11-26T03:59:47Z", "root@laptop is deploying origin/main, for 13 s"),
+        ("prepare origin/main", "2025-11-26T04:00:01Z", "root@laptop is preparing origin/main, for 0 s"),
+        ("revert 1", "2025-11-26T03:59:00Z", "root@laptop is reverting 1 step, for 60 s"),
+        ("revert to 0123456", "2025-11-26T03:59:00Z", "root@laptop is reverting to 0123456, for 60 s"),
+        ("revert 2", "2025-11-26T03:59:00Z", "root@laptop is reverting 2 steps, for 60 s"),
+        ("setup", "2025-11-26T03:59:59Z", "root@laptop is setting up, for 1 s"),
         ("starting", "just now", "root@laptop is starting"),
     ],
 )
@@ -100,7 +102,7 @@ def test_a_project_that_was_not_set_up_is_no_more_than_that() -> None:
 
 def test_while_a_run_is_under_way_its_sentence_is_the_only_note() -> None:
     """What it has not finished yet looks like drift."""
-    holder = {"by": "root@laptop", "doing": "deployed origin/main", "since": "2025-11-26T03:59:47Z"}
+    holder = {"by": "root@laptop", "doing": "deploy origin/main", "since": "2025-11-26T03:59:47Z"}
     busy = {**CALM, "locked_by": holder, "drift": ["the log ends with 1, live is 2"], "behind": 1}
     assert facts.notes(busy, cloned=True, now=NOW) == ["root@laptop is deploying origin/main, for 13 s"]
 
@@ -108,15 +110,15 @@ def test_while_a_run_is_under_way_its_sentence_is_the_only_note() -> None:
 @pytest.mark.parametrize(
     ("live", "lines", "expected"),
     [
-        (Live(), [], []),
-        (Live(), [ONE], ["the log has commits, but there is no current"]),
-        (Live(link="releases/x"), [ONE], ["current points at releases/x, which is no release"]),
-        (Live("l", Path("/r"), ONE, ONE), [ONE[:7]], []),
-        (Live("l", Path("/r"), ONE, None), [ONE[:7]], []),
-        (Live("l", Path("/r"), ONE, ONE), [], ["the log ends with nothing, live is 111111111111"]),
-        (Live("l", Path("/r"), ONE, ONE), [TWO], ["the log ends with 222222222222, live is 111111111111"]),
-        (Live("l", Path("/r"), ONE, TWO), [ONE], ["the HEAD of source is 222222222222, live is 111111111111"]),
+        (Current(), [], []),
+        (Current(), [ONE], ["the log has commits, but there is no current"]),
+        (Current(link="releases/x"), [ONE], ["current points at releases/x, which is no release"]),
+        (Current("l", Path("/r"), ONE, ONE), [ONE[:7]], []),
+        (Current("l", Path("/r"), ONE, None), [ONE[:7]], []),
+        (Current("l", Path("/r"), ONE, ONE), [], ["the log ends with nothing, live is 111111111111"]),
+        (Current("l", Path("/r"), ONE, ONE), [TWO], ["the log ends with 222222222222, live is 111111111111"]),
+        (Current("l", Path("/r"), ONE, TWO), [ONE], ["the HEAD of source is 222222222222, live is 111111111111"]),
     ],
 )
-def test_drift_is_where_records_disagree(live: Live, lines: list[str], expected: list[str]) -> None:
+def test_drift_is_where_records_disagree(live: Current, lines: list[str], expected: list[str]) -> None:
     assert facts.drift(live, lines) == expected

@@ -80,3 +80,9 @@ def test_commits_are_shown_with_one_length() -> None:
     found = log.with_one_length(["aaaa", "abab", "ab00", "a" * 40, "cccc"], [two, near, one])
     assert found == ["a" * 12, "abab", "ab00", "a" * 12, "cccc"]
     assert log.with_one_length(["a" * 40], []) == ["a" * 12]
+
+
+def test_of_a_long_log_the_newest_lines_are_listed() -> None:
+    lines = [f"{number:04}" for number in range(log.MAX_LISTED + 1)]
+    assert log.format_log(lines) == f"the log, oldest first: ... {' '.join(lines[1:])}"
+    assert log.format_log(lines[1:]) == f"the log, oldest first: {' '.join(lines[1:])}"
