@@ -35,7 +35,7 @@ def test_a_revert_makes_the_previous_line_live_and_is_a_line_itself(history: Sit
     assert history.consistent()
 
 
-def test_reverting_twice_goes_there_and_back_and_the_message_says_so(history: Site) -> None:
+def test_reverting_twice_goes_there_and_back(history: Site) -> None:
     history.revert()
     report = history.revert()
     assert history.version == "c"
@@ -91,7 +91,7 @@ def test_nothing_was_ever_deployed(site: Site, upstream: Upstream) -> None:
 
 def test_a_revert_reports_where_another_one_would_go(history: Site) -> None:
     """A revert is a line of the log, so the second one goes forward, as in the original."""
-    a, b, c = history.logged
+    a, b, c = shown(history)
     live = history.live
     message = history.revert().msg
     assert message.endswith(
