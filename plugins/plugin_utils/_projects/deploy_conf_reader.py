@@ -102,6 +102,5 @@ def _put(values: dict[str, object], key: str, value: object) -> None:
     if not dot:
         values[key] = value
         return
-    inner = values.setdefault(table, {})
-    if isinstance(inner, dict):
-        inner[name] = value
+    inner = values.get(table)
+    values[table] = {**inner, name: value} if isinstance(inner, dict) else {name: value}

@@ -116,6 +116,8 @@ def test_a_failure_stops_the_rollout_whatever_the_strategy(laptop: Laptop, upstr
     became = configure(laptop)
     paths = laptop.servers("a b c", upstream, project_test="test ! -e $DEPLOY_PATH/ill")
     request = {"project": "blog", "at_once": "2"}
+    done = laptop.run("onetouch.deploy.setup", cwd=laptop.folder, extra={"project": "blog"})
+    assert done.code == 0, done.output
     done = laptop.run("onetouch.deploy.deploy", cwd=laptop.folder, extra=request)
     assert done.code == 0, done.output
     upstream.commit("two")

@@ -10,6 +10,7 @@ import inspect
 import re
 from contextlib import nullcontext
 from dataclasses import fields
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,13 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
         ("shared_paths", ["a/../b"], "shared_paths: must be a list of relative paths without '..', not ['a/../b']"),
         ("shared_paths", ["."], "shared_paths: must be a list of relative paths without '..', not ['.']"),
         ("shared_paths", [], "shared_paths: must be a list of relative paths without '..', not []"),
+        ("shared_paths", [1], "shared_paths: must be a list of relative paths without '..', not [1]"),
+        ("keep", date(2026, 1, 31), "keep: must be an integer >= 1, not a value of another type"),
+        (
+            "index",
+            7,
+            "index: must be a URL such as https://pypi.example.com/simple, or an absolute path, not 7",
+        ),
         ("test", "", "test: must be a string that is not blank, not ''"),
         ("post_deploy", ["a"], "post_deploy: must be a string that is not blank, not ['a']"),
         ("forward_agent", "yes", "forward_agent: must be yes or no, not 'yes'"),

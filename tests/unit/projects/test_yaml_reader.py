@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Source
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_reader import read_yaml
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_reader import line_of, read_yaml
 
 TEXT = """\
 plugin: onetouch.deploy.projects
@@ -65,6 +65,18 @@ def test_a_key_that_is_not_there_has_the_line_of_what_it_belongs_to(key: str, li
 )
 def test_a_bad_outline_is_reported_with_its_line(text: str, expected: str) -> None:
     assert [str(problem) for problem in read(text).problems] == [expected]
+
+
+def test_the_line_of_a_key_at_the_top() -> None:
+    assert line_of(TEXT, "servers") == 2
+    assert line_of(TEXT, "deploy_conf") == 1, "the file as a whole"
+
+
+def test_two_files_are_one_source() -> None:
+    """A projects.yml may hold servers, and name a deploy.conf."""
+    both = read("projects:\n  a: {}\nother: 1\n").merge(read(TEXT))
+    assert [section.name for section in both.projects + both.servers] == ["a", "blog", "web1"]
+    assert [problem.line for problem in both.problems] == [3]
 
 
 def test_merged_keys_point_at_the_section() -> None:
