@@ -80,6 +80,7 @@ class OpenIndex(ThreadingHTTPServer):
 
     def __init__(self, directory: Path, status: int = 0, location: str = "", certificate: Path | None = None) -> None:
         super().__init__(("127.0.0.1", 0), partial(Recorded, directory=str(directory)))
+        self.directory = directory
         self.status = status
         self.location = location
         self.requests: list[str] = []

@@ -233,6 +233,20 @@ def test_an_interpreter_inside_an_environment_answers_for_its_base(tmp_path: Pat
     assert not inner.path.startswith(str(tmp_path))
 
 
+def test_a_tree_that_was_moved_gets_environments_whose_programs_start(
+    tmp_path: Path, make_release: MakeRelease, wheels: Path
+) -> None:
+    """Programs in an environment name their interpreter by its absolute path."""
+    release = make_release({"requirements.txt": "tiny==1.0\n"})
+    before = build(made_by("pip", tmp_path / "tree/envs", wheels), release)
+    (tmp_path / "tree").rename(tmp_path / "moved")
+    after = build(made_by("pip", tmp_path / "moved/envs", wheels), release)
+    assert (after.built, after.path.name != before.path.name) == (True, True)
+    assert run_command([str(after.path / "bin/pip"), "--version"]).rc == 0
+    with pytest.raises(ReleaseError, match="not found"):
+        run_command([str(tmp_path / "moved/envs" / before.path.name / "bin/pip"), "--version"])
+
+
 # Links and pruning
 
 

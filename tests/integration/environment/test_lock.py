@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,12 +68,12 @@ def test_settings_of_the_server_make_no_lock_out_of_date(
     assert public.requests == []
 
 
-def test_the_check_needs_no_index(tmp_path: Path, locked: Path, by_uv: Environments) -> None:
-    """Also when the project's own is another one than the lock's."""
-    elsewhere = Environments(
-        tmp_path / "other", by_uv.interpreter, run_command, UV, f"http://127.0.0.1:{free_port()}/simple"
-    )
-    assert version_in(build(elsewhere, locked).path) == "2.0"
+def test_neither_the_check_nor_the_lock_needs_an_index(
+    tmp_path: Path, locked: Path, by_uv: Environments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{free_port()}/simple")
+    unset = replace(by_uv, path=tmp_path / "other", index=None)
+    assert version_in(build(unset, locked).path) == "2.0"
 
 
 def test_of_dependencies_that_a_build_shows_the_lock_alone_is_followed(locked: Path, by_uv: Environments) -> None:

@@ -223,3 +223,61 @@ def test_a_revert_needs_the_index_only_beyond_what_is_kept(
     wheels.with_name("away").rename(wheels)
     site.revert(steps=2, index=str(wheels), uv=UV)
     assert "1.0" in installed(site)
+
+
+STALE: dict[str, str] = {
+    "pyproject.toml": '[project]\nname = "blog"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = ["tiny"]\n',
+    "uv.lock": 'version = 1\nrequires-python = ">=3.9"\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"pyproject.toml": "[project\r\n"}, "pyproject.toml is not valid TOML"),
+        (
+            {"pyproject.toml": "project.dependencies = ['tiny']\r\nproject.requires-python='>=4'\r\n"},
+            "requires Python >=4",
+        ),
+        (STALE, "uv.lock does not match pyproject.toml"),
+    ],
+    ids=["no TOML", "CRLF and another Python", "stale lock"],
+)
+def test_a_release_whose_requirements_cannot_be_met_changes_nothing_and_is_journaled(
+    two_live: Site, upstream: Upstream, files: dict[str, str], found: str
+) -> None:
+    (upstream.work / "requirements.txt").unlink()
+    for name, text in files.items():
+        (upstream.work / name).write_text(text)
+    upstream.commit("three")
+    failure = two_live.fail(ref="master", uv=UV)
+    assert found in failure.text
+    assert (two_live.version, two_live.consistent()) == ("two", True)
+    journal = two_live.paths.journal.read_text().splitlines()
+    assert found in json.loads(journal[-1])["error"]
+
+
+POETRY = '[tool.poetry.dependencies]\npython = "^3.11"\ntiny = "*"\n'
+
+
+def test_requirements_that_nothing_installs_fail_where_procmon_serves(
+    site: Site, upstream: Upstream, tmp_path: Path
+) -> None:
+    (upstream.work / "pyproject.toml").write_text(POETRY)
+    upstream.commit("one")
+    options = {"state": "prepared", "ref": "master", "status_file": str(tmp_path / "status.json")}
+    failure = site.fail(**options)
+    assert failure.text == (
+        "the Poetry dependencies in pyproject.toml are not installed. Commit a requirements.txt"
+        " (poetry export -o requirements.txt), or list them as [project] dependencies; or install them in pre_deploy"
+    )
+    report = site.run(**options, pre_deploy="poetry install")
+    assert [text for text in report.warnings if "Poetry" in text] == [failure.text]
+
+
+def test_requirements_that_nothing_installs_are_a_warning_where_nothing_is_served(
+    site: Site, upstream: Upstream
+) -> None:
+    (upstream.work / "setup.py").write_text("")
+    upstream.commit("one")
+    assert any("what setup.py requires is not installed" in text for text in site.deploy().warnings)

@@ -19,7 +19,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.r
 
 from tests.support.package_index import OpenIndex, open_index
 from tests.support.releases.environments import UV, Files, MakeRelease, build, made_by, version_in
-from tests.support.releases.packages import make_sdist
+from tests.support.releases.packages import make_sdist, make_wheel
 
 VARIABLES = (
     *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"),
@@ -151,17 +151,38 @@ def test_uv_itself_comes_from_the_directory(
     set_server(setting)
     (tmp_path / "envs").mkdir()
     python = ask_interpreter(sys.executable, run_command)
-    Installer(tmp_path / "envs", python, run_command, str(wheels)).install(["tiny"], tmp_path / "envs" / ".uv", uv=None)
+    Installer(tmp_path / "envs", python, run_command, str(wheels)).install(tmp_path / "envs" / ".uv", ["tiny"], uv=None)
     assert version_in(tmp_path / "envs" / ".uv") == "2.0"
     assert public.requests == []
 
 
-def test_a_lock_names_addresses_of_its_own(make_release: MakeRelease, by_uv: Environments, public: OpenIndex) -> None:
-    project = '[project]\nname = "blog"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = ["tiny"]\n'
-    release = make_release({"pyproject.toml": project})
-    locking = [UV, "lock", "--default-index", public.address, "--python", sys.executable]
-    locked = run_command(locking, str(release))
-    assert locked.rc == 0, locked.err
+PROJECT = '[project]\nname = "blog"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = ["tiny"]\n'
+
+
+def locked_elsewhere(make_release: MakeRelease, public: OpenIndex) -> Path:
+    """Lock tiny 2.0 as another person would, whose index is that of others."""
+    release = make_release({"pyproject.toml": PROJECT})
+    make_wheel(public.directory / "simple/tiny", "tiny", "2.0")
+    locking = [UV, "lock", "--default-index", public.address, "--upgrade-package", "tiny==2.0"]
+    done = run_command([*locking, "--python", sys.executable], str(release))
+    assert done.rc == 0, done.err
     public.requests.clear()
-    assert version_in(build(by_uv, release).path) == "99.0"
-    assert public.requests == ["/simple/tiny/tiny-99.0-py3-none-any.whl"], "the index itself is not asked"
+    return release
+
+
+def test_of_a_lock_the_versions_count_and_not_the_addresses(
+    make_release: MakeRelease, by_uv: Environments, public: OpenIndex
+) -> None:
+    release = locked_elsewhere(make_release, public)
+    before = sorted(path.name for path in release.iterdir())
+    assert version_in(build(by_uv, release).path) == "2.0"
+    assert public.requests == []
+    assert sorted(path.name for path in release.iterdir()) == before, "a release is not written to"
+
+
+def test_without_an_index_of_the_project_a_lock_is_fetched_from_its_addresses(
+    tmp_path: Path, make_release: MakeRelease, public: OpenIndex
+) -> None:
+    release = locked_elsewhere(make_release, public)
+    assert version_in(build(made_by("uv", tmp_path / "envs"), release).path) == "2.0"
+    assert public.requests == ["/simple/tiny/tiny-2.0-py3-none-any.whl"], "the index itself is not asked"

@@ -81,7 +81,7 @@ class Environments:
             check_version(self.interpreter, spec.python)
         installer = Installer(self.path, self.interpreter, self.run, self.index)
         # Only uv reads uv.lock.
-        uv = self.uv or (installer.provide_uv() if spec.lead == LOCK else installer.find_uv())
+        uv = self.uv or installer.find_uv(needed=spec.lead == LOCK)
         installer.install_spec(spec, path, release, uv)
         return True
 

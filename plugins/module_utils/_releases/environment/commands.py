@@ -17,10 +17,16 @@ from .interpreter import Interpreter
 Commands = list[list[str]]
 
 
-def from_lock(uv: str, python: Interpreter, index: str | None) -> Commands:
+def from_lock(uv: str, python: Interpreter) -> Commands:
     """List the commands that make an environment from the uv.lock of a release, to be run in the release."""
     sync = [uv, "sync", "--frozen", "--no-dev", "--no-install-project", "--compile-bytecode"]
-    return [[*sync, "--python", python.path, *uv_arguments(index)]]
+    return [[*sync, "--python", python.path]]
+
+
+def export_lock(uv: str, python: Interpreter, file: Path) -> list[str]:
+    """Return the command that writes the versions and hashes of uv.lock to a requirements file."""
+    export = [uv, "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--no-header"]
+    return [*export, "--output-file", str(file), "--python", python.path]
 
 
 def from_requirements(

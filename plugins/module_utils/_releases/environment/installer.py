@@ -30,6 +30,7 @@ from .spec import LOCK, Spec
 from .toml import TomlReader, toml_reader
 
 COMPLETE = ".complete"
+UV = ".uv"
 TAIL_LINES = 25
 # What pip writes when an index gave it nothing, and why, which it writes only when asked to be verbose.
 NOTHING_FOUND = "(from versions: none)"
@@ -55,46 +56,46 @@ class Installer:
     def read_toml(self) -> TomlReader:
         return toml_reader(self.interpreter.path, self.run)
 
-    def find_uv(self) -> str | None:
-        """Return the uv on the PATH or the one below `envs`; None where there is neither."""
-        own = str(self.envs / ".uv" / "bin" / "uv")
-        return shutil.which("uv") or (own if self._works(own) else None)
-
-    def provide_uv(self) -> str:
-        """Return uv; where there is none, it is installed below `envs` first."""
-        found = self.find_uv()
-        if found:
+    def find_uv(self, *, needed: bool) -> str | None:
+        """Return the uv on the PATH or the one below `envs`; where it is `needed`, it is installed there."""
+        path = self.envs / UV
+        own = str(path / "bin" / "uv")
+        found = shutil.which("uv") or (own if works(self.run, own) else None)
+        if found or not needed:
             return found
-        path = self.envs / ".uv"
-        self.install(["uv"], path, uv=None)
-        return str(path / "bin" / "uv")
+        self.install(path, ["uv"], uv=None)
+        return own
 
-    def install(self, requirements: Sequence[str], path: Path, uv: str | None) -> None:
+    def install(self, path: Path, requirements: Sequence[str], uv: str | None) -> None:
         """Make an environment with `requirements`, arguments of `pip install`, at `path`; by pip where `uv` is None."""
-        steps = commands.from_requirements(requirements, path, self.interpreter, uv, self.index)
-        self._make(path, steps, self.envs, uv)
+        self._make(
+            path, commands.from_requirements(requirements, path, self.interpreter, uv, self.index), self.envs, uv
+        )
 
     def install_spec(self, spec: Spec, path: Path, release: Path, uv: str | None) -> None:
         """Make the environment that a release asks for at `path`; by pip where `uv` is None."""
-        if uv and spec.lead == LOCK:
-            if spec.is_static:
-                self._check_lock(uv, release)
-            self._make(path, commands.from_lock(uv, self.interpreter, self.index), release, uv)
-            return
         with _scratch() as scratch:
-            # pip does not read pyproject.toml for its dependencies alone.
-            listed = scratch / "requirements.txt"
-            listed.write_text("\n".join(spec.dependencies), encoding="utf-8")
-            file = str(listed) if spec.dependencies and not uv else spec.lead
-            steps = commands.from_requirements(["-r", file], path, self.interpreter, uv, self.index)
+            steps = self._steps(spec, path, uv, scratch / "requirements.txt")
+            if uv and spec.lead == LOCK and spec.is_static:
+                self._check_lock(uv, release, scratch)
             self._make(path, steps, release, uv)
 
-    def _works(self, program: str) -> bool:
-        """Return whether `program` runs: one whose installation was killed may be there without being whole."""
-        try:
-            return self.run([program, "--version"]).rc == 0
-        except (OSError, ReleaseError):
-            return False
+    def _steps(self, spec: Spec, path: Path, uv: str | None, listed: Path) -> commands.Commands:
+        """List the commands for `spec`; `listed` is where requirements are written that are in no file that is read."""
+        if uv and spec.lead == LOCK and self.index is None:
+            return commands.from_lock(uv, self.interpreter)
+        if uv and spec.lead == LOCK:
+            # `uv sync` asks the addresses in the lock: the locked versions and hashes are installed from the index.
+            export = commands.export_lock(uv, self.interpreter, listed)
+            return [export, *self._from_file(str(listed), path, uv)]
+        if uv or not spec.dependencies:
+            return self._from_file(spec.lead, path, uv)
+        # pip does not read pyproject.toml for its dependencies alone.
+        listed.write_text("\n".join(spec.dependencies), encoding="utf-8")
+        return self._from_file(str(listed), path, uv)
+
+    def _from_file(self, file: str, path: Path, uv: str | None) -> commands.Commands:
+        return commands.from_requirements(["-r", file], path, self.interpreter, uv, self.index)
 
     def _make(self, path: Path, steps: Sequence[Sequence[str]], cwd: Path, uv: str | None) -> None:
         """Run the steps. `path` is the final place: a virtual environment cannot be moved."""
@@ -132,13 +133,12 @@ class Installer:
         again = self.run([*argv, "-vv"], cwd, {**variables, "PIP_RETRIES": "0"})
         return "".join(f"{line}\n" for line in dict.fromkeys(UNUSED.findall(again.out + again.err)))
 
-    def _check_lock(self, uv: str, release: Path) -> None:
+    def _check_lock(self, uv: str, release: Path, scratch: Path) -> None:
         """Raise ReleaseError when uv.lock does not match pyproject.toml."""
         argv = commands.check_lock(uv, self.interpreter)
         fixed = commands.fixed_variables(self.envs, self.envs, os.environ)
-        with _scratch() as scratch:
-            theirs = server_settings.uv_without_settings(os.environ, scratch)
-            result = self.run(argv, str(release), {**theirs, **fixed, **server_settings.python_variables()})
+        theirs = server_settings.uv_without_settings(os.environ, scratch)
+        result = self.run(argv, str(release), {**theirs, **fixed, **server_settings.python_variables()})
         if result.rc == 0:
             return
         if STALE_LOCK.search(result.err):
@@ -155,6 +155,14 @@ class Installer:
     def _tail(self, output: str) -> str:
         shown = without_credentials(output, self.index or "")
         return "\n".join(shown.strip().splitlines()[-TAIL_LINES:])
+
+
+def works(run: Run, program: str) -> bool:
+    """Return whether `program` runs: it may be there, and its installation was killed, or its interpreter is gone."""
+    try:
+        return run([program, "--version"]).rc == 0
+    except (OSError, ReleaseError):
+        return False
 
 
 def is_complete(path: Path) -> bool:
