@@ -20,7 +20,7 @@ from pathlib import Path
 class Index(ThreadingHTTPServer):
     """Serves a directory for a password; records the requests, and which processes have it as an argument.
 
-    The password is new each time: other tests run at the same time.
+    The password is new each time: other tests run at the same time. As a token it takes the place of the user, too.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -33,13 +33,21 @@ class Index(ThreadingHTTPServer):
     def address(self) -> str:
         return f"http://me:{self.password}@127.0.0.1:{self.server_port}/simple"
 
+    @property
+    def token_address(self) -> str:
+        return f"http://{self.password}@127.0.0.1:{self.server_port}/simple"
+
+    def allows(self, header: str | None) -> bool:
+        """Return whether a request with this header has a right login; the password of a token is empty."""
+        logins = (f"me:{self.password}", f"{self.password}:")
+        return header in {f"Basic {base64.b64encode(login.encode()).decode()}" for login in logins}
+
 
 class Asked(SimpleHTTPRequestHandler):
     server: Index
 
     def do_GET(self) -> None:
-        login = base64.b64encode(f"me:{self.server.password}".encode()).decode()
-        if self.headers.get("Authorization") != f"Basic {login}":
+        if not self.server.allows(self.headers.get("Authorization")):
             self.send_response(401)
             self.send_header("WWW-Authenticate", "Basic")
             self.end_headers()

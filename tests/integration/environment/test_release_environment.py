@@ -42,6 +42,11 @@ def _uv_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def no_uv_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+
+
+@pytest.fixture
 def two_live(site: Site, upstream: Upstream) -> Site:
     """Return a site with two releases that ask for different environments."""
     for version in ("one", "two"):
@@ -135,11 +140,9 @@ def installed(site: Site) -> str:
     return found.read_text()
 
 
+@pytest.mark.usefixtures("no_uv_on_path")
 @pytest.mark.parametrize("uv", [None, UV], ids=["pip", "uv"])
-def test_packages_come_from_a_directory_of_wheels(
-    site: Site, upstream: Upstream, wheels: Path, uv: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+def test_packages_come_from_a_directory_of_wheels(site: Site, upstream: Upstream, wheels: Path, uv: str | None) -> None:
     upstream.commit("one", requirements_txt="tiny<2")
     answered = site.module(ref="master", index=str(wheels), uv=uv, python=sys.executable)
     assert answered["changed"], answered["msg"]
@@ -157,14 +160,15 @@ def index(tmp_path: Path) -> Iterator[Index]:
         yield server
 
 
+@pytest.mark.usefixtures("no_uv_on_path")
+@pytest.mark.parametrize("kind", ["password", "token"])
 @pytest.mark.parametrize("uv", [None, UV], ids=["pip", "uv"])
-def test_the_password_of_an_index_is_used_and_never_told(
-    site: Site, upstream: Upstream, index: Index, uv: str | None, monkeypatch: pytest.MonkeyPatch
+def test_the_password_of_an_index_is_used_and_never_shown(
+    site: Site, upstream: Upstream, index: Index, kind: str, uv: str | None
 ) -> None:
     """Not by an argument of any process either, such as those that get what a package is built with."""
-    monkeypatch.setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    options = {"ref": "master", "uv": uv, "python": sys.executable, "index": index.address}
+    address = index.token_address if kind == "token" else index.address
+    options = {"ref": "master", "uv": uv, "python": sys.executable, "index": address}
     upstream.commit("one", requirements_txt="tiny")
     assert site.module(**options)["changed"]
     assert "2.0" in installed(site)
