@@ -100,9 +100,9 @@ def test_beside_a_directory_no_index_of_the_repository_is_asked(
     own = {name: str(text).format(public.address) for name, text in REPOSITORY[setting].items()}
     built = build(environments, make_release({**own, "requirements.txt": own.get("requirements.txt", "") + "tiny\n"}))
     assert version_in(built.path) == "2.0"
-    stranger = own.get("requirements.txt", "") + "stranger\n"
+    foreign = own.get("requirements.txt", "") + "stranger\n"
     with pytest.raises(ReleaseError, match="could not be built"):
-        build(environments, make_release({**own, "requirements.txt": stranger}))
+        build(environments, make_release({**own, "requirements.txt": foreign}))
     assert public.requests == []
 
 

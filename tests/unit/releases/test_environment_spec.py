@@ -104,6 +104,7 @@ def test_a_release_without_requirements_asks_for_no_environment(tmp_path: Path, 
         ({"pyproject.toml": "[project]\ndependencies = [\n"}, "pyproject.toml is not valid TOML: Invalid value"),
         ({"pyproject.toml": "[project]\nname = 'caf\xe9'".encode("latin-1")}, "pyproject.toml .* not UTF-8 .byte 21"),
         ({"pyproject.toml": "[project]".encode("utf-16")}, "pyproject.toml .* not UTF-8"),
+        ({"pyproject.toml": 'project.dependencies = "tiny"'}, "dependencies in pyproject.toml are not a list"),
         ({"pyproject.toml": "", "uv.lock": "<<<<<<< HEAD\n"}, "uv.lock is not valid TOML"),
     ],
 )

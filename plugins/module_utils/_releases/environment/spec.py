@@ -117,6 +117,9 @@ def _from_requirements(release: Path, read_toml: TomlReader) -> Spec:
 
 
 def _from_project(release: Path, project: Table) -> Spec | None:
+    if not isinstance(table(project, "project").get("dependencies", []), list):
+        found = f"dependencies in {PROJECT} are not a list"
+        raise ReleaseError(found, 'write them like ["django", "uvicorn"] and commit it')
     dependencies = tuple(map(str, listed(table(project, "project"), "dependencies")))
     if not dependencies:
         return None
