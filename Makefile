@@ -45,7 +45,7 @@ test-bare:
 	@tools/test-bare
 
 torture: setup
-	@TORTURE=all .venv/bin/python -m pytest --quiet tests/torture/test_kill.py
+	@TORTURE=all .venv/bin/python -m pytest --quiet tests/faults/releases/test_kill.py
 
 clean:
 	rm -rf .venv .ansible dist .mypy_cache .pytest_cache .ruff_cache .hypothesis collections/ansible_collections

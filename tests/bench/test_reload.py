@@ -15,7 +15,7 @@ from tests.bench.reload.client import Change, Connection, LostError, request
 from tests.bench.reload.load import Counts
 from tests.bench.reload.servers import ACTIONS, Procmon, Uvicorn
 from tests.bench.reload.styles import CLIENTS
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 
 def assert_all_are_answered(counts: Counts) -> None:

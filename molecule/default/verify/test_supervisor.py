@@ -85,7 +85,7 @@ def with_0_1(laptop: Laptop, tmp_path: Path) -> Laptop:
     """A laptop whose collection has procmon 0.1.0, of before its master ran on asyncio."""
     laptop, collection = with_collection_at(laptop, tmp_path)
     shutil.rmtree(collection / "roles/supervisor/files/procmon/src")
-    with tarfile.open(laptop.checkout / "tests/procmon/builds/procmon-0.1.0.tar.gz") as archive:
+    with tarfile.open(laptop.checkout / "tests/support/procmon/builds/procmon-0.1.0.tar.gz") as archive:
         archive.extractall(collection, filter="data")
     return laptop
 

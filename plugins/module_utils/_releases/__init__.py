@@ -3,7 +3,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Private to this collection: may change in any release.
-"""Releases of one project on one server."""
+
+"""The module `releases`: what it does on the server, from its options to the release that is live.
+
+The way of one deploy, which is the way to read it:
+
+    options.py              the module's arguments, checked
+    states.py               one function for each value of `state`
+    records/lock.py         one run at a time
+    deploy/recovery.py      what a run that died has left
+    git/resolve.py          which commit the ref means
+    release/build.py        a release made whole, its environment with it
+    deploy/activate.py      hook, switch, hook, reload, test, log, in this order
+    procmon.py              what procmon answers
+    report.py               what the module returns
+
+Rooms: `system` knows the operating system, `git` the git program, `records` the files that record what was done,
+`environment` Python environments, `release` release directories, `deploy` the transaction. Each may import from those
+before it in this order, and from `errors` and `model`, never from those after it.
+"""
 
 from __future__ import annotations
 

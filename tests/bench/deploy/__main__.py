@@ -18,9 +18,9 @@ from statistics import median
 
 from tests.bench.deploy.proxy import Line
 from tests.bench.deploy.repository import Repository
-from tests.bench.deploy.sshd import Sshd, program
 from tests.bench.deploy.tools import Ansistrano, Original, Ours, OursFresh, Place, Tool
-from tests.ssh_server import ssh_server
+from tests.support.ssh_server import ssh_server
+from tests.support.sshd import Sshd, program
 
 # In a large repository, so many releases there must be before one can be made out of another.
 WARM_UP = 3

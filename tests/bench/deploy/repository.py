@@ -6,7 +6,7 @@ import random
 import subprocess
 from pathlib import Path
 
-from tests.bench.deploy.sshd import program
+from tests.support.sshd import program
 
 IN_ONE_FOLDER = 100
 # One in so many is a Python module.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.deploy.repository import Repository
-from tests.bench.deploy.sshd import Sshd, program
+from tests.support.sshd import Sshd, program
 
 ROOT = Path(__file__).parents[3]
 HOOK = "touch restart"

@@ -20,7 +20,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.release 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 
 from tests.bench.deploy.repository import Repository
-from tests.bench.deploy.sshd import program
+from tests.support.sshd import program
 
 
 def copied(*options: str) -> Callable[[Git, Path, Path, str], None]:

@@ -19,7 +19,7 @@ from tests.bench.procmon import measures
 from tests.bench.procmon.gunicorn import Gunicorn, fetch
 from tests.bench.procmon.tree import KIB, holdings, pss_kib, pss_mib
 from tests.bench.reload.servers import Procmon, Server, Uvicorn
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 LOOP, HTTP = "uvloop", "httptools"
 Numbers = dict[str, dict[str, list[float]]]

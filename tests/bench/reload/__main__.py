@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.bench.reload.client import Change
 from tests.bench.reload.load import Counts, Load
 from tests.bench.reload.servers import ACTIONS, SERVERS, Server
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 LOOPS, PROTOCOLS = ("asyncio", "uvloop"), ("h11", "httptools")
 # Between two actions: long enough for connections to become idle on the new workers

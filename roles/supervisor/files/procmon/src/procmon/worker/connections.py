@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The phase that each of uvicorn's connections is in, and how to announce and make its end.
 
-Everything here that reaches into uvicorn's protocols is pinned by `tests/procmon/worker/test_uvicorn_contract.py`.
+Everything here that reaches into uvicorn's protocols is pinned by the tests in `test_uvicorn_contract.py`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,136 @@
+"""A laptop and its servers in one directory: real playbooks over local connections, on real git repositories."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.ssh_server import ssh_server
+from tests.support.sshd import Sshd
+
+ROOT = Path(__file__).parents[3]
+GIT = shutil.which("git") or "git"
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended: its exit code, all it printed, and the number of changed tasks by host."""
+
+    code: int
+    output: str
+    changed: dict[str, int]
+
+
+class Upstream:
+    """A repository that grows by a commit at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.git("init", "--quiet", "--initial-branch", "main", str(path))
+
+    def git(self, *argv: str) -> str:
+        """Run git in it, and give what it prints."""
+        path = self.path if self.path.is_dir() else self.path.parent
+        author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+        return subprocess.check_output([GIT, "-C", str(path), *author, *argv], text=True).strip()
+
+    def commit(self, text: str) -> str:
+        """Commit a file that holds `text`, tag it so, and give the commit."""
+        (self.path / "page").write_text(text)
+        self.git("add", "page")
+        self.git("commit", "--quiet", "--message", f"Say {text}")
+        self.git("tag", text)
+        return self.git("rev-parse", "HEAD")
+
+
+class Laptop:
+    """Runs playbooks as a user types them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.inventory = folder / "projects.yml"
+        self.inventory.write_text("plugin: onetouch.deploy.projects\nprojects:\n")
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        # Where uv is: without one, setup would install it each time.
+        self.environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def project(self, name: str, repo: object, **settings: object) -> Path:
+        """Add a project on this machine, and give its path."""
+        path = self.folder / "srv" / name
+        lines = {"connection": "local", "python": sys.executable, "repo": repo, "path": path, "ref": "origin/main"}
+        text = "".join(f"    {key}: {json.dumps(value, default=str)}\n" for key, value in {**lines, **settings}.items())
+        self.inventory.write_text(f"{self.inventory.read_text()}  {name}:\n{text}")
+        return path
+
+    def run(self, playbook: str, *arguments: str, cwd: Path = ROOT, extra: Mapping[str, str] | None = None) -> Done:
+        """Run a playbook with `extra` variables."""
+        process = self.start(playbook, *arguments, cwd=cwd, extra=extra)
+        output, errors = process.communicate()
+        changed = {host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+ +changed=(\d+)", output, re.M)}
+        return Done(process.returncode, output + errors, changed)
+
+    def start(
+        self, playbook: str, *arguments: str, cwd: Path = ROOT, extra: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start what `run` runs, in a process group of its own, as a shell does."""
+        argv = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self.inventory), playbook, *arguments]
+        for name, value in {"project_system": "false", **(extra or {})}.items():
+            argv += ["-e", f"{name}={value}"]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            process_group=0,
+        )
+
+    def servers(self, names: str, upstream: Upstream, **settings: str) -> dict[str, Path]:
+        """Let the inventory be a project `blog` on several servers, each a directory of its own; give their paths."""
+        paths = {name: self.folder / "srv" / name for name in names.split()}
+        common = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        common |= {"project_name": "blog", "project_ref": "origin/main", "project_repo": str(upstream.path)}
+        hosts = {f"blog@{name}": {"project_path": str(path)} for name, path in paths.items()}
+        group = {"hosts": hosts, "vars": {**common, **settings}}
+        self.inventory = self.folder / "hosts.yml"
+        self.inventory.write_text(json.dumps({"all": {"children": {"blog": group}}}))
+        return paths
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Upstream:
+    """A repository with one commit, tagged `one`."""
+    made = Upstream(tmp_path / "upstream")
+    made.commit("one")
+    return made
+
+
+@pytest.fixture
+def laptop(tmp_path: Path) -> Laptop:
+    """A laptop that knows no project yet."""
+    return Laptop(tmp_path)
+
+
+@pytest.fixture
+def sshd(laptop: Laptop, tmp_path: Path) -> Iterator[Sshd]:
+    """A server that the laptop can log in to. What is left of their connections ends with it."""
+    # Short: the path of a unix socket has room for a hundred bytes.
+    with ssh_server(tmp_path / "ssh") as server, tempfile.TemporaryDirectory(prefix="cp") as sockets:
+        made = Sshd(server)
+        search = f"{made.bin}:{laptop.environment['PATH']}"
+        laptop.environment |= {"PATH": search, "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets}
+        yield made
+        server.hang_up()

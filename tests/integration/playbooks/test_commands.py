@@ -1,0 +1,210 @@
+"""The commands as a user types them: where they run, what a project is to them, what they say when they cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import ansible_runner  # type: ignore[import-untyped]  # it has no types
+import pytest
+
+from tests.integration.playbooks.conftest import ROOT, Laptop, Upstream
+
+
+@pytest.mark.parametrize(
+    ("form", "folder"), [("{}.yml", "playbooks"), ("playbooks/{}.yml", "."), ("onetouch.deploy.{}", ".")]
+)
+def test_each_command_runs_from_everywhere(laptop: Laptop, upstream: Upstream, form: str, folder: str) -> None:
+    """From `playbooks/`, from the root, and by the collection's name."""
+
+    def run(command: str) -> str:
+        done = laptop.run(form.format(command), cwd=ROOT / folder, extra={"project": "blog"})
+        assert done.code == 0, done.output
+        return done.output
+
+    path = laptop.project("blog", upstream.path)
+    assert "Make the directories and clone the repository] **" in run("setup"), "announced before it is done"
+    assert (path / "source").is_dir()
+    assert not (path / "current").exists()
+    assert "blog@localhost: " in run("deploy")
+    upstream.commit("two")
+    run("deploy")
+    run("revert")
+    assert (path / "current/page").read_text() == "one"
+    assert upstream.git("rev-list", "--max-parents=0", "HEAD")[:12] in run("status")
+    assert "the project has no app" in run("restart")
+
+
+@pytest.mark.parametrize(
+    ("playbook", "project", "says"),
+    [
+        ("deploy", {}, "Which project? Say -e project=NAME. Known projects: blog, shop."),
+        ("setup", {"project": ""}, "Which project? Say -e project=NAME. Known projects: blog, shop."),
+        ("revert", {"project": "blgo,shop"}, 'There is no project "blgo". Known projects: blog, shop.'),
+        ("restart", {"project": "blgo"}, 'There is no project "blgo". Known projects: blog, shop.'),
+        ("status", {"project": "blgo"}, 'There is no project "blgo". Known projects: blog, shop.'),
+    ],
+)
+def test_a_project_that_is_not_there_is_an_error_with_those_that_are(
+    laptop: Laptop, upstream: Upstream, playbook: str, project: dict[str, str], says: str
+) -> None:
+    """Nothing is asked of any server, also not for the project that is there."""
+    for name in ("blog", "shop"):
+        laptop.project(name, upstream.path)
+    done = laptop.run(f"playbooks/{playbook}.yml", extra=project)
+    assert done.code != 0
+    assert says in " ".join(done.output.split())
+    assert not (laptop.folder / "srv").exists()
+
+
+def test_an_inventory_without_projects_says_what_to_do(laptop: Laptop) -> None:
+    """The first error that a newcomer makes."""
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "blog"})
+    assert done.code != 0
+    assert "copy docs/examples/projects.yml to inventory/projects.yml" in " ".join(done.output.split())
+
+
+def test_several_projects_and_all_projects(laptop: Laptop, upstream: Upstream) -> None:
+    """What else the inventory holds is no project, and is left alone."""
+    paths = [laptop.project(name, upstream.path) for name in ("blog", "shop", "wiki")]
+    assert laptop.run("playbooks/deploy.yml", extra={"project": "blog,shop"}).code == 0
+    assert [path.exists() for path in paths] == [True, True, False]
+    stranger = laptop.folder / "stranger.ini"
+    stranger.write_text("stranger ansible_connection=local\n")
+    done = laptop.run("playbooks/deploy.yml", "-i", str(stranger), extra={"project": "all"})
+    assert done.code == 0, done.output
+    assert [path.exists() for path in paths] == [True, True, True]
+    assert "stranger" not in done.changed
+
+
+def test_what_cannot_be_found_is_named_with_what_there_is(laptop: Laptop, upstream: Upstream) -> None:
+    """A ref that does not exist, and more steps than the log has; nothing is changed by either."""
+    path = laptop.project("blog", upstream.path)
+    assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
+    before = (path / ".deploys").read_text()
+    unknown = laptop.run("playbooks/deploy.yml", extra={"project": "blog", "ref": "origin/mian"})
+    assert unknown.code != 0
+    assert "Branches: main" in unknown.output
+    far = laptop.run("playbooks/revert.yml", extra={"project": "blog", "steps": "3"})
+    assert far.code != 0
+    assert before.strip() in far.output
+    assert (path / ".deploys").read_text() == before
+    assert (path / "current/page").read_text() == "one"
+
+
+def test_there_and_back(laptop: Laptop, upstream: Upstream) -> None:
+    """Deploy, deploy, revert by a step, revert to a commit; the same again changes nothing."""
+    first = upstream.git("rev-parse", "HEAD")
+    path = laptop.project("blog", upstream.path)
+    assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
+    second = upstream.commit("two")
+    assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
+    again = laptop.run("playbooks/deploy.yml", extra={"project": "blog"})
+    assert (again.code, again.changed["blog@localhost"]) == (0, 0)
+    assert laptop.run("playbooks/revert.yml", extra={"project": "blog"}).code == 0
+    assert (path / "current/page").read_text() == "one"
+    assert laptop.run("playbooks/revert.yml", extra={"project": "blog", "to": second}).code == 0
+    assert (path / "current/page").read_text() == "two"
+    live = [line.split()[0] for line in (path / ".deploys").read_text().splitlines()]
+    assert [commit.startswith(line) for line, commit in zip(live, [first, second, first, second], strict=True)] == [
+        True
+    ] * 4
+
+
+def test_all_servers_get_the_commit_that_the_first_one_found(
+    laptop: Laptop, upstream: Upstream, tmp_path: Path
+) -> None:
+    """A commit is pushed between two servers' fetches: the second server's remote is ahead here from the start."""
+    ahead = tmp_path / "ahead"
+    upstream.git("clone", "--quiet", str(upstream.path), str(ahead))
+    wanted = upstream.git("rev-parse", "HEAD")
+    Upstream(ahead).commit("later")
+    hosts = "".join(
+        f"blog@{name} project_repo={repo} project_path={tmp_path}/srv/{name}\n"
+        for name, repo in (("a", upstream.path), ("b", ahead))
+    )
+    local = f"ansible_connection=local\nansible_python_interpreter={sys.executable}\n"
+    common = f"{local}project_name=blog\nproject_ref=origin/main\n"
+    laptop.inventory = tmp_path / "hosts.ini"
+    laptop.inventory.write_text(f"[blog]\n{hosts}[blog:vars]\n{common}")
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "blog"})
+    assert done.code == 0, done.output
+    journal = [json.loads((tmp_path / f"srv/{name}/.deploys.jsonl").read_text()) for name in ("a", "b")]
+    assert [(line["commit"], line["ref"]) for line in journal] == [(wanted, "origin/main")] * 2
+
+
+def test_no_server_switches_when_one_cannot_prepare(laptop: Laptop, upstream: Upstream) -> None:
+    """The second project's repository is gone: the first one must not go live half of a rollout."""
+    path = laptop.project("blog", upstream.path)
+    laptop.project("shop", laptop.folder / "gone")
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "blog,shop"})
+    assert done.code != 0
+    assert not (path / "current").exists()
+
+
+def test_work_that_was_not_pushed_is_not_forgotten(laptop: Laptop, upstream: Upstream, tmp_path: Path) -> None:
+    """The original's guard, on the project's own clone."""
+    clone = tmp_path / "clone"
+    upstream.git("clone", "--quiet", str(upstream.path), str(clone))
+    path = laptop.project("blog", upstream.path, local=str(clone))
+    assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
+    Upstream(clone).commit("unpushed")
+    (clone / "page").write_text("not committed")
+    refused = laptop.run("playbooks/deploy.yml", extra={"project": "blog"})
+    assert refused.code != 0
+    assert "M page" in refused.output
+    assert re.search(r"^ *[0-9a-f]{7,} Say unpushed$", refused.output, re.MULTILINE)
+    upstream.commit("two")
+    forced = laptop.run("playbooks/deploy.yml", extra={"project": "blog", "force": "true"})
+    assert forced.code == 0, forced.output
+    assert (path / "current/page").read_text() == "two"
+
+
+def test_the_guard_minds_a_clone_without_upstream_and_names_what_is_no_clone(
+    laptop: Laptop, upstream: Upstream, tmp_path: Path
+) -> None:
+    """As in the original, a branch that follows nothing cannot be ahead of anything."""
+    clone = Upstream(tmp_path / "clone")
+    clone.commit("mine")
+    laptop.project("blog", upstream.path, local=str(clone.path))
+    laptop.project("shop", upstream.path, local=str(tmp_path / "nowhere"))
+    assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "shop"})
+    assert done.code != 0
+    assert f"`local` is not a git clone: {tmp_path}/nowhere" in " ".join(done.output.split())
+
+
+def test_a_deploy_runs_from_python(laptop: Laptop, upstream: Upstream, tmp_path: Path) -> None:
+    """As the README says, with the inventory in the runner's own directory."""
+    path = laptop.project("blog", upstream.path)
+    data = tmp_path / "data"
+    (data / "inventory").mkdir(parents=True)
+    laptop.inventory.rename(data / "inventory/projects.yml")
+    done = ansible_runner.run(
+        private_data_dir=str(data),
+        playbook="onetouch.deploy.deploy",
+        extravars={"project": "blog"},
+        envvars={
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        },
+        quiet=True,
+    )
+    assert (done.status, done.rc) == ("successful", 0), done.stdout.read()
+    assert (path / "current/page").read_text() == "one"
+
+
+def test_status_shows_every_project_on_one_screen(laptop: Laptop, upstream: Upstream) -> None:
+    """Also one that is not set up yet."""
+    laptop.project("blog", upstream.path)
+    laptop.project("shop", upstream.path)
+    assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
+    done = laptop.run("playbooks/status.yml")
+    assert done.code == 0, done.output
+    rows = [line.split() for line in done.output.splitlines() if line.startswith(("PROJECT", "blog ", "shop "))]
+    assert rows[0][:3] == ["PROJECT", "SERVER", "LIVE"]
+    assert rows[1][:3] == ["blog", "localhost", upstream.git("rev-parse", "HEAD")[:12]]
+    assert "not set up" in " ".join(rows[2])

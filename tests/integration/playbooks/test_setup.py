@@ -1,0 +1,146 @@
+"""What setup says of settings that cannot work: which one, what was found, and what to do; before anything is made."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.playbooks.conftest import Laptop, Upstream
+from tests.support.package_index import Index, package_index
+from tests.support.releases.packages import make_wheel
+
+UV = f"""#!{sys.executable}
+# Installs what it is given from an archive, and the packages that it needs from the environment of the tests.
+import subprocess, sys, tarfile
+from pathlib import Path
+venv = Path(sys.argv[-1]) if sys.argv[1] == "venv" else Path(sys.argv[sys.argv.index("--python") + 1]).parents[1]
+if sys.argv[1] == "venv":
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+else:
+    tarfile.open(sys.argv[-1]).extractall(venv)
+    paths = [str(venv / "procmon/src"), *(one for one in sys.path if one.endswith("site-packages"))]
+    next(venv.glob("lib/*/site-packages")).joinpath("procmon.pth").write_text("\\n".join(paths))
+    program = venv / "bin/procmon"
+    program.write_text(f"#!{{venv}}/bin/python\\nimport sys\\nfrom procmon.cli import main\\nsys.exit(main())\\n")
+    program.chmod(0o755)
+"""
+SERVED = {"app": "main:app", "bind": "127.0.0.1:3001"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("project_path", "srv", "blog: path must be absolute, it is 'srv'"),
+        ("project_repo", "", "blog: repo must not be empty"),
+        ("project_repo", "ext::touch", "blog: repo must be an ssh or https address, or a path, it is 'ext::touch'"),
+        ("project_strategy", "inplace", "value of project_strategy must be one of: releases, in_place, got: inplace"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_named(
+    laptop: Laptop, upstream: Upstream, variable: str, value: str, says: str
+) -> None:
+    laptop.project("blog", upstream.path)
+    done = laptop.run("playbooks/setup.yml", extra={"project": "blog", variable: value})
+    assert done.code != 0
+    assert says in " ".join(done.output.split())
+    assert not (laptop.folder / "srv").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("supervisor_app", "main.py", "blog: app must read module:attribute, it is 'main.py'"),
+        ("supervisor_bind", "3001", "blog: bind must read address:port or unix:/path, it is '3001'"),
+        ("supervisor_workers", "0", "blog: workers must be 1 or more, it is 0"),
+        ("supervisor_python", "/nowhere/python", "'/nowhere/python' cannot be run on blog@localhost"),
+    ],
+)
+def test_a_setting_of_procmon_that_cannot_work_is_named(
+    laptop: Laptop, upstream: Upstream, variable: str, value: str, says: str
+) -> None:
+    laptop.project("blog", upstream.path, **SERVED)
+    home = laptop.folder / "procmon"
+    ours = {"supervisor_systemd": "false", "supervisor_home": str(home)}
+    done = laptop.run("playbooks/setup.yml", extra={"project": "blog", **ours, variable: value})
+    assert done.code != 0
+    assert says in " ".join(done.output.split())
+    assert not home.exists()
+
+
+def test_root_does_not_run_the_app(laptop: Laptop, upstream: Upstream) -> None:
+    """And it says what to do where only root can log in."""
+    laptop.project("blog", upstream.path)
+    done = laptop.run(
+        "playbooks/setup.yml", extra={"project": "blog", "project_system": "true", "project_user": "root"}
+    )
+    assert done.code != 0
+    assert "say `admin: root` and a `user` that setup will create" in " ".join(done.output.split())
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    """An index that has a uv, and nothing else."""
+    (tmp_path / "simple/uv").mkdir(parents=True)
+    make_wheel(tmp_path / "simple/uv", "uv", "9.0")
+    with package_index(tmp_path) as server:
+        yield server
+
+
+def test_all_that_setup_installs_comes_from_the_index_of_the_project(
+    laptop: Laptop, upstream: Upstream, index: Index
+) -> None:
+    """uv is there, what procmon needs is not. Only the index gets the password."""
+    path = laptop.project("blog", upstream.path, **SERVED, index=index.address)
+    bare = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PIP_CONFIG_FILE": "/dev/null", "NO_PROXY": "127.0.0.1"}
+    kept = {name: value for name, value in laptop.environment.items() if not name.startswith(("PIP_", "UV_"))}
+    laptop.environment = {**kept, **bare}
+    ours = {"supervisor_systemd": "false", "supervisor_home": str(laptop.folder / "procmon")}
+    python = {"supervisor_python": sys.executable, "project_python": sys.executable}
+    done = laptop.run("playbooks/setup.yml", "-vvv", extra={"project": "blog", **ours, **python})
+    assert done.code != 0
+    assert "blog: procmon could not be installed: ERROR: " in " ".join(done.output.split())
+    assert "No matching distribution found for flit_core" in done.output
+    assert list((path / "envs/.uv").glob("lib/*/site-packages/uv.py")) != []
+    assert {"/simple/uv/", "/simple/flit-core/"} <= index.asked
+    assert index.told == set()
+    assert index.password not in done.output
+
+
+@pytest.fixture
+def installing(laptop: Laptop, tmp_path: Path) -> Laptop:
+    """A laptop whose setup installs procmon without a package index."""
+    uv = tmp_path / "bin/uv"
+    uv.parent.mkdir()
+    uv.write_text(UV)
+    uv.chmod(uv.stat().st_mode | stat.S_IXUSR)
+    laptop.environment["PATH"] = f"{uv.parent}{os.pathsep}{laptop.environment['PATH']}"
+    return laptop
+
+
+@pytest.mark.timeout(300)
+def test_an_installed_procmon_reports_the_build_that_setup_has_written(installing: Laptop, upstream: Upstream) -> None:
+    """And it becomes the installed one only when it accepts the configuration."""
+    installing.project("blog", upstream.path, **SERVED)
+    home = installing.folder / "procmon"
+    ours = {"supervisor_systemd": "false", "supervisor_home": str(home), "supervisor_python": sys.executable}
+    ours |= {"supervisor_config_dir": str(home / "etc"), "supervisor_state_dir": str(home / "state")}
+    refused = json.dumps({"supervisor_uvicorn": {"backlog": 5}})
+    done = installing.run("playbooks/setup.yml", "-e", refused, extra={"project": "blog", **ours})
+    assert done.code != 0
+    assert "uvicorn.backlog is not allowed" in done.output
+    assert not (home / "current").exists()
+    done = installing.run("playbooks/setup.yml", extra={"project": "blog", **ours})
+    assert done.code == 0, done.output
+    build = (home / "current/build").read_text()
+    version = subprocess.check_output([home / "current/venv/bin/procmon", "--version"], text=True)
+    assert version.strip().endswith(f"({build})")
+    assert (home / "current").readlink() == Path(build)
+    again = installing.run("playbooks/setup.yml", extra={"project": "blog", **ours})
+    assert set(again.changed.values()) == {0}, again.output
