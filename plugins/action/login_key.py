@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -34,7 +35,7 @@ class ActionModule(ActionBase):
 
     def _login(self) -> _login_keys.Login:
         """Return how the connection of this task logs in."""
-        option = self._connection.get_option
+        option: Callable[[str], Any] = self._connection.get_option
         arguments = [option(name) or "" for name in ("ssh_args", "ssh_common_args", "ssh_extra_args")]
         return _login_keys.Login(
             program=option("ssh_executable") or "ssh",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -37,9 +38,9 @@ SERVED = {"app": "main:app", "bind": "127.0.0.1:3001"}
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("project_path", "srv", "blog: path must be absolute, it is 'srv'"),
+        ("project_path", "srv", "blog: path must be absolute, not 'srv'"),
         ("project_repo", "", "blog: repo must not be empty"),
-        ("project_repo", "ext::touch", "blog: repo must be an ssh or https address, or a path, it is 'ext::touch'"),
+        ("project_repo", "ext::touch", "blog: repo must be an ssh or https address, or a path, not 'ext::touch'"),
         ("project_strategy", "inplace", "value of project_strategy must be one of: releases, in_place, got: inplace"),
     ],
 )
@@ -81,7 +82,37 @@ def test_root_does_not_run_the_app(laptop: Laptop, upstream: Upstream) -> None:
         "playbooks/setup.yml", extra={"project": "blog", "project_system": "true", "project_user": "root"}
     )
     assert done.code != 0
-    assert "say `admin: root` and a `user` that setup will create" in " ".join(done.output.split())
+    assert "set `admin: root`, and `user` to a name that setup creates" in " ".join(done.output.split())
+
+
+OLD_PYTHON = """import sys
+class Version(tuple):
+    major, minor, micro, releaselevel, serial = 3, 8, 18, "final", 0
+sys.version_info = Version((3, 8, 18, "final", 0))
+"""
+
+
+@pytest.fixture
+def old_python(tmp_path: Path) -> Path:
+    """An interpreter that takes itself for Python 3.8."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/sitecustomize.py").write_text(OLD_PYTHON)
+    program = tmp_path / "old/python"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path}/old exec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize("playbook", ["setup", "deploy", "status"])
+def test_a_python_that_is_too_old_for_the_modules_is_named(
+    laptop: Laptop, upstream: Upstream, old_python: Path, playbook: str
+) -> None:
+    """Setup checks it before it changes anything; the modules do without it, too."""
+    path = laptop.project("blog", upstream.path, python=str(old_python))
+    done = laptop.run(f"playbooks/{playbook}.yml", extra={"project": "blog"})
+    text = " ".join(done.output.split())
+    assert re.search(r"/\S+( on blog@localhost)? is Python 3\.8, but .* needs? Python 3\.9 or newer", text)
+    assert not path.exists()
 
 
 @pytest.fixture
