@@ -73,8 +73,13 @@ def key(spec: Spec, interpreter: Interpreter, environ: Mapping[str, str], told: 
 
 
 def is_complete(path: Path) -> bool:
-    """Tell whether the environment at `path` was built to its end, and its interpreter is still installed."""
-    return (path / COMPLETE).is_file() and (path / "bin" / "python").exists()
+    """Return whether the environment at `path` was built there, to its end, and its interpreter is still installed.
+
+    Its programs name its place: one that was moved is built again. Of those built by 0.1.0 the place is not recorded.
+    """
+    marker = path / COMPLETE
+    built_at = marker.read_text(encoding="utf-8") if marker.is_file() else None
+    return built_at in ("", os.path.realpath(path)) and (path / "bin" / "python").exists()
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,7 @@ class Environments:
         if is_complete(path):
             return False
         uv = self.uv or self._find_uv(release, needed=spec.lead == LOCK)
-        self._build(path, installer.commands(spec, path, self.interpreter, uv), release)
+        self._build(path, installer.commands(spec, path, self.interpreter, uv, self.index), release)
         return True
 
     def _find_uv(self, release: Path, needed: bool) -> str | None:
@@ -191,7 +196,9 @@ def _locked(envs: Path) -> Iterator[None]:
 
 def _mark_complete(path: Path) -> None:
     os.sync()  # the marker must not outlive a power cut that the packages did not
-    with (path / COMPLETE).open("w") as marker:
+    with (path / COMPLETE).open("w", encoding="utf-8") as marker:
+        marker.write(os.path.realpath(path))
+        marker.flush()
         os.fsync(marker.fileno())
     directory = os.open(path, os.O_RDONLY)
     try:

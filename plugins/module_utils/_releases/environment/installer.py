@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from .index import uv_options
 from .interpreter import Interpreter
 from .spec import LOCK, PROJECT, Spec
 
@@ -43,20 +44,30 @@ HINTS = (
 )
 
 
-def commands(spec: Spec, path: Path, python: Interpreter, uv: str | None) -> list[list[str]]:
+def commands(spec: Spec, path: Path, python: Interpreter, uv: str | None, index: str | None = None) -> list[list[str]]:
     """List the commands that build the environment at `path`, to be run in the release; pip's where `uv` is None."""
-    inside = str(path / "bin" / "python")
-    if uv and spec.lead == LOCK:
-        sync = [uv, "sync", "--frozen", "--no-dev", "--no-install-project", "--compile-bytecode"]
-        return [[*sync, "--python", python.path]]
     if uv:
-        install = [uv, "pip", "install", "--compile-bytecode", "--python", inside]
-        return [[uv, "venv", "--python", python.path, str(path)], [*install, "-r", spec.lead]]
+        return _uv_commands(spec, path, python, uv, index)
+    inside = str(path / "bin" / "python")
     install = [inside, "-m", "pip", "install", "-r"]
     if spec.lead == PROJECT:
         extracted = str(path / "requirements.txt")
         return [venv(path, python), [inside, "-c", EXTRACT, extracted], [*install, extracted]]
     return [venv(path, python), [*install, spec.lead]]
+
+
+def _uv_commands(spec: Spec, path: Path, python: Interpreter, uv: str, index: str | None) -> list[list[str]]:
+    if spec.lead == LOCK and index is None:
+        sync = [uv, "sync", "--frozen", "--no-dev", "--no-install-project", "--compile-bytecode"]
+        return [[*sync, "--python", python.path]]
+    install = [uv, "pip", "install", *uv_options(index), "--compile-bytecode", "--python", str(path / "bin" / "python")]
+    create = [uv, "venv", "--python", python.path, str(path)]
+    if spec.lead == LOCK:
+        # Nothing turns `uv sync` away from the addresses in the lock: its versions and hashes are installed from ours.
+        locked = str(path / "requirements.txt")
+        export = [uv, "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--output-file", locked]
+        return [create, [*export, "--python", python.path], [*install, "-r", locked]]
+    return [create, [*install, "-r", spec.lead]]
 
 
 def uv_commands(path: Path, python: Interpreter) -> list[list[str]]:
