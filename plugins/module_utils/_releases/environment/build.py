@@ -39,12 +39,15 @@ __all__ = [
     "is_complete",
     "key",
     "link",
+    "locked",
     "plan_environment",
     "remove",
     "stale",
+    "works",
 ]
 
 COMPLETE = ".complete"
+UV = ".uv"
 KEY_LENGTH = 12
 NAME = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}")
 TAIL_LINES = 25
@@ -82,6 +85,17 @@ def is_complete(path: Path) -> bool:
     return built_at in ("", os.path.realpath(path)) and (path / "bin" / "python").exists()
 
 
+def works(run: Run, program: str) -> bool:
+    """Return whether `program` runs.
+
+    It may be there and not run: its installation was killed, its interpreter is gone, or it was moved.
+    """
+    try:
+        return run([program, "--version"]).rc == 0
+    except (OSError, ReleaseError):
+        return False
+
+
 @dataclass(frozen=True)
 class Environments:
     """The environments of one project, below `path`, made from `interpreter`.
@@ -106,7 +120,7 @@ class Environments:
         path = self.path / key(spec, self.interpreter, environ, settings.read_files(environ, release))
         built = False
         if not is_complete(path):
-            with _locked(self.path):
+            with locked(self.path):
                 built = self._build_once(path, spec, release)
         return Environment(path, built, time.monotonic() - started)
 
@@ -114,26 +128,26 @@ class Environments:
         """Build unless another process has done so while this one waited for the lock."""
         if is_complete(path):
             return False
-        uv = self.uv or self._find_uv(release, needed=spec.lead == LOCK)
+        uv = self.uv or self.find_uv(needed=spec.lead == LOCK)
         self._build(path, installer.commands(spec, path, self.interpreter, uv, self.index), release)
         return True
 
-    def _find_uv(self, release: Path, needed: bool) -> str | None:
+    def install(self, path: Path, requirements: Sequence[str], uv: str | None) -> None:
+        """Build an environment at `path` that has these requirements, in place of whatever is there.
+
+        They are words for pip or uv: options, names, archives. Raises ReleaseError as `ensure` does.
+        """
+        self._build(path, installer.install_commands(requirements, path, self.interpreter, uv, self.index), self.path)
+
+    def find_uv(self, needed: bool) -> str | None:
         """Find uv. Nothing but uv reads uv.lock: where that makes it needed, it is installed below `path`."""
-        own = self.path / ".uv"
+        own = self.path / UV
         program = str(own / "bin" / "uv")
-        found = shutil.which("uv") or (program if self._works(program) else None)
+        found = shutil.which("uv") or (program if works(self.run, program) else None)
         if found or not needed:
             return found
-        self._build(own, installer.uv_commands(own, self.interpreter), release)
+        self.install(own, ["uv"], None)
         return program
-
-    def _works(self, program: str) -> bool:
-        """Tell whether `program` runs: one whose installation was killed may be there without being whole."""
-        try:
-            return self.run([program, "--version"]).rc == 0
-        except (OSError, ReleaseError):
-            return False
 
     def _build(self, path: Path, commands: Sequence[Sequence[str]], release: Path) -> None:
         """Run `commands` in the release. `path` is the final place: a virtual environment cannot be moved."""
@@ -186,7 +200,7 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def _locked(envs: Path) -> Iterator[None]:
+def locked(envs: Path) -> Iterator[None]:
     """Let one process build at a time; the kernel frees the lock of a killed one."""
     envs.mkdir(parents=True, exist_ok=True)
     with (envs / ".lock").open("w") as lock:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .index import uv_options
@@ -70,9 +70,15 @@ def _uv_commands(spec: Spec, path: Path, python: Interpreter, uv: str, index: st
     return [create, [*install, "-r", spec.lead]]
 
 
-def uv_commands(path: Path, python: Interpreter) -> list[list[str]]:
-    """List the commands that put uv itself into an environment of its own at `path`."""
-    return [venv(path, python), [str(path / "bin" / "python"), "-m", "pip", "install", "uv"]]
+def install_commands(
+    requirements: Sequence[str], path: Path, python: Interpreter, uv: str | None, index: str | None
+) -> list[list[str]]:
+    """List the commands that build an environment at `path` out of words for pip or uv; pip's where `uv` is None."""
+    inside = str(path / "bin" / "python")
+    if uv is None:
+        return [venv(path, python), [inside, "-m", "pip", "install", *requirements]]
+    install = [uv, "pip", "install", *uv_options(index), "--compile-bytecode", "--python", inside]
+    return [[uv, "venv", "--python", python.path, str(path)], [*install, *requirements]]
 
 
 def venv(path: Path, python: Interpreter) -> list[str]:
