@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: releases
-short_description: Put a commit of a project live, prove that it serves, and take it back
+short_description: Make a commit of a project live, verify that it serves, and revert it
 version_added: 0.1.0
 author: The onetouch.deploy contributors (@onetouch)
 description:
@@ -15,11 +15,10 @@ description:
     from start to end.
   - Every release is a directory of its own, made whole before anything live changes. The symlink C(current) is
     replaced by a rename.
-  - When the project is served by C(procmon), the module asks it to reload by touching O(restart_file) and ends when
-    C(procmon) has answered
-    that this very release serves. Whatever fails after the switch puts the previous release back.
-  - The log C(.deploys) has one short commit a line, as the deploy script of old wrote it; both can take turns on one
-    tree.
+  - When the project is served by C(procmon), the module asks it to reload by touching O(restart_file), and ends when
+    C(procmon) reports that exactly this release serves. Any failure after the switch restores the previous release.
+  - The log C(.deploys) has one short commit per line, as the original deploy script writes it; both can take turns on
+    one project.
 options:
   name:
     description: The name of the project, for messages, the hooks and the journal.
@@ -31,10 +30,10 @@ options:
     required: true
   state:
     description:
-      - With V(present) the directories and the clone are made, or taken over from the deploy script of old. Nothing
-        live is moved.
-      - With V(prepared) the release is made whole, with its Python environment. Nothing live changes.
-      - With V(deployed) the release is prepared where it is not, and made live.
+      - With V(present) the directories and the clone are created, or taken over from the original deploy script.
+        Nothing live is moved.
+      - With V(prepared) the release is built completely, with its Python environment. Nothing live changes.
+      - With V(deployed) the release is prepared if it is not yet, and made live.
       - With V(reverted) a release of the log is made live again, by O(steps) or O(to), without asking the remote.
     type: str
     choices: [present, prepared, deployed, reverted]
@@ -53,20 +52,19 @@ options:
     type: str
   commit:
     description:
-      - The full sha that O(ref) was found to mean earlier, as RV(commit) of a run with O(state=prepared) tells it.
+      - The full sha that O(ref) was found to mean earlier, as returned in RV(commit) by a run with O(state=prepared).
       - O(ref) is then only recorded, and nothing is fetched when the commit is there.
     type: str
   strategy:
     description:
       - With V(releases) every release is a directory of its own.
-      - With V(in_place) the clone itself is reset to the commit, as the deploy script of old does. Shared paths are
-        then not linked, and
-        O(pre_deploy) runs in the old code. Submodules are for O(post_deploy) to update.
+      - With V(in_place) the clone itself is reset to the commit, as the original deploy script does. Shared paths
+        are then not linked, and O(pre_deploy) runs in the old code. O(post_deploy) has to update submodules.
     type: str
     choices: [releases, in_place]
     default: releases
   keep:
-    description: How many releases stay on disk. The live and the previous one always do; older ones are made again
+    description: How many releases stay on disk. The live and the previous one always do; older ones are rebuilt
       when they are needed.
     type: int
     default: 5
@@ -79,21 +77,30 @@ options:
     description:
       - A shell command that runs in the new release before the switch. When it fails nothing changes.
       - All hooks run as the user who deploys, with the release's own C(.venv/bin) and the system's directories as
-        C(PATH), and C(SHARED),
-        C(DEPLOY_PROJECT), C(DEPLOY_COMMIT), C(DEPLOY_PREVIOUS), C(DEPLOY_REF), C(DEPLOY_PATH) and C(DEPLOY_RELEASE)
-          in the environment.
-        Their output goes to C(shared/logs/deploy.log).
+        C(PATH), with O(env) and O(env_file), and with C(SHARED), C(DEPLOY_PROJECT), C(DEPLOY_COMMIT),
+        C(DEPLOY_PREVIOUS), C(DEPLOY_REF), C(DEPLOY_PATH) and C(DEPLOY_RELEASE) in the environment. Their output goes
+        to C(shared/logs/deploy.log).
+      - A hook of several lines stops at the first line that fails, as in CI systems. In a single line, C(&&) does that.
     type: str
   post_deploy:
     description:
       - A shell command that runs in the new release after the switch. When it touches O(restart_file), that touch is
-        the one to be answered.
-      - Without O(status_file) it also runs in the previous release when that is put back, because then nothing else
-        could start it again.
+        the one that C(procmon) answers.
+      - When it was started and the previous release is restored, it runs there again, so that what it restarts, such as
+        a worker of the app's own, runs the restored code.
     type: str
   test:
-    description: A shell command that runs last in the new release. When it fails the previous release is put back.
+    description: A shell command that runs last in the new release. When it fails the previous release is restored.
     type: str
+  env:
+    description:
+      - Variables of the app that hooks get as well, as the workers of C(procmon) do. They win over O(env_file).
+    type: dict
+    default: {}
+  env_file:
+    description:
+      - A file on the server with such variables, one C(KEY=value) per line, in the syntax of C(procmon).
+    type: path
   restart_file:
     description: The file whose touch asks C(procmon) to reload, relative to C(current) or absolute.
     type: str
@@ -101,15 +108,15 @@ options:
   status_file:
     description:
       - The file in which C(procmon) answers.
-      - Without it the project has no C(procmon), nothing is touched and no answer is waited for.
+      - Without it the project has no C(procmon): nothing is touched, and the module does not wait for an answer.
     type: path
   reload_timeout:
     description:
       - How many seconds C(procmon) may take to answer.
-      - By default 120, or longer where C(procmon) says that by its configuration a reload may take longer.
+      - By default 120, or longer where C(procmon) reports that by its configuration a reload may take longer.
     type: float
   hook_timeout:
-    description: How many seconds each hook may take. One that takes longer is ended, with all that it has started,
+    description: How many seconds each hook may take. One that takes longer is killed with all that it has started,
       and has failed.
     type: float
     default: 3600
@@ -148,21 +155,21 @@ options:
     type: str
   lock_wait:
     description: How many seconds to wait for another run on this project to end. By default the module fails at once
-      and says who it is.
+      and names the holder.
     type: float
     default: 0
 attributes:
   check_mode:
     support: full
-    description: Tells which commits would go live and changes nothing in the project; what must be fetched for that
-      is thrown away.
+    description: Returns which commits would go live and changes nothing in the project; what has to be fetched for
+      that is discarded.
   diff_mode:
     support: full
     description: Shows the commits that go live, and those that are live no longer.
   idempotent:
     support: partial
-    details: A commit that is live is left alone, unless O(force=true). With O(state=reverted) and O(steps) every run
-      goes back.
+    details: A commit that is live is not deployed again, unless O(force=true). With O(state=reverted) and O(steps)
+      every run goes back.
     description: When run twice in a row with the same arguments, the second run changes nothing.
   platform:
     support: full
@@ -239,6 +246,11 @@ commits:
   sample:
     - sha: 1f0c9a2be6f3d0a4c5b8e7d6f1a2b3c4d5e6f708
       subject: Greet in French
+commit_count:
+  description: How many commits went live, or would. RV(commits) lists at most 100 of them.
+  returned: always
+  type: int
+  sample: 130
 phases:
   description: What was done, and how many seconds each took.
   returned: always
@@ -285,28 +297,27 @@ traceback_tail:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import options as arguments
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import states as operations
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import options, states
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.report import Report
 
 
 def run(module: AnsibleModule, report: Report) -> None:
-    """Do what the arguments ask for; the report tells how far it came."""
-    project = Project(arguments.read(module.params), report=report)
-    operations.execute(project, check=module.check_mode)
+    """Do what the arguments ask for; the report has how far it came."""
+    project = Project(options.read(module.params), report=report)
+    states.execute(project, check=module.check_mode)
 
 
 def failure_text(name: str, error: ReleaseError) -> str:
-    """Return what failed and what is live now, then the end of the output that says why."""
+    """Return what failed and what is live now, then the tail of the output with the reason."""
     return "\n".join(filter(None, (f"{name}: {error}", error.detail)))
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(  # type: ignore[no-untyped-call]  # Ansible has no types
-        argument_spec=arguments.argument_spec(), supports_check_mode=True
+        argument_spec=options.argument_spec(), supports_check_mode=True
     )
     report, failure = Report(), None
     try:
@@ -316,8 +327,8 @@ def main() -> None:
     for warning in report.warnings:
         module.warn(warning)
     if failure:
-        told = {**report.facts(), "msg": failure_text(module.params["name"], failure)}
-        module.fail_json(**told, traceback_tail=failure.detail)
+        facts = {**report.facts(), "msg": failure_text(module.params["name"], failure)}
+        module.fail_json(**facts, traceback_tail=failure.detail)
     module.exit_json(**report.facts(), diff=report.diff())
 
 

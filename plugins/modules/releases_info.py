@@ -153,9 +153,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import facts as info
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import options as arguments
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Tree, as_failure
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import facts, options
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError, as_failure
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ProjectPaths
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 
 
@@ -164,16 +164,18 @@ def ask(given: dict[str, Any]) -> dict[str, Any]:
 
     Raises ReleaseError when they cannot be had.
     """
-    tree, status_file = Tree(Path(given["path"])), Path(given["status_file"]) if given["status_file"] else None
+    paths, status_file = ProjectPaths(Path(given["path"])), Path(given["status_file"]) if given["status_file"] else None
     try:
-        return info.tell(tree, run_command, given["ref"] or None, status_file, fetch=given["fetch"])
-    except OSError as reason:
+        return facts.collect_facts(paths, run_command, given["ref"] or None, status_file, fetch=given["fetch"])
+    except ReleaseError:
+        raise
+    except Exception as reason:
         raise as_failure(reason) from reason
 
 
 def main() -> None:
     """Run the module."""
-    spec = {**arguments.shared_argument_spec(), "fetch": {"type": "bool", "default": False}}
+    spec = {**options.shared_argument_spec(), "fetch": {"type": "bool", "default": False}}
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)  # type: ignore[no-untyped-call]  # Ansible has no types
     try:
         module.exit_json(changed=False, **ask(module.params))

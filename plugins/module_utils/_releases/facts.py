@@ -12,38 +12,39 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import procmon as answer
+from . import procmon
+from .errors import ReleaseError
 from .git import refs
 from .git.client import Git
-from .model import Live, ReleaseError, Tree
-from .records import history as log
-from .records import lock
-from .records import state as attempt
-from .release import disk
+from .model import Current, ProjectPaths
+from .records import history, lock, state
+from .release import current, prune
 from .system.run import Run
 
 JOURNAL_TAIL = 20
 
 
-def tell(tree: Tree, run: Run, ref: str | None, status_file: Path | None, *, fetch: bool) -> dict[str, Any]:
+def collect_facts(
+    paths: ProjectPaths, run: Run, ref: str | None, status_file: Path | None, *, fetch: bool
+) -> dict[str, Any]:
     """Say all there is to know about a project on this server. Only `fetch` uses the network, or writes.
 
     Raises ReleaseError when git refuses to look, or the remote cannot be asked.
     """
-    git = Git(run, tree.source)
-    cloned = tree.source.is_dir() and git.is_repository()
+    git = Git(run, paths.source)
+    cloned = paths.source.is_dir() and git.is_repository()
     if fetch and cloned:
         git.fetch()
-    live = disk.read_live(tree, git)
-    lines = log.read_deploys(tree.deploys)
+    live = current.read(paths, git)
+    lines = history.read_deploys(paths.deploys)
     facts: dict[str, Any] = {
         "commit": live.commit,
         "release": str(live.release) if live.release else None,
-        "releases": sorted(disk.release_ages(tree)),
+        "releases": sorted(prune.release_ages(paths)),
         "history": lines,
-        "journal": log.read_journal(tree.journal)[-JOURNAL_TAIL:],
-        "locked_by": _locked_by(tree),
-        "interrupted": _interrupted(tree),
+        "journal": history.read_journal(paths.journal)[-JOURNAL_TAIL:],
+        "locked_by": _locked_by(paths),
+        "interrupted": _interrupted(paths),
         "behind": _behind(git, live.commit, ref) if cloned else None,
         "drift": drift(live, lines),
         "procmon": _procmon(status_file),
@@ -52,7 +53,7 @@ def tell(tree: Tree, run: Run, ref: str | None, status_file: Path | None, *, fet
     return {**facts, "notes": notes(facts, cloned=cloned)}
 
 
-def drift(live: Live, lines: list[str]) -> list[str]:
+def drift(live: Current, lines: list[str]) -> list[str]:
     """Say where `current`, the log and the HEAD of `source` tell different things."""
     commit = live.commit
     if live.link is not None and commit is None:
@@ -60,7 +61,7 @@ def drift(live: Live, lines: list[str]) -> list[str]:
     if commit is None:
         return ["the log has commits, but there is no current"] if lines else []
     told = []
-    if not lines or not log.same(lines[-1], commit):
+    if not lines or not history.same(lines[-1], commit):
         told.append(f"the log ends with {lines[-1] if lines else 'nothing'}, live is {commit[:12]}")
     if live.source_head and live.source_head != commit:
         told.append(f"the HEAD of source is {live.source_head[:12]}, live is {commit[:12]}")
@@ -97,38 +98,38 @@ def _supervision(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _subject(git: Git, commit: str | None) -> dict[str, Any]:
-    if commit is None or git.full(commit) is None:
+    if commit is None or git.rev_parse(commit) is None:
         return {"subject": None, "age": None}
     return {"subject": git.commits(commit)[0].subject, "age": max(0, int(time.time()) - git.committed(commit))}
 
 
 def _behind(git: Git, commit: str | None, ref: str | None) -> int | None:
     """Count the commits that the ref, as fetched last, has and the live one has not."""
-    if commit is None or git.full(commit) is None:
+    if commit is None or git.rev_parse(commit) is None:
         return None
     try:
-        wanted = git.full(refs.choose(ref, git.refs()).revision)
+        wanted = git.rev_parse(refs.choose(ref, git.refs()).revision)
     except ReleaseError:
         # The ref may be wrong, or not fetched yet: how far behind is then unknown, which is what None says.
         return None
     return git.count(wanted, commit) if wanted else None
 
 
-def _locked_by(tree: Tree) -> dict[str, Any] | None:
-    holder = lock.current_holder(tree.lock)
+def _locked_by(paths: ProjectPaths) -> dict[str, Any] | None:
+    holder = lock.current_holder(paths.lock)
     return asdict(holder) if holder else None
 
 
-def _interrupted(tree: Tree) -> dict[str, Any] | None:
+def _interrupted(paths: ProjectPaths) -> dict[str, Any] | None:
     """Return the attempt that was left unfinished; while the lock is held it is simply under way."""
-    found = None if lock.current_holder(tree.lock) else attempt.read(tree.state)
+    found = None if lock.current_holder(paths.lock) else state.read(paths.state)
     return asdict(found) if found else None
 
 
 def _procmon(status_file: Path | None) -> dict[str, Any] | None:
     if status_file is None:
         return None
-    status, raw = answer.read_status(status_file), answer.read_raw(status_file)
-    if status is None or raw is None or not answer.runs(status_file, status):
+    status, raw = procmon.read_status(status_file), procmon.read_raw(status_file)
+    if status is None or raw is None or not procmon.is_running(status_file, status):
         return {"state": "not running", "workers": []}
     return dict(raw)

@@ -4,49 +4,17 @@
 #
 # Private to this collection: may change in any release.
 
+"""What the module deals with: where a project's files are, a commit, what is live, what is to become live."""
+
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass
 from pathlib import Path
 
 
-class ReleaseError(Exception):
-    """Raised when what was asked cannot be done.
-
-    `msg` says what was asked and found, `hint` what to do, `detail` is the tail of some output (many lines).
-    """
-
-    def __init__(self, msg: str, hint: str = "", detail: str = "") -> None:
-        super().__init__(msg)
-        self.msg = msg
-        self.hint = hint
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return f"{self.msg}. {self.hint[0].upper()}{self.hint[1:]}" if self.hint else self.msg
-
-
-REMEDIES = {
-    errno.ENOSPC: "free some space or inodes on that disk, then run it again",
-    errno.EDQUOT: "free some of the user's quota, then run it again",
-    errno.EROFS: "mount it writable, then run it again",
-    errno.EACCES: "let the deploy user own the project's directory (chown -R), or deploy as its owner",
-    errno.EPERM: "let the deploy user own the project's directory (chown -R), or deploy as its owner",
-}
-
-
-def as_failure(reason: ReleaseError | OSError) -> ReleaseError:
-    """Tell what the system refused as an error with a remedy."""
-    if isinstance(reason, ReleaseError):
-        return reason
-    where = f"{reason.filename}: " if reason.filename else ""
-    return ReleaseError(f"{where}{reason.strerror or reason}", REMEDIES.get(reason.errno or 0, ""))
-
-
 @dataclass(frozen=True)
-class Tree:
-    """Where things are under a project's `path`."""
+class ProjectPaths:
+    """Where a project's files are under its `path`."""
 
     path: Path
 
@@ -60,7 +28,7 @@ class Tree:
 
     @property
     def unfinished(self) -> Path:
-        """Releases that are being made; on the same file system, so that a rename finishes one."""
+        """Releases that are being built; on the same file system, so that a rename completes one."""
         return self.releases / ".new"
 
     @property
@@ -73,8 +41,8 @@ class Tree:
         return self.path / "current"
 
     @property
-    def way_back(self) -> Path:
-        """What `current` was, ready to be renamed to it, while a release is live that is not proven."""
+    def rollback_link(self) -> Path:
+        """The previous `current`, ready to be renamed to it, while the live release is not verified yet."""
         return self.path / ".current.back"
 
     @property
@@ -111,55 +79,21 @@ class Tree:
         return self.path / ".deploy.state"
 
     def release(self, commit: str) -> Path:
-        """Where the release of a full sha lives under the strategy `releases`."""
+        """Return the directory of a full sha's release, with the strategy `releases`."""
         return self.releases / commit[:12]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What one run was asked for: the arguments of the module, checked."""
-
-    name: str
-    path: Path
-    state: str = "deployed"
-    repo: str | None = None
-    ref: str | None = None
-    commit: str | None = None
-    strategy: str = "releases"
-    keep: int = 5
-    shared_paths: tuple[str, ...] = ("public/system",)
-    pre_deploy: str | None = None
-    post_deploy: str | None = None
-    test: str | None = None
-    restart_file: str = "public/system/restart"
-    status_file: Path | None = None
-    reload_timeout: float | None = None
-    hook_timeout: float = 3600.0
-    python: str = "python3"
-    uv: str | None = None
-    index: str | None = None
-    force: bool = False
-    steps: int = 1
-    to: str | None = None
-    by: str = ""
-    lock_wait: float = 0.0
-
-    @property
-    def tree(self) -> Tree:
-        return Tree(self.path)
-
-
-@dataclass(frozen=True)
 class Commit:
-    """A commit as people see it."""
+    """A commit: its full sha and the first line of its message."""
 
     sha: str
     subject: str
 
 
 @dataclass(frozen=True)
-class Live:
-    """What `current` stands for. All None when nothing has been deployed.
+class Current:
+    """What `current` points at. All None when nothing has been deployed.
 
     `link` is the text of the symlink, `release` the real directory, `commit` its full sha,
     `source_head` the HEAD of `source`, which an in-place deploy would move.
@@ -173,7 +107,7 @@ class Live:
 
 @dataclass(frozen=True)
 class Target:
-    """What is to become live: a full sha, its directory, and what it was called when it was asked for."""
+    """What is to become live: a full sha, its directory, and the ref by which it was asked for."""
 
     commit: str
     release: Path

@@ -4,22 +4,68 @@
 #
 # Private to this collection: may change in any release.
 
+"""The module's options: their types, their defaults, and the values that are refused."""
+
 from __future__ import annotations
 
 import getpass
 import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from .errors import ReleaseError
 from .git import refs
-from .model import ReleaseError, Wanted
+from .model import ProjectPaths
 
 STRATEGIES = ("releases", "in_place")
+STATES = ("present", "prepared", "deployed", "reverted")
 # pip and uv take a directory for several at a blank or a comma.
 INDEX = re.compile(r"(?:https?|file)://\S+|/[^\s,]+")
-STATES = ("present", "prepared", "deployed", "reverted")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# The least value of each number.
+MINIMUM = {"keep": 1, "steps": 1, "reload_timeout": 0, "hook_timeout": 0, "lock_wait": 0}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What one run was asked for: the checked arguments of the module. Its defaults are the module's."""
+
+    name: str
+    path: Path
+    state: str = "deployed"
+    repo: str | None = None
+    ref: str | None = None
+    commit: str | None = None
+    strategy: str = "releases"
+    keep: int = 5
+    shared_paths: tuple[str, ...] = ("public/system",)
+    pre_deploy: str | None = None
+    post_deploy: str | None = None
+    test: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    env_file: Path | None = None
+    restart_file: str = "public/system/restart"
+    status_file: Path | None = None
+    reload_timeout: float | None = None
+    hook_timeout: float = 3600
+    python: str = "python3"
+    uv: str | None = None
+    index: str | None = None
+    force: bool = False
+    steps: int = 1
+    to: str | None = None
+    by: str = ""
+    lock_wait: float = 0
+
+    @property
+    def paths(self) -> ProjectPaths:
+        return ProjectPaths(self.path)
+
+
+DEFAULTS: Mapping[str, Any] = {option.name: option.default for option in fields(Options)}
 
 
 def shared_argument_spec() -> dict[str, dict[str, Any]]:
@@ -36,35 +82,37 @@ def argument_spec() -> dict[str, dict[str, Any]]:
     """Return the options of the module `releases`."""
     return {
         **shared_argument_spec(),
-        "state": {"type": "str", "choices": list(STATES), "default": "deployed"},
+        "state": {"type": "str", "choices": list(STATES), "default": DEFAULTS["state"]},
         "repo": {"type": "str"},
         "commit": {"type": "str"},
-        "strategy": {"type": "str", "choices": list(STRATEGIES), "default": "releases"},
-        "keep": {"type": "int", "default": 5},
-        "shared_paths": {"type": "list", "elements": "str", "default": ["public/system"]},
+        "strategy": {"type": "str", "choices": list(STRATEGIES), "default": DEFAULTS["strategy"]},
+        "keep": {"type": "int", "default": DEFAULTS["keep"]},
+        "shared_paths": {"type": "list", "elements": "str", "default": list(DEFAULTS["shared_paths"])},
         "pre_deploy": {"type": "str"},
         "post_deploy": {"type": "str"},
         "test": {"type": "str"},
-        "restart_file": {"type": "str", "default": "public/system/restart"},
+        "env": {"type": "dict", "no_log": True, "default": {}},
+        "env_file": {"type": "path"},
+        "restart_file": {"type": "str", "default": DEFAULTS["restart_file"]},
         "reload_timeout": {"type": "float"},
-        "hook_timeout": {"type": "float", "default": 3600},
-        "python": {"type": "str", "default": "python3"},
+        "hook_timeout": {"type": "float", "default": DEFAULTS["hook_timeout"]},
+        "python": {"type": "str", "default": DEFAULTS["python"]},
         "uv": {"type": "path"},
         "index": {"type": "str", "no_log": True},
-        "force": {"type": "bool", "default": False},
-        "steps": {"type": "int", "default": 1},
+        "force": {"type": "bool", "default": DEFAULTS["force"]},
+        "steps": {"type": "int", "default": DEFAULTS["steps"]},
         "to": {"type": "str"},
         "by": {"type": "str"},
-        "lock_wait": {"type": "float", "default": 0},
+        "lock_wait": {"type": "float", "default": DEFAULTS["lock_wait"]},
     }
 
 
-def read(given: Mapping[str, Any]) -> Wanted:
-    """Check the module's arguments and give them their types; an empty text is an absent one.
+def read(given: Mapping[str, Any]) -> Options:
+    """Check the module's arguments and convert them; an empty text is an absent one.
 
     Raises ReleaseError that names the option.
     """
-    wanted = Wanted(
+    options = Options(
         **{
             **{option: given[option] or None for option in ("repo", "ref", "commit", "to", "uv", "index")},
             **{option: given[option] or None for option in ("pre_deploy", "post_deploy", "test")},
@@ -74,47 +122,59 @@ def read(given: Mapping[str, Any]) -> Wanted:
         python=_program(given["python"]),
         path=Path(given["path"]),
         shared_paths=tuple(str(PurePosixPath(entry)) for entry in given["shared_paths"] if entry),
-        status_file=Path(given["status_file"]) if given["status_file"] else None,
+        env={str(name): _text(value) for name, value in (given["env"] or {}).items()},
+        env_file=_path(given["env_file"]),
+        status_file=_path(given["status_file"]),
         by=given["by"] or getpass.getuser(),
     )
-    check(wanted)
-    return wanted
+    check(options)
+    return options
 
 
-def check(wanted: Wanted) -> None:
-    """Raise ReleaseError when an option has a value that cannot be meant."""
-    for option, least in (("keep", 1), ("steps", 1), ("reload_timeout", 0), ("hook_timeout", 0), ("lock_wait", 0)):
-        value = getattr(wanted, option)
+def check(options: Options) -> None:
+    """Raise ReleaseError when an option has a value that cannot be right."""
+    for option, least in MINIMUM.items():
+        value = getattr(options, option)
         if value is not None and value < least:
             raise ReleaseError(f"{option} is {value}", f"it must be {least} or more")
-    if not wanted.path.is_absolute() or not str(wanted.path).isprintable():
-        raise ReleaseError(f"path is {str(wanted.path)!r}", "it must begin with / and have no control characters")
-    if ":" in str(wanted.path):
-        raise ReleaseError(
-            f"path is {str(wanted.path)!r}", "it must have no ':', which would cut the hooks' PATH in two"
-        )
-    for entry in wanted.shared_paths:
+    _check_path(options.path)
+    for entry in options.shared_paths:
         _check_shared(entry)
-    if ".." in PurePosixPath(wanted.restart_file).parts or not wanted.restart_file:
-        raise ReleaseError(
-            f"restart_file is {wanted.restart_file!r}",
-            "it must be absolute, or a path inside the release, and without '..'",
-        )
-    if wanted.repo:
-        refs.check_repo(wanted.repo)
-    if wanted.ref:
-        refs.check(wanted.ref)
-    _check_index(wanted.index)
-    if wanted.commit and not refs.is_full(wanted.commit):
-        raise ReleaseError(f"commit is {wanted.commit!r}", "it must be a full sha; give anything else as ref")
+    _check_restart_file(options.restart_file)
+    if options.repo:
+        refs.check_repo(options.repo)
+    if options.ref:
+        refs.check(options.ref)
+    _check_index(options.index)
+    for name in options.env:
+        _check_variable(name)
+    if options.commit and not refs.is_full(options.commit):
+        raise ReleaseError(f"commit is {options.commit!r}", "it must be a full sha; set anything else as ref")
+
+
+def _check_path(path: Path) -> None:
+    if not path.is_absolute() or not str(path).isprintable():
+        raise ReleaseError(f"path is {str(path)!r}", "it must begin with / and have no control characters")
+    if ":" in str(path):
+        raise ReleaseError(f"path is {str(path)!r}", "it must have no ':', which would cut the hooks' PATH in two")
+
+
+def _check_restart_file(restart_file: str) -> None:
+    if ".." in PurePosixPath(restart_file).parts or not restart_file:
+        remedy = "it must be absolute, or a path inside the release, and without '..'"
+        raise ReleaseError(f"restart_file is {restart_file!r}", remedy)
 
 
 def _check_index(index: str | None) -> None:
     if index and not INDEX.fullmatch(index):
-        # It may hold a password, so it is not told.
-        raise ReleaseError(
-            "index is no address", "it must begin with https://, http:// or file://, or be an absolute path"
-        )
+        # The value is not shown: it may hold a password.
+        remedy = "it must start with https://, http:// or file://, or be an absolute path"
+        raise ReleaseError("index is not a valid URL or path", remedy)
+
+
+def _check_variable(name: str) -> None:
+    if not VARIABLE.fullmatch(name):
+        raise ReleaseError(f"env has {name!r}", "a variable's name has letters, digits and _ only")
 
 
 def _check_shared(entry: str) -> None:
@@ -123,5 +183,14 @@ def _check_shared(entry: str) -> None:
         raise ReleaseError(f"shared_paths has {entry!r}", "each entry is a path inside the repository")
 
 
+def _path(given: str | None) -> Path | None:
+    return Path(given) if given else None
+
+
+def _text(value: object) -> str:
+    """Return a variable's value as procmon's configuration has it: YAML's true is "true"."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _program(python: str | None) -> str:
-    return shutil.which(python or "python3") or python or "python3"
+    return shutil.which(python or DEFAULTS["python"]) or python or DEFAULTS["python"]

@@ -4,54 +4,50 @@
 #
 # Private to this collection: may change in any release.
 
+"""One project in one run: what was asked for, its files, its clone, its procmon, and the run's report."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from .git.client import Git
-from .model import Live, Target, Tree, Wanted
-from .records import state as attempt
-from .release import disk
+from .model import ProjectPaths, Target
+from .options import Options
+from .procmon import NoProcmon, Procmon
 from .report import Report
 from .system.run import Run, run_command
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project on this server in one run: what is wanted, its tree, its clone, and the report of the run."""
+    """A project on this server in one run."""
 
-    wanted: Wanted
+    options: Options
     run: Run = run_command
     report: Report = field(default_factory=Report)
 
     @property
-    def tree(self) -> Tree:
-        return self.wanted.tree
+    def paths(self) -> ProjectPaths:
+        return self.options.paths
 
     @property
     def git(self) -> Git:
-        return Git(self.run, self.tree.source)
+        return Git(self.run, self.paths.source)
 
     @property
     def in_place(self) -> bool:
-        return self.wanted.strategy == "in_place"
+        return self.options.strategy == "in_place"
 
     @property
-    def restart_file(self) -> Path:
-        """The file that asks procmon to reload, seen from what is live."""
-        return self.tree.current / self.wanted.restart_file
-
-    def live(self) -> Live:
-        """Say what `current` stands for now."""
-        return disk.read_live(self.tree, self.git)
-
-    def untouchable(self) -> set[str]:
-        """Name the releases that are live, or would be again when an interrupted run is undone."""
-        interrupted = attempt.read(self.tree.state)
-        links = (self.live().link, interrupted.link if interrupted else None)
-        return {Path(link).name for link in links if link}
+    def procmon(self) -> Procmon | NoProcmon:
+        """What serves the project; `NoProcmon` when the project has no status file."""
+        options = self.options
+        if options.status_file is None:
+            return NoProcmon()
+        # The restart file is seen from what is live.
+        restart_file = self.paths.current / options.restart_file
+        return Procmon(options.name, options.status_file, restart_file, options.reload_timeout)
 
     def target(self, commit: str, ref: str) -> Target:
-        """Say where a full sha lives when it is live."""
-        return Target(commit, self.tree.source if self.in_place else self.tree.release(commit), ref)
+        """Return where the release of a full sha is, and the ref by which it was asked for."""
+        return Target(commit, self.paths.source if self.in_place else self.paths.release(commit), ref)

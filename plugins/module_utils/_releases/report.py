@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""What a run has found and done so far, the same facts whether it ends well or not; the module returns them."""
+
 from __future__ import annotations
 
 import time
@@ -17,9 +19,10 @@ from .model import Commit
 
 @dataclass
 class Report:
-    """What a run has found and done so far: the same facts whether it ends well or not.
+    """The facts of one run.
 
-    `dropped` are the commits that are live now and will not be; `phases` have their names and seconds.
+    `dropped` are the commits that are live now and will not be; `phases` have their names and seconds. `commits` and
+    `dropped` may be cut short, `commit_count` and `dropped_count` never are.
     """
 
     changed: bool = False
@@ -33,10 +36,12 @@ class Report:
     dropped: list[Commit] = field(default_factory=list)
     phases: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    commit_count: int = 0
+    dropped_count: int = 0
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Note how long a phase took, also one that failed."""
+        """Record how long a phase took, also one that failed."""
         start = time.monotonic()
         try:
             yield
@@ -46,7 +51,8 @@ class Report:
     def facts(self) -> dict[str, Any]:
         """Return what the module returns, without the warnings."""
         facts = asdict(self)
-        del facts["warnings"], facts["dropped"]
+        for private in ("warnings", "dropped", "dropped_count"):
+            del facts[private]
         return facts
 
     def diff(self) -> dict[str, str]:

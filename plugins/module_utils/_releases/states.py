@@ -4,261 +4,265 @@
 #
 # Private to this collection: may change in any release.
 
+"""The values of `state`: find the commit, decide what has to be done, report it, and outside of check mode do it.
+
+Check mode, diff mode and the real run share one decision (`decide`). They differ in where they look: check mode fetches
+into a scratch repository, the real run holds the project's lock and fetches into the clone.
+"""
+
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
-from . import procmon as answer
-from .deploy import recovery as recover
-from .deploy.activate import activate, journal, mark_live
-from .deploy.cleanup import tidy
+from .deploy import recovery
+from .deploy.activate import activate
+from .deploy.cleanup import clean_up
+from .deploy.journal import journal
+from .errors import ReleaseError, as_failure
 from .git.client import Git
-from .git.resolve import resolve, throw_away
-from .model import (
-    Live,
-    ReleaseError,
-    Target,
-    Wanted,
-    as_failure,
-)
+from .git.resolve import resolve, scratch_repository
+from .model import Current, Target
+from .options import Options
 from .project import Project
-from .records import history as log
-from .records import lock
-from .records import state as attempt
-from .release import build as prepare
-from .release import disk, plan
-from .system import children as guard
+from .records import history, lock, state
+from .release import build, current, layout, setup
+from .system import children
+
+ACTIVATING = {"deployed": "deploy", "reverted": "revert"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is live and what is to be: both can be looked up in `git`."""
+
+    git: Git
+    live: Current
+    target: Target
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a run has something to do (`needed`), and whether the target is live now."""
+
+    needed: bool
+    is_live: bool
 
 
 def execute(project: Project, *, check: bool) -> None:
-    """Do what is wanted, or with `check` only find out what would be done. The project's report tells.
+    """Bring the project into the wanted state; with `check` only find out what that takes. The report has the result.
 
     Raises ReleaseError when it cannot be done.
     """
     try:
-        # While somebody holds the lock, theirs is simply under way.
-        if check and lock.current_holder(project.tree.lock) is None:
-            recover.mention(project)
-        (PREVIEWS if check else OPERATIONS)[project.wanted.state](project)
-    except OSError as reason:
+        with _looking(project) if check else _locked(project):
+            if project.options.state == "present":
+                _present(project, check=check)
+            else:
+                _release(project, check=check)
+    except ReleaseError:
+        raise
+    except Exception as reason:
         raise as_failure(reason) from reason
 
 
-def present(project: Project) -> None:
-    """Make the project's directories and its clone. Nothing live changes."""
-    with _locked(project):
-        recover.mention(project)
-        project.report.changed = prepare.lay_out(project)
-    project.report.msg = f"{project.wanted.name}: ready" + (" (made)" if project.report.changed else "")
+def decide(options: Options, choice: Choice, *, serving: bool, unfinished: bool) -> Decision:
+    """Decide whether there is something to do.
+
+    `serving` is whether procmon serves the live release, `unfinished` whether an interrupted run was undone or waits
+    for the next activation.
+    """
+    live, target = choice.live, choice.target
+    is_live = live.commit == target.commit and live.release == target.release.resolve() and serving
+    return Decision(needed=not is_live or options.force or unfinished, is_live=is_live)
 
 
-def prepared(project: Project) -> None:
-    """Make the wanted release whole, without making it live."""
-    with _locked(project):
-        recover.mention(project)
-        live, target = _find(project)
-        # What an interrupted run left is for the next activation to put right, also where the commit is live.
-        if _left_alone(project, live, target, anyway=project.tree.state.exists()):
-            return
-        _tell(project, project.git, live, target)
-        project.report.changed = prepare.prepare(project, target)
-    project.report.outcome = "prepared"
-    project.report.msg = f"{project.wanted.name}: {target.commit[:12]} is prepared"
-
-
-def deployed(project: Project) -> None:
-    """Make the wanted release live."""
-    with _locked(project):
-        undone = recover.recover(project)
-        with _failures_noted(project, "deploy"):
-            live, target = _find(project)
-            _make_live(project, live, target, "deploy", anyway=undone)
-
-
-def reverted(project: Project) -> None:
-    """Make a release of the log live again, without asking the remote."""
-    with _locked(project):
-        undone = recover.recover(project)
-        with _failures_noted(project, "revert"):
-            live, target = _find_logged(project)
-            _make_live(project, live, target, "revert", anyway=undone)
-
-
-def preview_present(project: Project) -> None:
-    """Say what would be made."""
-    steps = plan.lay_out(disk.read_layout(project.wanted, project.git), project.wanted)
-    project.report.changed = bool(steps)
-    project.report.msg = f"{project.wanted.name}: " + ("; ".join(map(plan.describe, steps)) or "ready")
-
-
-def preview_deploy(project: Project) -> None:
-    """Say which commits would go live; what has to be fetched for that is thrown away."""
-    with throw_away(project) as (git, address):
-        with project.report.phase("fetch"):
-            found = resolve(project.wanted, git, address)
-        live = project.live()
-        target = project.target(found.commit, found.ref)
-        _tell(project, git, live, target)
-    _promise(project, live, target)
-
-
-def preview_prepare(project: Project) -> None:
-    """Say which commits would be made ready to go live."""
-    preview_deploy(project)
-    commit = project.report.commit or ""
-    project.report.changed = not project.in_place and not project.tree.release(commit).exists()
-
-
-def preview_revert(project: Project) -> None:
-    """Say which release of the log would be live again."""
-    live, target = _find_logged(project)
-    _tell(project, project.git, live, target)
-    _promise(project, live, target)
-
-
-OPERATIONS: Mapping[str, Callable[[Project], None]] = {
-    "present": present,
-    "prepared": prepared,
-    "deployed": deployed,
-    "reverted": reverted,
-}
-PREVIEWS: Mapping[str, Callable[[Project], None]] = {
-    "present": preview_present,
-    "prepared": preview_prepare,
-    "deployed": preview_deploy,
-    "reverted": preview_revert,
-}
-
-
-def _find(project: Project) -> tuple[Live, Target]:
-    """Lay out what is missing, and resolve the wanted ref."""
-    prepare.lay_out(project)
-    live = project.live()
-    project.report.previous_commit = live.commit
-    with project.report.phase("fetch"):
-        found = resolve(project.wanted, project.git)
-    return live, project.target(found.commit, found.ref)
-
-
-def _find_logged(project: Project) -> tuple[Live, Target]:
-    """Choose a commit of the log by `to` or `steps`."""
-    wanted, git = project.wanted, project.git
-    live = project.live()
-    project.report.previous_commit = live.commit
-    lines = log.read_deploys(project.tree.deploys)
-    line = plan.logged(lines, wanted.to) if wanted.to else plan.steps_back(lines, live.commit, wanted.steps)
-    commit = git.full(line) if project.tree.source.is_dir() and git.is_repository() else None
-    if commit is None:
-        raise ReleaseError(f"{line} is in the log, but the clone has it no more", "deploy another commit by its ref")
-    return live, project.target(commit, wanted.to or line)
-
-
-def _make_live(project: Project, live: Live, target: Target, action: str, *, anyway: bool) -> None:
-    report, name = project.report, project.wanted.name
-    if _left_alone(project, live, target, anyway=anyway):
+def _present(project: Project, *, check: bool) -> None:
+    """Create the project's directories and its clone. Nothing live changes."""
+    report, name = project.report, project.options.name
+    if check:
+        steps = setup.missing_steps(project)
+        report.changed = bool(steps)
+        report.msg = f"{name}: " + ("; ".join(map(layout.describe, steps)) or "ready")
         return
-    _tell(project, project.git, live, target)
-    prepare.prepare(project, target)
-    activate(project, target, live, action)
+    report.changed = setup.ensure_layout(project)
+    report.msg = f"{name}: ready" + (" (created)" if report.changed else "")
+
+
+def _release(project: Project, *, check: bool) -> None:
+    """Prepare or activate a release."""
+    activating = project.options.state in ACTIVATING
+    undone = activating and not check and recovery.recover(project)
+    with _journal_failures(project, check=check), _find(project, check=check) as choice:
+        decision = decide(
+            project.options,
+            choice,
+            serving=choice.live.release is not None and project.procmon.is_serving(choice.live.release),
+            unfinished=undone or (not activating and project.paths.state.exists()),
+        )
+        _report(project, choice, decision)
+        if check:
+            _report_preview(project, choice, decision)
+        elif decision.needed:
+            _carry_out(project, choice)
+        else:
+            _skip(project, choice)
+
+
+def _carry_out(project: Project, choice: Choice) -> None:
+    report, target, name = project.report, choice.target, project.options.name
+    changed = build.prepare(project, target)
+    if project.options.state == "prepared":
+        report.changed, report.outcome = changed, "prepared"
+        report.msg = f"{name}: {target.commit[:12]} is prepared"
+        return
+    activate(project, target, choice.live, ACTIVATING[project.options.state])
     report.changed = True
-    report.msg = f"{name}: {target.commit[:12]} is live ({_counted(project)})"
+    report.msg = f"{name}: {target.commit[:12]} is live ({_commit_count(project)}){_after_revert(project, choice)}"
 
 
-def _left_alone(project: Project, live: Live, target: Target, *, anyway: bool) -> bool:
-    """Say whether there is nothing to do, because the commit is live; if so, report it."""
-    if anyway or project.wanted.force or not _is_live(project, live, target):
-        return False
-    _tell_ends(project, live, target)
-    if live.source_head != target.commit:
-        mark_live(project, target.commit)
-    project.report.msg = f"{project.wanted.name}: {target.commit[:12]} is already live"
-    return True
+def _after_revert(project: Project, choice: Choice) -> str:
+    """Return what to know after a revert: it is itself a line of the log, so another one goes forward again."""
+    previous = choice.live.commit
+    if project.options.state != "reverted" or previous is None:
+        return ""
+    log = history.format_log(history.without_repeats(history.read_deploys(project.paths.deploys)), choice.target.commit)
+    return f"; another revert would return to {previous[:12]}; {log}"
 
 
-def _is_live(project: Project, live: Live, target: Target) -> bool:
-    """Say whether this very release is what `current` means, and what procmon serves where there is one."""
-    if live.commit != target.commit or live.release != target.release.resolve():
-        return False
-    status_file = project.wanted.status_file
-    return status_file is None or answer.serves(status_file, live.release)
+def _skip(project: Project, choice: Choice) -> None:
+    """Report that there is nothing to do."""
+    commit = choice.target.commit
+    if choice.live.source_head != commit:
+        current.move_source_head(project, commit)
+    project.report.msg = f"{project.options.name}: {commit[:12]} is already live"
 
 
-def _tell_ends(project: Project, live: Live, target: Target) -> None:
-    report = project.report
-    report.commit, report.previous_commit, report.release = target.commit, live.commit, str(target.release)
-
-
-def _tell(project: Project, git: Git, live: Live, target: Target) -> None:
-    """Report what is live and what would be, with the commits between them."""
-    report = project.report
-    _tell_ends(project, live, target)
-    if live.commit is None or git.full(live.commit) is None:
-        report.commits = git.commits(target.commit)
+@contextmanager
+def _find(project: Project, *, check: bool) -> Iterator[Choice]:
+    """Find the wanted commit: in the log for a revert, otherwise by the ref, fetching what is missing."""
+    if project.options.state == "reverted":
+        yield _find_logged(project)
         return
-    report.dropped = git.commits(live.commit, target.commit)
-    # Going back brings nothing new: what goes live is the old commit itself.
-    report.commits = git.commits(target.commit, live.commit) or git.commits(target.commit)[:1]
+    options = project.options
+    if not check:
+        setup.ensure_layout(project)
+        yield _find_ref(project, project.git, "origin")
+        return
+    with scratch_repository(project.run, project.git, options.repo) as (git, address):
+        yield _find_ref(project, git, address)
 
 
-def _promise(project: Project, live: Live, target: Target) -> None:
-    report, name = project.report, project.wanted.name
-    report.changed = project.wanted.force or not _is_live(project, live, target)
-    if not report.changed:
-        report.commits = []
-    would = f"would go live ({_counted(project)})" if report.changed else "is already live"
-    report.msg = f"{name}: {target.commit[:12]} {would}"
+def _find_ref(project: Project, git: Git, remote: str) -> Choice:
+    live = _read_live(project)
+    with project.report.phase("fetch"):
+        found = resolve(git, project.options.ref, project.options.commit, remote)
+    return Choice(git, live, project.target(found.commit, found.ref))
 
 
-def _counted(project: Project) -> str:
-    count, dropped = len(project.report.commits), len(project.report.dropped)
+def _find_logged(project: Project) -> Choice:
+    """Choose a commit of the log by `to` or `steps`."""
+    options, git = project.options, project.git
+    live = _read_live(project)
+    lines = history.read_deploys(project.paths.deploys)
+    line = history.find(lines, options.to) if options.to else history.steps_back(lines, live.commit, options.steps)
+    commit = git.rev_parse(line) if project.paths.source.is_dir() and git.is_repository() else None
+    if commit is None:
+        found = f"{line} is in the deploy log but no longer in the clone"
+        raise ReleaseError(found, "deploy another commit by its ref")
+    return Choice(git, live, project.target(commit, options.to or line))
+
+
+def _read_live(project: Project) -> Current:
+    live = current.read(project.paths, project.git)
+    project.report.previous_commit = live.commit
+    return live
+
+
+def _report(project: Project, choice: Choice, decision: Decision) -> None:
+    """Report what is live and what would be, with the commits between them."""
+    report, git, live, target = project.report, choice.git, choice.live, choice.target
+    report.commit, report.previous_commit, report.release = target.commit, live.commit, str(target.release)
+    if not decision.needed:
+        return
+    known = live.commit if live.commit and git.rev_parse(live.commit) else None
+    report.commits, report.commit_count = git.commits(target.commit, known), git.count(target.commit, known)
+    if known:
+        report.dropped, report.dropped_count = git.commits(known, target.commit), git.count(known, target.commit)
+    if not report.commits:
+        # Going back brings nothing new: what goes live is the old commit itself.
+        report.commits, report.commit_count = git.commits(target.commit)[:1], 1
+
+
+def _report_preview(project: Project, choice: Choice, decision: Decision) -> None:
+    report, commit = project.report, choice.target.commit[:12]
+    if project.options.state == "prepared":
+        report.changed = decision.needed and not project.in_place and not choice.target.release.exists()
+        future = "would be prepared" if report.changed else "is prepared"
+    else:
+        report.changed = decision.needed
+        future = f"would go live ({_commit_count(project)})" if decision.needed else "is already live"
+    report.msg = f"{project.options.name}: {commit} {future}"
+
+
+def _commit_count(project: Project) -> str:
+    count, dropped = project.report.commit_count, project.report.dropped_count
     new = f"{count} commit{'' if count == 1 else 's'}"
     return f"{new}, {dropped} dropped" if dropped else new
 
 
 @contextmanager
-def _locked(project: Project) -> Iterator[None]:
-    wanted = project.wanted
-    if not wanted.path.is_dir() and not wanted.repo:
-        raise ReleaseError(f"there is nothing at {wanted.path} and the option repo is not set", "give repo")
-    wanted.path.mkdir(parents=True, exist_ok=True)
-    took = lock.held(project.tree.lock, wanted.by, _doing(wanted), wanted.lock_wait)
-    with took as descriptor, guard.on_duty(descriptor):
-        tidy(project)
-        yield
-
-
-def _doing(wanted: Wanted) -> str:
-    """Say to those who find the lock taken what is under way."""
-    if wanted.state == "reverted":
-        back = f"{wanted.steps} step{'' if wanted.steps == 1 else 's'}"
-        return f"reverted to {wanted.to[:12]}" if wanted.to else f"reverted {back}"
-    return wanted.state if wanted.state == "present" or not wanted.ref else f"{wanted.state} {wanted.ref}"
+def _looking(project: Project) -> Iterator[None]:
+    """Look without the lock: another run may be under way."""
+    # The state file of a run that holds the lock is not an interrupted one.
+    if lock.current_holder(project.paths.lock) is None:
+        recovery.warn_interrupted(project)
+    yield
 
 
 @contextmanager
-def _failures_noted(project: Project, action: str) -> Iterator[None]:
-    """Journal what fails before anything live was tried; an activation journals itself."""
-    started = attempt.now()
+def _locked(project: Project) -> Iterator[None]:
+    """Hold the project's lock, with what a killed run has left removed."""
+    options = project.options
+    if not options.path.is_dir() and not options.repo:
+        raise ReleaseError(f"{options.path} does not exist and the option repo is not set", "set repo")
+    options.path.mkdir(parents=True, exist_ok=True)
+    acquired = lock.acquire(project.paths.lock, options.by, _lock_purpose(options), options.lock_wait)
+    with acquired as descriptor, children.kill_children_on_death(descriptor):
+        clean_up(project)
+        if options.state not in ACTIVATING:
+            # Recovery is for the next activation.
+            recovery.warn_interrupted(project)
+        yield
+
+
+def _lock_purpose(options: Options) -> str:
+    """Return what others see who find the lock taken."""
+    if options.state == "reverted":
+        return f"revert to {options.to[:12]}" if options.to else f"revert {options.steps}"
+    words = {"present": "setup", "prepared": "prepare", "deployed": "deploy"}
+    return (
+        f"{words[options.state]} {options.ref}" if options.ref and options.state != "present" else words[options.state]
+    )
+
+
+@contextmanager
+def _journal_failures(project: Project, *, check: bool) -> Iterator[None]:
+    """Journal what fails before the activation begins, which journals itself."""
+    action = None if check else ACTIVATING.get(project.options.state)
     try:
         yield
-    except (ReleaseError, OSError) as reason:
-        if project.report.outcome == "unchanged":
-            live = project.live()
-            wanted, found = project.wanted, project.report
-            tried = attempt.Attempt(
-                started=started,
-                by=wanted.by,
-                action=action,
-                strategy=wanted.strategy,
-                ref=wanted.to or wanted.ref or "",
-                commit=found.commit or "",
-                release=found.release or "",
-                link=live.link,
-                previous=live.commit,
-                source_head=live.source_head,
-                lines=0,
-                id=attempt.new_id(),
-            )
-            journal(project, tried, "failed", as_failure(reason).msg)
+    except Exception as reason:
+        if action and project.report.outcome == "unchanged":
+            _journal_failure(project, action, as_failure(reason))
         raise
+
+
+def _journal_failure(project: Project, action: str, failure: ReleaseError) -> None:
+    options, found = project.options, project.report
+    ref = options.to or options.ref or ""
+    target = Target(found.commit, Path(found.release or ""), ref) if found.commit else None
+    before = current.read(project.paths, project.git)
+    journal(project, state.new_attempt(options, action, before, target), "failed", failure.msg)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git.client import Git
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.release import reuse as recycle
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.release import reuse
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 
 from tests.bench.deploy.repository import Repository
@@ -39,11 +39,11 @@ def checked_out(git: Git, _old: Path, new: Path, commit: str) -> None:
 
 def turned(git: Git, old: Path, new: Path, commit: str) -> None:
     """A release that is not needed any more becomes the new one."""
-    spare = recycle.look_at(git.at(old), commit)
+    spare = reuse.inspect_candidate(git.at(old), commit)
     if spare is None:
         raise SystemExit(f"bench-release: {old} is in use")
     old.rename(new)
-    recycle.turn(git.at(new), commit, spare.changed)
+    reuse.convert(git.at(new), commit, spare.changed)
 
 
 WAYS: dict[str, Callable[[Git, Path, Path, str], None]] = {

@@ -62,10 +62,10 @@ def test_a_long_history_is_fetched_once(site: Site, upstream: Upstream) -> None:
     upstream.commit("two")
     site.deploy(repo=address)
     assert sum(size for path, size in objects(site).items() if path not in before) < 10_000
-    assert sum(path.stat().st_size for path in site.tree.current.rglob("*") if path.is_file()) < 10_000
+    assert sum(path.stat().st_size for path in site.paths.current.rglob("*") if path.is_file()) < 10_000
 
 
 def objects(site: Site) -> dict[Path, int]:
     """What the clone keeps, by size."""
-    found = (site.tree.source / ".git/objects").rglob("*")
+    found = (site.paths.source / ".git/objects").rglob("*")
     return {path: path.stat().st_size for path in found if path.is_file()}

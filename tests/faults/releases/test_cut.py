@@ -117,10 +117,10 @@ def test_a_disk_is_unmounted_when_the_last_process_has_left_it(tmp_path: Path) -
 
 def check(site: Site, case: Case, point: Point) -> None:
     """What is live after the next start, and after the next deploy."""
-    if site.tree.current.is_symlink():
-        assert torn(site.tree.current.resolve()) == [], point
+    if site.paths.current.is_symlink():
+        assert torn(site.paths.current.resolve()) == [], point
     answered = site.module(ref="master", strategy=case.strategy)
     assert not answered.get("failed"), (point, answered["msg"])
     assert site.version == "new"
-    assert torn(site.tree.current.resolve()) == [], point
+    assert torn(site.paths.current.resolve()) == [], point
     assert_agreement(site)

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 import uv as uv_package
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import states as operations
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.release.disk import remove_leftovers
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import states
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.files import remove_tree
 from ansible_collections.onetouch.deploy.plugins.modules import releases_info
 
 from tests.support import mounts
@@ -76,7 +76,7 @@ def deploy_with(small: Site, fill: Callable[[Path, int], None], left: int) -> st
         small.deploy(keep=2)
     except ReleaseError as failure:
         said = str(failure)
-    assert (small.version, torn(small.tree.current.resolve())) == (before if said else f"v{left + 1}", [])
+    assert (small.version, torn(small.paths.current.resolve())) == (before if said else f"v{left + 1}", [])
     shutil.rmtree(disk / "filler")
     small.deploy(keep=2)
     assert small.version == f"v{left + 1}"
@@ -122,11 +122,11 @@ def failing_phase(small: Site, fill: Callable[[Path, int], None], left: int, opt
     shutil.rmtree(kept, ignore_errors=True)
     if small.path.exists():
         shutil.copytree(small.path, kept, symlinks=True)
-    was = small.version if small.tree.current.exists() else ""
+    was = small.version if small.paths.current.exists() else ""
     fill(disk, left)
     phase = fail_for_want_of_room(small, options, was)
     shutil.rmtree(disk / "filler")
-    remove_leftovers(small.path)
+    remove_tree(small.path)
     if kept.exists():
         shutil.copytree(kept, small.path, symlinks=True)
     return phase
@@ -136,14 +136,14 @@ def fail_for_want_of_room(small: Site, options: dict[str, object], was: str) -> 
     project = small.project(**options)
     said = ""
     try:
-        operations.execute(project, check=False)
+        states.execute(project, check=False)
     except ReleaseError as failure:
         said = str(failure)
     if not said:
         return ""
     assert "Free some" in said
-    assert (small.version if small.tree.current.exists() else "") == was
-    assert was == "" or torn(small.tree.current.resolve()) == []
+    assert (small.version if small.paths.current.exists() else "") == was
+    assert was == "" or torn(small.paths.current.resolve()) == []
     return project.report.phases[-1]["name"] if project.report.phases else "none"
 
 
@@ -162,7 +162,7 @@ def test_a_hook_that_fills_the_disk_and_fails_is_put_back(
     }
     answered = small.module(ref="master", test=f"{hook[fill]}; false")
     assert answered["outcome"] == "put_back", answered["msg"]
-    assert small.tree.current.exists() == bool(lives)
+    assert small.paths.current.exists() == bool(lives)
     assert lives == 0 or small.version == "v0"
     for filler in small.path.parent.glob("filler*"):
         filler.unlink()
@@ -176,11 +176,11 @@ def test_an_environment_that_does_not_fit(small: Site, upstream: Upstream, tmp_p
     make_wheel(tmp_path, "tiny", "2.0", ballast=8 << 20)
     upstream.commit("one", requirements_txt="tiny==1.0")
     small.deploy(index=str(tmp_path), uv=UV)
-    environment = (small.tree.current / ".venv").resolve()
+    environment = (small.paths.current / ".venv").resolve()
     upstream.commit("two", requirements_txt="tiny==2.0")
     failure = small.fail(ref="master", index=str(tmp_path), uv=UV)
     assert "Free some space" in failure.text
-    assert (small.version, (small.tree.current / ".venv").resolve()) == ("one", environment)
+    assert (small.version, (small.paths.current / ".venv").resolve()) == ("one", environment)
     assert list(environment.glob("lib/*/site-packages/tiny.py"))
     upstream.commit("three", requirements_txt="tiny==1.0")
     small.deploy(index=str(tmp_path), uv=UV)
@@ -203,15 +203,15 @@ def test_a_damaged_object(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.deploy()
     upstream.commit("two")
-    git(site.tree.source, "fetch", "--quiet")
-    blob = git(site.tree.source, "rev-parse", "origin/master:VERSION")
-    loose = site.tree.source / ".git/objects" / blob[:2] / blob[2:]
+    git(site.paths.source, "fetch", "--quiet")
+    blob = git(site.paths.source, "rev-parse", "origin/master:VERSION")
+    loose = site.paths.source / ".git/objects" / blob[:2] / blob[2:]
     loose.chmod(0o644)
     loose.write_bytes(b"not an object")
     answered = site.module(ref="master")
     assert answered["failed"]
     assert "is damaged. See what git fsck says there" in answered["msg"]
-    assert (site.version, torn(site.tree.current.resolve())) == ("one", [])
+    assert (site.version, torn(site.paths.current.resolve())) == ("one", [])
 
 
 @pytest.mark.parametrize("damage", ["cut", "overwritten", "removed"])
@@ -219,9 +219,9 @@ def test_a_damaged_pack(site: Site, upstream: Upstream, damage: str) -> None:
     upstream.commit("one", data="x" * 5000)
     site.deploy()
     upstream.commit("two", more="y" * 5000)
-    git(site.tree.source, "fetch", "--quiet")
-    git(site.tree.source, "gc", "--quiet")
-    (pack,) = (site.tree.source / ".git/objects/pack").glob("*.pack")
+    git(site.paths.source, "fetch", "--quiet")
+    git(site.paths.source, "gc", "--quiet")
+    (pack,) = (site.paths.source / ".git/objects/pack").glob("*.pack")
     pack.chmod(0o644)
     whole = pack.read_bytes()
     if damage == "removed":
@@ -235,9 +235,9 @@ def test_a_damaged_pack(site: Site, upstream: Upstream, damage: str) -> None:
     else:
         assert "is damaged. See what git fsck says there, or move it away" in answered["msg"]
         assert site.version == "one"
-        site.tree.source.rename(site.tree.path / "damaged")
+        site.paths.source.rename(site.paths.path / "damaged")
         assert site.module(ref="master")["changed"]
-    assert (site.version, torn(site.tree.current.resolve())) == ("two", [])
+    assert (site.version, torn(site.paths.current.resolve())) == ("two", [])
     assert_agreement(site)
 
 
@@ -247,7 +247,7 @@ def test_a_missing_ref(site: Site, upstream: Upstream, lost: str) -> None:
     upstream.commit("one")
     site.deploy()
     upstream.commit("two")
-    place = site.tree.source / ".git" / lost
+    place = site.paths.source / ".git" / lost
     if place.is_dir():
         shutil.rmtree(place)
         place.mkdir()
@@ -255,7 +255,7 @@ def test_a_missing_ref(site: Site, upstream: Upstream, lost: str) -> None:
         place.unlink()
     answered = site.module(ref="master")
     if lost == "HEAD":
-        assert f"{site.tree.source} is not a git clone. Move it away" in answered["msg"]
+        assert f"{site.paths.source} is not a git clone. Move it away" in answered["msg"]
         assert site.version == "one"
     else:
         assert site.version == "two", answered["msg"]
@@ -269,16 +269,16 @@ def test_a_damaged_clone_that_was_moved_away_is_made_again(site: Site, upstream:
     upstream.commit("two", pkg__app_py="x = 2")
     site.deploy()
     before = site.snapshot()
-    site.tree.source.rename(site.path.with_name("damaged"))
+    site.paths.source.rename(site.path.with_name("damaged"))
     assert not site.deploy().changed
-    assert changes(before, site) <= {"releases", site.tree.current.resolve().name, ".git"}
-    assert str(site.tree.current.resolve()) in git(site.tree.source, "worktree", "list")
-    assert git(site.tree.current, "status", "--porcelain", "--untracked-files=no") == ""
-    (site.tree.releases / ".new").mkdir()
+    assert changes(before, site) <= {"releases", site.paths.current.resolve().name, ".git"}
+    assert str(site.paths.current.resolve()) in git(site.paths.source, "worktree", "list")
+    assert git(site.paths.current, "status", "--porcelain", "--untracked-files=no") == ""
+    (site.paths.releases / ".new").mkdir()
     site.revert()
     assert site.version == "one"
     assert site.consistent()
-    assert torn(site.tree.current.resolve()) == []
+    assert torn(site.paths.current.resolve()) == []
     assert not site.deploy(ref=site.live).changed
 
 
@@ -286,14 +286,14 @@ def changes(before: dict[str, tuple[int, int, str]], site: Site) -> set[str]:
     """Name what is not as it was, outside of the clone."""
     after = site.snapshot()
     found = (Path(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-    return {path.name for path in found if site.tree.source not in (path, *path.parents)}
+    return {path.name for path in found if site.paths.source not in (path, *path.parents)}
 
 
 def test_a_revert_after_the_clone_was_made_again_by_hand(site: Site, upstream: Upstream) -> None:
     for version in ("one", "two"):
         upstream.commit(version)
         site.deploy()
-    shutil.rmtree(site.tree.source)
+    shutil.rmtree(site.paths.source)
     git(site.path, "clone", "--quiet", str(upstream.url), "source")
     site.revert()
     assert (site.version, site.consistent()) == ("one", True)
@@ -305,11 +305,11 @@ def test_what_is_no_release_does_not_block_its_commit(site: Site, upstream: Upst
     site.run(state="prepared", ref=sha)
     upstream.commit("two")
     site.deploy()
-    release = site.tree.release(sha)
+    release = site.paths.release(sha)
     if spoil == "no .git":
         (release / ".git").unlink()
     elif spoil == "another's .git":
-        (release / ".git").write_text((site.tree.current / ".git").read_text())
+        (release / ".git").write_text((site.paths.current / ".git").read_text())
     else:
         shutil.rmtree(release)
         release.touch() if spoil == "a file" else release.mkdir()
@@ -317,8 +317,8 @@ def test_what_is_no_release_does_not_block_its_commit(site: Site, upstream: Upst
     assert (site.version, site.consistent()) == ("one", True)
     site.revert()
     site.deploy(ref=sha)
-    assert (site.version, torn(site.tree.current.resolve())) == ("one", [])
-    assert list(site.tree.releases.glob(".old/*")) == []
+    assert (site.version, torn(site.paths.current.resolve())) == ("one", [])
+    assert list(site.paths.releases.glob(".old/*")) == []
 
 
 def test_a_clone_of_another_user(site: Site, upstream: Upstream) -> None:
@@ -326,7 +326,7 @@ def test_a_clone_of_another_user(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.deploy()
     upstream.commit("two")
-    for path in (site.tree.source, site.tree.source / ".git"):
+    for path in (site.paths.source, site.paths.source / ".git"):
         os.chown(path, NOBODY, NOBODY)
     answered = site.module(ref="master")
     assert answered["failed"]

@@ -78,12 +78,12 @@ def test_killed_before_any_action_one_release_is_whole_and_the_next_run_ends_wel
         upstream.commit(f"v{at}")
         died = run_and_die(lambda: site.deploy(post_deploy="true", keep=2), at)
         assert site.version in {f"v{at - 1}", f"v{at}"}
-        assert (site.tree.current / "public/system").is_dir()
+        assert (site.paths.current / "public/system").is_dir()
         site.deploy(post_deploy="true", keep=2)
         assert site.version == f"v{at}"
         assert site.consistent()
-        assert not site.tree.unfinished.exists()
-    assert not site.tree.discarded.exists()
+        assert not site.paths.unfinished.exists()
+    assert not site.paths.discarded.exists()
     assert at > 20
 
 
@@ -110,11 +110,11 @@ def test_killed_after_the_switch_another_deploy_that_fails_puts_back_the_proven_
     site.deploy(status_file=procmon.status_file)
     upstream.commit("two")
     site.exit_code(ref="master", status_file=str(procmon.status_file), test=KILL)
-    assert procmon.serves == str(site.tree.current.resolve())
+    assert procmon.serves == str(site.paths.current.resolve())
     upstream.commit("three", BROKEN="")
     site.fail(ref="master", status_file=procmon.status_file)
     assert site.version == "one"
-    assert procmon.serves == str(site.tree.current.resolve())
+    assert procmon.serves == str(site.paths.current.resolve())
     assert site.consistent()
 
 
@@ -134,10 +134,10 @@ def test_after_a_kill_whoever_deployed_by_hand_since_is_left_alone(site: Site, u
     site.deploy()
     upstream.commit("two")
     site.exit_code(ref="master", post_deploy=KILL)
-    site.tree.current.unlink()
-    site.tree.current.symlink_to(site.tree.source)
+    site.paths.current.unlink()
+    site.paths.current.symlink_to(site.paths.source)
     report = site.deploy()
-    assert "somebody else has deployed since" in report.warnings[0]
+    assert "there has been another deploy since" in report.warnings[0]
     assert site.consistent()
 
 
@@ -149,7 +149,7 @@ def test_in_place_a_kill_after_the_reset_is_undone(site: Site, upstream: Upstrea
     assert site.version == "two"
     failure = site.fail(ref="nowhere", strategy="in_place")
     assert site.version == "one"
-    assert "was put back" in failure.report.warnings[0]
+    assert "was restored" in failure.report.warnings[0]
     assert site.consistent()
 
 
@@ -159,7 +159,7 @@ def test_what_was_begun_in_place_is_undone_in_place(site: Site, upstream: Upstre
     site.deploy(strategy="in_place")
     upstream.commit("two")
     site.exit_code(ref="master", strategy="in_place", post_deploy=KILL)
-    assert "was put back" in site.fail(ref="nowhere").report.warnings[0]
+    assert "was restored" in site.fail(ref="nowhere").report.warnings[0]
     assert site.version == "one"
     assert site.consistent()
 
@@ -170,17 +170,17 @@ def test_what_was_begun_in_a_release_leaves_the_clones_files_alone(site: Site, u
     site.deploy()
     upstream.commit("two")
     site.exit_code(ref="master", post_deploy=KILL)
-    (site.tree.source / "VERSION").write_text("mine")
+    (site.paths.source / "VERSION").write_text("mine")
     site.fail(ref="nowhere", strategy="in_place")
-    assert (site.tree.source / "VERSION").read_text() == "mine"
+    assert (site.paths.source / "VERSION").read_text() == "mine"
     assert site.version == "one"
 
 
 def test_a_terminated_run_takes_its_release_back(site: Site, upstream: Upstream, tmp_path: Path) -> None:
     upstream.commit("one")
     site.deploy()
-    upstream.commit("two")
-    hook = f"test $DEPLOY_RELEASE -ef . || exit 0; echo > {tmp_path}/up; exec sleep 300"
+    two = upstream.commit("two")
+    hook = f"test $DEPLOY_COMMIT = {two} || exit 0; echo > {tmp_path}/up; exec sleep 300"
     process = site.start(ref="master", post_deploy=hook)
     until((tmp_path / "up").exists, "the hook")
     process.send_signal(signal.SIGTERM)
@@ -206,7 +206,7 @@ def test_a_lock_file_of_a_git_that_died_does_not_stop_a_deploy(site: Site, upstr
     upstream.commit("one")
     site.deploy(strategy="in_place")
     upstream.commit("two")
-    (site.tree.source / ".git/index.lock").touch()
+    (site.paths.source / ".git/index.lock").touch()
     assert "removed index.lock" in site.deploy(strategy="in_place").warnings[0]
     assert site.version == "two"
     assert site.consistent()
@@ -224,23 +224,23 @@ def test_a_release_that_was_being_made_is_forgotten(reached: Site, upstream: Ups
     upstream.commit("one")
     reached.deploy()
     sha = upstream.commit("two")
-    git(reached.tree.source, "fetch", "--quiet")
-    making = reached.tree.unfinished / sha[:12]
-    git(reached.tree.source, "worktree", "add", "--quiet", "--detach", str(making), sha)
+    git(reached.paths.source, "fetch", "--quiet")
+    making = reached.paths.unfinished / sha[:12]
+    git(reached.paths.source, "worktree", "add", "--quiet", "--detach", str(making), sha)
     reached.deploy()
-    assert len(git(reached.tree.source, "worktree", "list").splitlines()) == 3
+    assert len(git(reached.paths.source, "worktree", "list").splitlines()) == 3
     assert reached.consistent()
 
 
 def test_a_lock_file_stays_while_a_git_works_there(
     reached: Site, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(git_locks, "PATIENCE", 0.1)
+    monkeypatch.setattr(git_locks, "GIT_EXIT_SECONDS", 0.1)
     upstream.commit("one")
     reached.deploy(strategy="in_place")
     upstream.commit("two")
-    (reached.tree.source / ".git/index.lock").touch()
-    with subprocess.Popen([GIT, "cat-file", "--batch"], cwd=reached.tree.source, stdin=subprocess.PIPE) as working:
+    (reached.paths.source / ".git/index.lock").touch()
+    with subprocess.Popen([GIT, "cat-file", "--batch"], cwd=reached.paths.source, stdin=subprocess.PIPE) as working:
         assert "another git process works in" in reached.fail(ref="master", strategy="in_place").text
         assert working.poll() is None
         assert working.stdin
@@ -273,9 +273,9 @@ def test_who_only_makes_ready_says_what_was_interrupted(
     site.exit_code(ref="master", post_deploy=KILL, by="anna")
     report = (site.check if check else site.run)(state=state, ref="master")
     assert "the run of anna at 20" in report.warnings[0]
-    assert f"was interrupted at {two[:12]}; the next deploy or revert puts it right" in report.warnings[0]
+    assert f"was interrupted at {two[:12]}; the next deploy or revert recovers from it" in report.warnings[0]
     assert site.version == "two"
-    assert "had not been proven" in site.deploy().warnings[0]
+    assert "had not been verified" in site.deploy().warnings[0]
     assert site.run(state=state, ref="master").warnings == []
 
 
@@ -284,8 +284,8 @@ def test_a_release_to_go_back_to_that_somebody_removed_is_made_anew(site: Site, 
     site.deploy()
     upstream.commit("two")
     site.exit_code(ref="master", post_deploy=KILL)
-    shutil.rmtree(site.tree.release(one))
-    assert "was put back" in site.fail(ref="nowhere").report.warnings[0]
+    shutil.rmtree(site.paths.release(one))
+    assert "was restored" in site.fail(ref="nowhere").report.warnings[0]
     assert site.version == "one"
     assert site.consistent()
 
@@ -293,13 +293,13 @@ def test_a_release_to_go_back_to_that_somebody_removed_is_made_anew(site: Site, 
 def test_nothing_is_live_by_a_link_that_leads_nowhere(site: Site, upstream: Upstream, tmp_path: Path) -> None:
     upstream.commit("one")
     site.deploy()
-    shutil.copytree(site.tree.current, tmp_path / "elsewhere")
-    site.tree.current.unlink()
-    site.tree.current.symlink_to(tmp_path / "elsewhere")
+    shutil.copytree(site.paths.current, tmp_path / "elsewhere")
+    site.paths.current.unlink()
+    site.paths.current.symlink_to(tmp_path / "elsewhere")
     upstream.commit("two")
     site.exit_code(ref="master", post_deploy=KILL)
     shutil.rmtree(tmp_path / "elsewhere")
-    assert f"cannot be undone: {tmp_path}/elsewhere is gone. Bring it back" in site.fail(ref="master").text
+    assert f"cannot be undone: {tmp_path}/elsewhere is missing. Restore that directory" in site.fail(ref="master").text
     assert site.version == "two"
 
 
@@ -322,7 +322,7 @@ def test_a_git_does_not_outlive_its_run(
     site.deploy()
     assert not shim.open()
     assert site.consistent()
-    assert not site.tree.unfinished.exists()
+    assert not site.paths.unfinished.exists()
 
 
 def test_a_hook_does_not_outlive_its_run(site: Site, upstream: Upstream, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 
 from tests.support.releases.invariants import assert_agreement, torn
 from tests.support.releases.site import Site
@@ -96,10 +96,10 @@ def take_over(site: Site) -> None:
     """What the deploy script of old leaves: the clone is live, and has uploads in it."""
     site.path.mkdir()
     git(site.path, "clone", "--quiet", str(site.upstream.url), "source")
-    (site.tree.source / "public/system").mkdir(parents=True)
-    (site.tree.source / "public/system/photo").write_text("cat", encoding="utf-8")
-    site.tree.current.symlink_to(site.tree.source)
-    site.tree.deploys.write_text(git(site.tree.source, "rev-parse", "--short", "HEAD") + "\n", encoding="utf-8")
+    (site.paths.source / "public/system").mkdir(parents=True)
+    (site.paths.source / "public/system/photo").write_text("cat", encoding="utf-8")
+    site.paths.current.symlink_to(site.paths.source)
+    site.paths.deploys.write_text(git(site.paths.source, "rev-parse", "--short", "HEAD") + "\n", encoding="utf-8")
 
 
 @pytest.fixture(params=CASES, ids=[case.name for case in CASES])
@@ -156,8 +156,8 @@ def check(site: Site, case: Case, at: Point, follow: FollowUp) -> None:
     try:
         assert_whole(site, case)
         follow(site, case)
-        if site.tree.current.exists():
-            assert torn(site.tree.current.resolve()) == []
+        if site.paths.current.exists():
+            assert torn(site.paths.current.resolve()) == []
             assert_agreement(site, case.foreign)
         finish(site, case)
     except (AssertionError, ReleaseError) as wrong:
@@ -166,10 +166,10 @@ def check(site: Site, case: Case, at: Point, follow: FollowUp) -> None:
 
 def assert_whole(site: Site, case: Case) -> None:
     """Right after the kill; in place the files are in the middle of their change, which is what the strategy means."""
-    if not site.tree.current.is_symlink():
+    if not site.paths.current.is_symlink():
         assert not case.before
         return
-    assert case.common == IN_PLACE or torn(site.tree.current.resolve()) == []
+    assert case.common == IN_PLACE or torn(site.paths.current.resolve()) == []
     assert case.common == IN_PLACE or site.version in case.possible
 
 
@@ -188,7 +188,7 @@ def revert(site: Site, case: Case) -> None:
 def ask(site: Site, case: Case) -> None:
     """Asking puts nothing right, and says what is wrong."""
     told = site.info()
-    assert (told["interrupted"] is not None) is site.tree.state.exists()
+    assert (told["interrupted"] is not None) is site.paths.state.exists()
     assert told["locked_by"] is None
     deploy(site, case)
 
@@ -205,10 +205,10 @@ def finish(site: Site, case: Case) -> None:
     """The newest version goes live, whatever has happened; a second time nothing changes."""
     deploy(site, case)
     assert site.version == (site.upstream.work / "VERSION").read_text().strip()
-    assert torn(site.tree.current.resolve()) == []
+    assert torn(site.paths.current.resolve()) == []
     assert not site.run(ref="origin/master", **case.common).changed
     assert_agreement(site, case.foreign)
-    for place in (site.tree.source, site.tree.current) if case.foreign else ():
+    for place in (site.paths.source, site.paths.current) if case.foreign else ():
         assert (place / "public/system/photo").read_text(encoding="utf-8") == "cat"
-    assert not site.tree.unfinished.exists()
-    git(site.tree.source, "fsck", "--no-dangling", "--connectivity-only")
+    assert not site.paths.unfinished.exists()
+    git(site.paths.source, "fsck", "--no-dangling", "--connectivity-only")

@@ -24,7 +24,7 @@ def calls(request: pytest.FixtureRequest, site: Site, upstream: Upstream, tmp_pa
     """What a second deploy and all that it starts do to the disk, in order."""
     upstream.commit("one", app_py="x = 1")
     site.deploy(strategy=request.param)
-    for record in (site.tree.deploys, site.tree.journal):
+    for record in (site.paths.deploys, site.paths.journal):
         record.unlink()
     upstream.commit("two", app_py="x = 2")
     tracer = Tracer(tmp_path / "trace", site.path)
@@ -39,7 +39,7 @@ def position(calls: list[str], pattern: str) -> int:
 
 
 def test_a_release_is_on_disk_before_it_is_live(calls: list[str], site: Site) -> None:
-    switch = position(calls, rf'rename\w*\(.*"{site.tree.current}"')
+    switch = position(calls, rf'rename\w*\(.*"{site.paths.current}"')
     # One before it has its name is enough for its files; this one has what was made of them since.
     synced = position(calls, r"syncfs\(\d+<(?!.*/releases/\.new/).* = 0")
     between = [line for line in calls[synced + 1 : switch] if str(site.path) in line]
@@ -49,17 +49,17 @@ def test_a_release_is_on_disk_before_it_is_live(calls: list[str], site: Site) ->
 
 
 def test_the_state_is_on_disk_before_anything_is_live_and_goes_last(calls: list[str], site: Site) -> None:
-    state = re.escape(str(site.tree.state))
+    state = re.escape(str(site.paths.state))
     synced = position(calls, rf"fsync\(\d+<{state}\.new>\) += 0")
     named = position(calls, rf'rename\w*\(.*"{state}"')
-    assert synced < named < position(calls, rf'rename\w*\(.*"{site.tree.current}"')
+    assert synced < named < position(calls, rf'rename\w*\(.*"{site.paths.current}"')
     assert re.search(rf"fsync\(\d+<{site.path}>\) += 0", calls[named + 1])
     gone = position(calls, rf'unlink\w*\(.*"{state}"')
-    assert position(calls, rf"fsync\(\d+<{re.escape(str(site.tree.journal))}>\) += 0") < gone
+    assert position(calls, rf"fsync\(\d+<{re.escape(str(site.paths.journal))}>\) += 0") < gone
 
 
 def test_a_line_is_on_disk_with_its_name_before_the_next_step(calls: list[str], site: Site) -> None:
-    for record in (site.tree.deploys, site.tree.journal):
+    for record in (site.paths.deploys, site.paths.journal):
         name = re.escape(str(record))
         written = position(calls, rf"write\(\d+<{name}>")
         assert re.search(rf"fsync\(\d+<{name}>\) += 0", calls[written + 1])

@@ -12,7 +12,7 @@ import subprocess
 import threading
 from typing import Any
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Tree
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ProjectPaths
 
 from tests.support.releases.invariants import assert_agreement, proven, torn
 from tests.support.releases.site import Site
@@ -43,7 +43,7 @@ def test_two_deploys_and_a_revert_at_once(site: Site, upstream: Upstream) -> Non
         refused = [answer["msg"] for answer in answers if answer.get("failed")]
         assert len(refused) < 3
         assert all("another run holds the lock: " in said for said in refused)
-        assert torn(site.tree.current.resolve()) == []
+        assert torn(site.paths.current.resolve()) == []
         assert_agreement(site)
 
 
@@ -63,12 +63,12 @@ def test_the_original_at_the_same_time(site: Site, upstream: Upstream) -> None:
     site.deploy()
     for number in range(ROUNDS):
         upstream.commit(f"v{number + 1}", app_py=f"x = {number}")
-        original = threading.Thread(target=script, args=(site.tree,))
+        original = threading.Thread(target=script, args=(site.paths,))
         original.start()
         answer = site.module(ref="origin/master")
         original.join()
         assert "Traceback" not in answer["msg"]
-        assert torn(site.tree.current.resolve()) == []
+        assert torn(site.paths.current.resolve()) == []
         site.deploy(ref="origin/master")
         assert site.version == f"v{number + 1}"
         assert site.consistent()
@@ -76,7 +76,7 @@ def test_the_original_at_the_same_time(site: Site, upstream: Upstream) -> None:
     assert len(site.logged) > len(proven(site))
 
 
-def script(tree: Tree) -> None:
+def script(tree: ProjectPaths) -> None:
     """What the original does, three times; it gives up when its git finds another at work."""
     clone = [GIT, "-C", str(tree.source)]
     for _ in range(3):

@@ -37,7 +37,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environm
     stale,
 )
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.spec import Spec
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import Result, run_command
 
 from tests.support.releases.packages import make_wheel

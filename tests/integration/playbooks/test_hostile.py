@@ -86,6 +86,6 @@ def test_a_path_with_blanks_and_quotes_is_a_path(laptop: Laptop, sshd: Sshd, tmp
     before = {path.name for path in tmp_path.iterdir()}
     done = laptop.run("playbooks/deploy.yml", extra={"project": "blog"})
     assert done.code == 0, done.output
-    assert (site.version, (site.tree.shared / "seen").read_text()) == ("one", "one\n")
+    assert (site.version, (site.paths.shared / "seen").read_text()) == ("one", "one\n")
     assert {path.name for path in tmp_path.iterdir()} == {*before, site.path.name}
-    assert not any((place / "ran-it").exists() for place in (ROOT, Path.home(), site.tree.current))
+    assert not any((place / "ran-it").exists() for place in (ROOT, Path.home(), site.paths.current))

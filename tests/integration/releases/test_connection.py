@@ -98,7 +98,7 @@ def test_a_connection_that_is_cut_between_switch_and_answer(
     until(lambda: ended(second), "the end of the deploy")
     live, outcome = ENDS[test]
     assert (second.version, second.info()["journal"][-1]["outcome"]) == (live, outcome)
-    assert torn(second.tree.current.resolve()) == []
+    assert torn(second.paths.current.resolve()) == []
     assert_agreement(second)
 
 
@@ -155,7 +155,7 @@ def test_a_first_deploy_that_is_killed_is_told_and_then_done(site: Site, upstrea
     assert told["interrupted"]["by"] == "tj"
     assert any(note.startswith("a run of tj was interrupted at") for note in told["notes"])
     answered = site.module(ref="master")
-    assert "had not been proven; nothing was live before, current was removed" in json.dumps(answered["warnings"])
+    assert "had not been verified; nothing was live before, current was removed" in json.dumps(answered["warnings"])
     assert_agreement(site)
 
 

@@ -24,12 +24,12 @@ def test_the_first_deploy_makes_all_there_is(site: Site, upstream: Upstream) -> 
     report = site.deploy()
     assert report.changed
     assert (report.commit, report.previous_commit, report.outcome) == (sha, None, "live")
-    assert report.release == str(site.tree.release(sha))
+    assert report.release == str(site.paths.release(sha))
     assert [commit.subject for commit in report.commits] == ["one"]
-    assert os.readlink(site.tree.current) == f"releases/{sha[:12]}"  # noqa: PTH115  the text as it stands
-    assert site.logged == [git(site.tree.source, "rev-parse", "--short", sha)]
-    assert (site.tree.shared / "logs").is_dir()
-    assert (site.tree.shared / "pids").is_dir()
+    assert os.readlink(site.paths.current) == f"releases/{sha[:12]}"  # noqa: PTH115  the text as it stands
+    assert site.logged == [git(site.paths.source, "rev-parse", "--short", sha)]
+    assert (site.paths.shared / "logs").is_dir()
+    assert (site.paths.shared / "pids").is_dir()
     assert site.consistent()
 
 
@@ -83,9 +83,9 @@ def test_hooks_run_in_the_new_release_and_are_told_all(site: Site, upstream: Ups
     said += " $DEPLOY_PATH $DEPLOY_RELEASE; readlink $DEPLOY_PATH/current"
     hooks = {name: f"({said}) > {tmp_path}/{name}" for name in ("pre_deploy", "post_deploy", "test")}
     site.deploy(**hooks)
-    release = site.tree.release(second)
+    release = site.paths.release(second)
     told = [str(release), "two"]
-    told.append(f"{site.tree.shared} blog {second} {first} master {site.path} {release}")
+    told.append(f"{site.paths.shared} blog {second} {first} master {site.path} {release}")
     assert (tmp_path / "pre_deploy").read_text().splitlines() == [*told, f"releases/{first[:12]}"]
     for name in ("post_deploy", "test"):
         assert (tmp_path / name).read_text().splitlines() == [*told, f"releases/{second[:12]}"]
@@ -97,7 +97,7 @@ def test_a_hook_has_a_clean_path_with_the_environment_of_the_release_first(
     sha = upstream.commit("one", _venv__bin__tool="")
     site.deploy(post_deploy=f"echo $PATH > {tmp_path}/path; echo ${{PYTHONPATH-none}} >> {tmp_path}/path")
     path, pythonpath = (tmp_path / "path").read_text().splitlines()
-    assert path.split(":")[0] == f"{site.tree.release(sha)}/.venv/bin"
+    assert path.split(":")[0] == f"{site.paths.release(sha)}/.venv/bin"
     assert path.endswith(":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     assert pythonpath == "none"
 
@@ -117,40 +117,40 @@ def test_a_daemon_that_a_hook_leaves_behind_does_not_hold_the_deploy_or_the_lock
 def test_shared_paths_outlive_releases(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.deploy(shared_paths=["public/system", "data"])
-    (site.tree.current / "data/photo").write_text("cat")
+    (site.paths.current / "data/photo").write_text("cat")
     upstream.commit("two")
     site.deploy(shared_paths=["public/system", "data"])
-    assert (site.tree.current / "data/photo").read_text() == "cat"
-    assert (site.tree.current / "public/system").resolve() == site.tree.shared / "public/system"
+    assert (site.paths.current / "data/photo").read_text() == "cat"
+    assert (site.paths.current / "public/system").resolve() == site.paths.shared / "public/system"
 
 
 def test_what_the_repository_has_in_a_shared_path_is_its_first_content(site: Site, upstream: Upstream) -> None:
     upstream.commit("one", data__seed="grown")
     site.deploy(shared_paths=["data"])
-    (site.tree.shared / "data/seed").write_text("mine")
+    (site.paths.shared / "data/seed").write_text("mine")
     upstream.commit("two", data__seed="other")
     site.deploy(shared_paths=["data"])
-    assert (site.tree.current / "data/seed").read_text() == "mine"
+    assert (site.paths.current / "data/seed").read_text() == "mine"
 
 
 def test_byte_code_is_there_before_anything_is_live(site: Site, upstream: Upstream) -> None:
     sha = upstream.commit("one", app_py="x = 1", template_py="{{ not python }}")
     site.run(state="prepared", ref="master")
-    assert list((site.tree.release(sha) / "__pycache__").glob("app.*.pyc"))
+    assert list((site.paths.release(sha) / "__pycache__").glob("app.*.pyc"))
 
 
 def test_byte_code_of_what_did_not_change_is_inherited(site: Site, upstream: Upstream) -> None:
     """So that preparing costs what has changed; what a hook edited in the live release is not taken for unchanged."""
     upstream.commit("one", same_py="x = 1", edited_py="x = 1", changed_py="x = 1")
     site.deploy(post_deploy="sed -i 's/1/7/' edited.py && python3 -m compileall -q . ")
-    twins = {path.name: path.stat().st_mtime_ns for path in site.tree.current.glob("*.py")}
+    twins = {path.name: path.stat().st_mtime_ns for path in site.paths.current.glob("*.py")}
     upstream.commit("two", changed_py="x = 2")
     site.deploy()
-    times = {path.name: path.stat().st_mtime_ns for path in site.tree.current.glob("*.py")}
+    times = {path.name: path.stat().st_mtime_ns for path in site.paths.current.glob("*.py")}
     assert times["same.py"] == twins["same.py"]
     assert times["edited.py"] != twins["edited.py"]
     values = "import same, edited, changed; print(same.x, edited.x, changed.x)"
-    done = run_command([sys.executable, "-v", "-c", values], cwd=str(site.tree.current), env={"PYTHONPATH": "."})
+    done = run_command([sys.executable, "-v", "-c", values], cwd=str(site.paths.current), env={"PYTHONPATH": "."})
     assert done.out.split() == ["1", "1", "2"]
     assert "code object from './same.py'" not in done.err
     assert "# wrote" not in done.err
@@ -161,10 +161,10 @@ def test_old_releases_go_and_the_previous_one_stays(site: Site, upstream: Upstre
     for number in range(4):
         shas.append(upstream.commit(f"v{number}"))
         site.deploy(keep=1)
-    assert {path.name for path in site.tree.releases.iterdir() if path.name[0] != "."} == {
+    assert {path.name for path in site.paths.releases.iterdir() if path.name[0] != "."} == {
         sha[:12] for sha in shas[-2:]
     }
-    assert len(git(site.tree.source, "worktree", "list").splitlines()) == 3
+    assert len(git(site.paths.source, "worktree", "list").splitlines()) == 3
 
 
 def test_a_release_that_was_pruned_is_made_again_without_the_remote(site: Site, upstream: Upstream) -> None:
@@ -186,8 +186,8 @@ def test_a_force_push_and_gc_do_not_take_a_deployed_commit(site: Site, upstream:
     for _ in range(3):
         upstream.commit("more")
         site.deploy(keep=1)
-    git(site.tree.source, "reflog", "expire", "--expire=now", "--all")
-    git(site.tree.source, "gc", "--quiet", "--prune=now")
+    git(site.paths.source, "reflog", "expire", "--expire=now", "--all")
+    git(site.paths.source, "gc", "--quiet", "--prune=now")
     site.revert(to=lost)
     assert site.version == "mistake"
 
@@ -195,7 +195,7 @@ def test_a_force_push_and_gc_do_not_take_a_deployed_commit(site: Site, upstream:
 def test_the_journal_tells_who_did_what(site: Site, upstream: Upstream) -> None:
     sha = upstream.commit("one")
     site.deploy()
-    (entry,) = log.read_journal(site.tree.journal)
+    (entry,) = log.read_journal(site.paths.journal)
     assert (entry["by"], entry["action"], entry["ref"], entry["commit"]) == ("tj", "deploy", "master", sha)
     assert (entry["from"], entry["to"], entry["outcome"], entry["error"]) == (None, sha, "live", "")
     assert {phase["name"] for phase in entry["phases"]} >= {"fetch", "checkout", "switch"}
@@ -209,8 +209,8 @@ def test_a_current_that_is_no_link_is_refused(site: Site, upstream: Upstream, st
         upstream.commit(version)
         site.deploy(strategy=strategy)
     upstream.commit("three")
-    site.tree.current.unlink()
-    shutil.copytree(site.tree.source, site.tree.current, symlinks=True)
+    site.paths.current.unlink()
+    shutil.copytree(site.paths.source, site.paths.current, symlinks=True)
     before = site.snapshot()
     failure = site.fail(state=state, ref="master" if state != "reverted" else None, strategy=strategy)
     assert "is not a symlink. Move it away" in failure.text

@@ -15,7 +15,7 @@ from tests.support.releases.upstream import Upstream
 def test_the_clone_is_reset_and_live(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.deploy(strategy="in_place")
-    assert site.tree.current.resolve() == site.tree.source
+    assert site.paths.current.resolve() == site.paths.source
     upstream.commit("two")
     site.deploy(strategy="in_place")
     assert site.version == "two"
@@ -40,10 +40,10 @@ def test_a_failure_resets_back(site: Site, upstream: Upstream) -> None:
 def test_shared_paths_are_left_as_they_are(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.deploy(strategy="in_place")
-    (site.tree.source / "public/system").mkdir(parents=True)
+    (site.paths.source / "public/system").mkdir(parents=True)
     upstream.commit("two")
     site.deploy(strategy="in_place")
-    assert not (site.tree.source / "public/system").is_symlink()
+    assert not (site.paths.source / "public/system").is_symlink()
 
 
 def test_the_pre_hook_runs_in_the_old_code(site: Site, upstream: Upstream, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_both_strategies_take_turns(site: Site, upstream: Upstream) -> None:
     site.deploy()
     assert site.version == "three"
     site.revert(strategy="in_place")
-    assert (site.version, site.tree.current.resolve()) == ("two", site.tree.source)
+    assert (site.version, site.paths.current.resolve()) == ("two", site.paths.source)
     site.fail(state="reverted", test="false")
-    assert (site.version, site.tree.current.resolve()) == ("two", site.tree.source)
+    assert (site.version, site.paths.current.resolve()) == ("two", site.paths.source)
     assert site.consistent()

@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import states as operations
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import states
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import lock
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import state as attempt
@@ -38,7 +38,7 @@ def busy(site: Site, upstream: Upstream, tmp_path: Path) -> Iterator[Path]:
 
 def test_a_second_run_fails_at_once_and_says_who_holds_the_lock(site: Site, busy: Path) -> None:
     failure = site.fail(ref="master")
-    assert "another run holds the lock: anna (deployed master) since 20" in failure.text
+    assert "another run holds the lock: anna (deploy master) since 20" in failure.text
     busy.write_text("go\n")
 
 
@@ -52,11 +52,11 @@ def test_a_second_run_can_wait(site: Site, busy: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "doing"),
     [
-        ({"state": "present"}, "present"),
-        ({"state": "prepared"}, "prepared origin/master"),
-        ({"state": "reverted"}, "reverted 1 step"),
-        ({"state": "reverted", "steps": 3}, "reverted 3 steps"),
-        ({"state": "reverted", "to": "a" * 40}, "reverted to aaaaaaaaaaaa"),
+        ({"state": "present"}, "setup"),
+        ({"state": "prepared"}, "prepare origin/master"),
+        ({"state": "reverted"}, "revert 1"),
+        ({"state": "reverted", "steps": 3}, "revert 3"),
+        ({"state": "reverted", "to": "a" * 40}, "revert to aaaaaaaaaaaa"),
     ],
     ids=str,
 )
@@ -67,11 +67,11 @@ def test_the_lock_tells_what_its_holder_does(
     told: list[str] = []
 
     def look(_project: Project) -> None:
-        holder = lock.current_holder(site.tree.lock)
+        holder = lock.current_holder(site.paths.lock)
         told.append(holder.doing if holder else "")
         raise ReleaseError("this is enough")
 
-    monkeypatch.setattr(operations, "tidy", look)
+    monkeypatch.setattr(states, "clean_up", look)
     site.fail(ref="origin/master", **options)
     assert told == [doing]
 
@@ -79,8 +79,8 @@ def test_the_lock_tells_what_its_holder_does(
 def test_the_lock_is_held_since_it_was_got(site: Site, upstream: Upstream, busy: Path, tmp_path: Path) -> None:
     """Not since somebody began to wait for it."""
     upstream.commit("two")
-    process = site.start(ref="master", lock_wait=20, post_deploy=f"cp {site.tree.lock} {tmp_path}/seen", by="bert")
-    until(lambda: waits_for(process.pid, site.tree.lock), "the second run")
+    process = site.start(ref="master", lock_wait=20, post_deploy=f"cp {site.paths.lock} {tmp_path}/seen", by="bert")
+    until(lambda: waits_for(process.pid, site.paths.lock), "the second run")
     began = attempt.now()
     until(lambda: attempt.now() > began, "the next second")
     busy.write_text("go\n")

@@ -19,7 +19,7 @@ def test_a_deploy_returns_its_facts(site: Site, upstream: Upstream) -> None:
     assert answered["changed"]
     assert answered["commit"] == sha
     assert answered["previous_commit"] is None
-    assert answered["release"] == str(site.tree.release(sha))
+    assert answered["release"] == str(site.paths.release(sha))
     assert answered["commits"] == [{"sha": sha, "subject": "one"}]
     assert {"name", "seconds"} == set(answered["phases"][0])
     assert answered["outcome"] == "live"
@@ -38,7 +38,7 @@ def test_a_failure_returns_the_same_facts_and_the_traceback(
     assert (answered["commit"], answered["previous_commit"], answered["outcome"]) == (bad, good, "put_back")
     assert answered["traceback_tail"] == TRACEBACK
     first, *rest = answered["msg"].splitlines()
-    assert first == f"blog: the new workers failed to start. {good[:12]} was put back and is live"
+    assert first == f"blog: the new workers failed to start. {good[:12]} was restored and is live"
     assert rest == TRACEBACK.splitlines()
 
 
@@ -59,7 +59,7 @@ def test_info_tells_what_is_live(site: Site, upstream: Upstream, procmon: FakePr
     assert not told["changed"]
     assert (told["commit"], told["subject"], told["behind"]) == (first, "one", 1)
     assert 0 <= told["age"] < 3600
-    assert told["release"] == str(site.tree.release(first))
+    assert told["release"] == str(site.paths.release(first))
     assert told["releases"] == sorted([first[:12], second[:12]])
     assert told["history"] == site.logged
     assert told["journal"][-1]["outcome"] == "live"
@@ -90,7 +90,7 @@ def test_info_tells_drift_and_trouble(site: Site, upstream: Upstream, procmon: F
     site.deploy()
     upstream.commit("two")
     site.exit_code(ref="master", post_deploy="kill -9 $PPID")
-    git(site.tree.source, "reset", "--quiet", "--soft", "origin/master")
+    git(site.paths.source, "reset", "--quiet", "--soft", "origin/master")
     procmon.die()
     told = site.info(status_file=str(procmon.status_file))
     assert told["interrupted"]["by"] == "tj"

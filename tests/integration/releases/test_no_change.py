@@ -14,7 +14,7 @@ from tests.support.releases.upstream import Upstream, git
 
 def everything(site: Site) -> dict[str, tuple[int, int]]:
     """Each path below the project, git's own too, with its inode and times; but the lock, which says who holds it."""
-    found = {path: path.lstat() for path in [site.path, *site.path.rglob("*")] if path != site.tree.lock}
+    found = {path: path.lstat() for path in [site.path, *site.path.rglob("*")] if path != site.paths.lock}
     return {str(path): (status.st_ino, max(status.st_mtime_ns, status.st_ctime_ns)) for path, status in found.items()}
 
 
@@ -45,7 +45,7 @@ def test_the_remote_is_asked_once(site: Site, upstream: Upstream) -> None:
     script = site.path.parent / "upload-pack"
     script.write_text(f'#!/bin/sh\necho "$@" >> {asked}\nexec git-upload-pack "$@"\n')
     script.chmod(0o755)
-    git(site.tree.source, "config", "remote.origin.uploadpack", str(script))
+    git(site.paths.source, "config", "remote.origin.uploadpack", str(script))
     site.deploy()
     assert site.version == "two"
     assert len(asked.read_text().splitlines()) == 1

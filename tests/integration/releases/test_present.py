@@ -19,7 +19,7 @@ def test_present_makes_the_tree_and_nothing_live(site: Site, upstream: Upstream)
     assert site.run(state="present").changed
     made = {path.name for path in site.path.iterdir() if path.is_dir()}
     assert made == {"source", "releases", "shared", "envs"}
-    assert not os.path.lexists(site.tree.current)
+    assert not os.path.lexists(site.paths.current)
     assert not site.run(state="present").changed
 
 
@@ -34,7 +34,7 @@ def test_another_repo_replaces_the_clones_address(site: Site, upstream: Upstream
     site.run(state="present")
     moved = upstream.url.rename(upstream.url.with_name("moved.git"))
     assert site.run(state="present", repo=str(moved)).changed
-    assert git(site.tree.source, "remote", "get-url", "origin") == str(moved)
+    assert git(site.paths.source, "remote", "get-url", "origin") == str(moved)
     assert not site.run(state="present", repo=str(moved)).changed
 
 
@@ -46,13 +46,13 @@ def test_a_repo_that_is_not_there_does_not_replace_the_clones_address(
     site.run(state="present")
     failure = site.fail(state=state, ref="master", repo=f"{upstream.url}x")
     assert f"could not fetch from {upstream.url}x: there is no repository at that address" in failure.text
-    assert git(site.tree.source, "remote", "get-url", "origin") == str(upstream.url)
+    assert git(site.paths.source, "remote", "get-url", "origin") == str(upstream.url)
 
 
 def test_without_a_clone_the_repo_is_needed(site: Site) -> None:
     site.path.mkdir()
     assert "the option repo is not set" in site.fail(state="present", repo="").text
-    assert list(site.path.iterdir()) == [site.tree.lock]
+    assert list(site.path.iterdir()) == [site.paths.lock]
 
 
 def test_without_a_tree_and_a_repo_nothing_is_made(site: Site) -> None:
@@ -64,13 +64,13 @@ def test_a_clone_that_was_killed_half_way_does_not_look_like_one(site: Site, ups
     upstream.commit("one")
     (site.path / ".source.new/objects").mkdir(parents=True)
     site.run(state="present")
-    assert git(site.tree.source, "remote", "get-url", "origin") == str(upstream.url)
+    assert git(site.paths.source, "remote", "get-url", "origin") == str(upstream.url)
     assert not (site.path / ".source.new").exists()
 
 
 def test_what_belongs_to_another_user_is_told(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.run(state="present")
-    for path in (site.tree.source, site.tree.source / ".git"):
+    for path in (site.paths.source, site.paths.source / ".git"):
         os.chown(path, 65534, 65534)
     assert "because another user owns it" in site.fail(ref="master").text

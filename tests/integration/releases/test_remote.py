@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import client
 
 from tests.support.ports import free_port
 from tests.support.releases.site import Site
@@ -33,13 +34,13 @@ def live(request: pytest.FixtureRequest, site: Site, upstream: Upstream) -> Iter
     upstream.commit("one")
     if request.param == "first":
         yield site
-        assert not any(path.exists() for path in (site.tree.source, site.tree.current, site.path / ".source.new"))
+        assert not any(path.exists() for path in (site.paths.source, site.paths.current, site.path / ".source.new"))
         return
     site.deploy()
     upstream.commit("two")
     before = site.snapshot()
     yield site
-    ours = {site.tree.path, site.tree.journal}
+    ours = {site.paths.path, site.paths.journal}
     after = {path: mark for path, mark in site.snapshot().items() if Path(path) not in ours}
     assert after == {path: mark for path, mark in before.items() if Path(path) not in ours}
     assert site.version == "one"
@@ -121,7 +122,7 @@ def test_a_port_where_nobody_answers(live: Site, silent: int, scheme: str, monke
     """Over http and ssh git and ssh themselves notice it; nobody does over git's own protocol."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     if scheme == "git":
-        monkeypatch.setattr("ansible_collections.onetouch.deploy.plugins.module_utils._releases.git.SILENCE", 0.5)
+        monkeypatch.setattr(client, "STALL_SECONDS", 0.5)
     said = live.fail(ref="master", repo=f"{scheme}://127.0.0.1:{silent}/blog.git").text
     assert "the git server cannot be reached" in said
 
@@ -151,7 +152,7 @@ def test_a_git_that_is_too_old(site: Site, upstream: Upstream, tmp_path: Path, m
 
 def test_an_empty_repository(site: Site) -> None:
     assert "the repository has no commit yet. Push one first, then deploy" in refused(site)
-    assert not site.tree.current.exists()
+    assert not site.paths.current.exists()
 
 
 def test_a_repository_that_moved(site: Site, upstream: Upstream) -> None:

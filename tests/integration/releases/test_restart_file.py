@@ -86,7 +86,7 @@ def test_deploys_back_to_back_are_all_answered(
     for version in ("one", "two", "three", "four"):
         sha = site.upstream.commit(version)
         site.deploy(status_file=procmon.status_file, post_deploy=hook)
-        assert procmon.serves == str(site.tree.release(sha))
+        assert procmon.serves == str(site.paths.release(sha))
         if remove:
             (coarse / "restart").unlink()
 

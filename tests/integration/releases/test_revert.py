@@ -42,7 +42,7 @@ def test_steps_count_lines(history: Site) -> None:
 
 
 def test_neighbouring_lines_with_one_commit_count_as_one(history: Site) -> None:
-    with history.tree.deploys.open("a") as log:
+    with history.paths.deploys.open("a") as log:
         log.write(f"{history.live[:9]} again\r\n")
     history.revert()
     assert history.version == "b"
@@ -79,3 +79,13 @@ def test_nothing_was_ever_deployed(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.run(state="present")
     assert "The log is empty" in site.fail(state="reverted").text
+
+
+def test_a_revert_reports_where_another_one_would_go(history: Site) -> None:
+    """A revert is a line of the log, so the second one goes forward, as in the original."""
+    a, b, c = history.logged
+    live = history.live
+    message = history.revert().msg
+    assert message.endswith(
+        f"; another revert would return to {live[:12]}; the log, oldest first: {a} {b} {c} {b} (live)"
+    )

@@ -10,7 +10,7 @@ import os
 import signal
 from pathlib import Path
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import SILENT, run_command
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import STALLED, run_command
 
 from tests.support.releases.shim import opened
 from tests.support.waiting import until
@@ -27,6 +27,6 @@ def test_who_is_silent_is_ended_with_all_that_it_has_started(tmp_path: Path) -> 
     os.mkfifo(gate)
     script = f"trap 'touch {removed}; exit' TERM; (trap '' TERM; read line < {gate}) & echo half >&2; wait"
     done = run_command(["/bin/sh", "-c", script], silence=0.5)
-    assert (done.rc, done.err) == (-signal.SIGKILL, f"half\n\n{SILENT}")
+    assert (done.rc, done.err) == (-signal.SIGKILL, f"half\n\n{STALLED}")
     assert removed.exists()
     until(lambda: not opened(gate), "the end of its child")

@@ -87,7 +87,7 @@ def test_a_path_with_blanks_and_quotes(upstream: Upstream, tmp_path: Path) -> No
         answered = site.module(ref="master", keep=1, post_deploy='cp VERSION "$SHARED/seen"')
         assert answered.get("changed"), answered
     assert site.module(state="reverted", steps=3)["changed"]
-    assert (site.version, (site.tree.shared / "seen").read_text()) == ("v0", "v3\n")
+    assert (site.version, (site.paths.shared / "seen").read_text()) == ("v0", "v3\n")
     upstream.commit("last")
     assert site.module(ref="master", _ansible_check_mode=True)["changed"]
     assert site.consistent()
@@ -115,7 +115,7 @@ def test_a_server_without_git(site: Site, upstream: Upstream, tmp_path: Path, mo
         bare.setenv("PATH", str(tmp_path / "bin"))
         answered = site.module(ref="master")
     assert answered["failed"]
-    assert "git is not there. Install it on this server: it is needed for: git -C" in answered["msg"]
+    assert "git: not found. Install it on the server (needed for: git -C" in answered["msg"]
     assert site.version == "one"
 
 

@@ -35,7 +35,7 @@ def site(tmp_path: Path, upstream: Upstream) -> Site:
 
 @pytest.fixture
 def procmon(site: Site, tmp_path: Path) -> Iterator[FakeProcmon]:
-    started = FakeProcmon(site.tree.current, tmp_path / "status.json")
+    started = FakeProcmon(site.paths.current, tmp_path / "status.json")
     started.start()
     yield started
     started.stop()

@@ -49,7 +49,7 @@ def blob(content: bytes) -> str:
 
 def proven(site: Site) -> list[str]:
     """The commits of the journal that went live and stayed, oldest first."""
-    entries = log.read_journal(site.tree.journal)
+    entries = log.read_journal(site.paths.journal)
     return [entry["commit"] for entry in entries if entry["outcome"] in {"live", "recovered"}]
 
 
@@ -63,13 +63,13 @@ def assert_agreement(site: Site, foreign: int = 0) -> None:
     assert all(log.same(line, commit) for line, commit in zip(logged, journaled, strict=True))
     told = site.info()
     assert (told["locked_by"], told["interrupted"], told["drift"]) == (None, None, []), told
-    assert not site.tree.state.exists()
-    pins = git(site.tree.source, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/deploys").split()
+    assert not site.paths.state.exists()
+    pins = git(site.paths.source, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/deploys").split()
     assert set(journaled) <= set(pins)
     assert left_over(site) == []
 
 
 def left_over(site: Site) -> list[str]:
     """Locks and half-made things that no run will ever need."""
-    locks = [*(site.tree.source / ".git").rglob("*.lock")]
+    locks = [*(site.paths.source / ".git").rglob("*.lock")]
     return [str(path) for path in (*locks, *site.path.glob(".*.new"), *site.path.glob(".current.back"))]

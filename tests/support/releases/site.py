@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import options as arguments
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import states as operations
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Tree
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import options, states
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ProjectPaths
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import history as log
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.report import Report
@@ -48,26 +48,26 @@ class Site:
     upstream: Upstream
 
     @property
-    def tree(self) -> Tree:
-        return Tree(self.path)
+    def paths(self) -> ProjectPaths:
+        return ProjectPaths(self.path)
 
     def options(self, **changed: object) -> dict[str, object]:
         common: dict[str, object] = {"name": "blog", "path": str(self.path), "repo": str(self.upstream.url), "by": "tj"}
         return {**common, **changed}
 
     def project(self, **changed: object) -> Project:
-        defaults = {name: option.get("default") for name, option in arguments.argument_spec().items()}
-        return Project(arguments.read({**defaults, **self.options(**changed)}))
+        defaults = {name: option.get("default") for name, option in options.argument_spec().items()}
+        return Project(options.read({**defaults, **self.options(**changed)}))
 
     def run(self, **changed: object) -> Report:
         project = self.project(**changed)
-        operations.execute(project, check=False)
+        states.execute(project, check=False)
         return project.report
 
     def check(self, **changed: object) -> Report:
         """Run in check mode."""
         project = self.project(**changed)
-        operations.execute(project, check=True)
+        states.execute(project, check=True)
         return project.report
 
     def deploy(self, ref: str = "master", **changed: object) -> Report:
@@ -80,7 +80,7 @@ class Site:
         """Run what is expected to fail."""
         project = self.project(**changed)
         try:
-            operations.execute(project, check=False)
+            states.execute(project, check=False)
         except ReleaseError as error:
             return Failure(error, project.report)
         raise AssertionError(f"did not fail: {project.report.msg}")
@@ -106,31 +106,32 @@ class Site:
     @property
     def version(self) -> str:
         """What is live, as the app would say it."""
-        return (self.tree.current / "VERSION").read_text(encoding="utf-8").strip()
+        return (self.paths.current / "VERSION").read_text(encoding="utf-8").strip()
 
     @property
     def live(self) -> str:
-        return git(self.tree.current, "rev-parse", "HEAD")
+        return git(self.paths.current, "rev-parse", "HEAD")
 
     @property
     def logged(self) -> list[str]:
-        return log.read_deploys(self.tree.deploys)
+        return log.read_deploys(self.paths.deploys)
 
     @property
     def outcomes(self) -> list[str]:
-        return [entry["outcome"] for entry in log.read_journal(self.tree.journal)]
+        return [entry["outcome"] for entry in log.read_journal(self.paths.journal)]
 
     def consistent(self) -> bool:
         """Say whether `current`, the last line of the log and the HEAD of `source` tell the same."""
-        source = git(self.tree.source, "rev-parse", "HEAD")
-        return source == self.live and log.same(self.logged[-1], self.live) and not self.tree.state.exists()
+        source = git(self.paths.source, "rev-parse", "HEAD")
+        return source == self.live and log.same(self.logged[-1], self.live) and not self.paths.state.exists()
 
     def snapshot(self) -> dict[str, tuple[int, int, str]]:
         """Describe what there is below `path`, so that any change shows; what git keeps for itself is left out."""
         return {str(path): _mark(path) for path in sorted(self.path.rglob("*")) if self._is_seen(path)}
 
     def _is_seen(self, path: Path) -> bool:
-        return self.tree.source / ".git" not in path.parents and path not in {self.tree.lock, self.tree.source / ".git"}
+        git = self.paths.source / ".git"
+        return git not in path.parents and path not in {self.paths.lock, git}
 
 
 def _start(module: str, given: dict[str, object]) -> subprocess.Popen[str]:

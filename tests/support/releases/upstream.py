@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import own_environment
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import clean_environment
 
 GIT = shutil.which("git") or "git"
 DEVELOPER = {
@@ -27,7 +27,7 @@ def git(directory: Path, *arguments: str, date: int | None = None) -> str:
     dates = {} if date is None else {"GIT_AUTHOR_DATE": f"@{date} +0000", "GIT_COMMITTER_DATE": f"@{date} +0000"}
     done = subprocess.run(
         [GIT, "-C", str(directory), *arguments],
-        env={**own_environment(), **DEVELOPER, **dates},
+        env={**clean_environment(), **DEVELOPER, **dates},
         check=True,
         capture_output=True,
         text=True,

@@ -31,7 +31,7 @@ def test_a_lock_is_left_over_when_it_is_old_or_from_before_the_start(taken: floa
     ],
 )
 def test_which_processes_are_gits_that_work_in_a_project(argv: list[str], cwd: str, works: object) -> None:
-    assert git_locks.works_in(Path("/srv/blog"), argv, cwd) is works
+    assert git_locks.works_in(Path("/srv/blog"), argv, Path(cwd)) is works
 
 
 @pytest.mark.parametrize(("text", "booted"), [("cpu 1\nbtime 1795449000\nprocesses 3\n", 1795449000.0), ("", 0.0)])

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import refs
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
 
 A, B, C, D = (letter * 40 for letter in "abcd")
 KNOWN = refs.Refs({"master": A, "HEAD": A, "both": B, "feature/x": C}, {"v2": D, "v1": C, "both": A})

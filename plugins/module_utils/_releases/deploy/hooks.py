@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""Hooks: the project's own commands, with which environment they run, and how they end."""
+
 from __future__ import annotations
 
 import os
@@ -15,23 +17,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from ..model import ReleaseError
-from ..records import history as log
-from ..system import children as guard
-from ..system.run import own_environment
+from ..errors import ReleaseError
+from ..system import children
+from ..system.run import clean_environment
+from ..system.text import tail
+from . import env_file as env_files
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# They belong to the interpreter that runs us, not to the project.
+# These belong to the interpreter that runs this module, not to the project.
 NOT_FOR_HOOKS = frozenset({"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"})
 SHELLS = ("/bin/bash", "/bin/sh")
 
 
 @dataclass(frozen=True)
 class Hook:
-    """One of the project's commands: `name` is the option it stands in, `command` a line for the shell.
-
-    It has `limit` seconds.
-    """
+    """One of the project's commands: `name` is its option, `command` the shell's text, `limit` its seconds."""
 
     name: str
     command: str
@@ -44,39 +44,44 @@ def search_path(release: Path) -> str:
     return f"{own}:{SYSTEM_PATH}" if own.is_dir() else SYSTEM_PATH
 
 
-def environment(release: Path, told: Mapping[str, str]) -> dict[str, str]:
-    """Return the whole environment of a hook that runs in `release`; `told` are the DEPLOY_ variables."""
-    kept = {name: value for name, value in own_environment().items() if name not in NOT_FOR_HOOKS}
+def environment(release: Path, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the whole environment of a hook that runs in `release`; `variables` are the app's and the DEPLOY_ ones."""
+    kept = {name: value for name, value in clean_environment().items() if name not in NOT_FOR_HOOKS}
     user = pwd.getpwuid(os.getuid())
     person = {"HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
-    return {**kept, **person, "PATH": search_path(release), **told}
+    return {**kept, **person, "PATH": search_path(release), **variables}
 
 
-def run_hook(hook: Hook, release: Path, told: Mapping[str, str], output: Path) -> None:
+def app_environment(env: Mapping[str, str], env_file: Path | None) -> dict[str, str]:
+    """Return the variables that the app's workers get as well. Raises ReleaseError when `env_file` cannot be read."""
+    return {**(env_files.read(env_file) if env_file else {}), **env}
+
+
+def run_hook(hook: Hook, release: Path, variables: Mapping[str, str], output: Path) -> None:
     """Run a hook in `release`; what it writes is appended to the file `output`.
 
     Raises ReleaseError with the tail of its output when it does not exit with 0, or not in time.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
-    # A file and not a pipe: a daemon that the hook leaves behind would keep a pipe open for ever.
+    # A file and not a pipe: a daemon that the hook starts would keep a pipe open.
     with output.open("ab") as file:
         start = file.tell()
-        rc = _run(hook, release, environment(release, told), file)
+        rc = _run(hook, release, environment(release, variables), file)
     if rc is None:
-        late = f"{hook.name} took more than {hook.limit:g} s and was ended: {hook.command}"
-        raise ReleaseError(late, "see hook_timeout", _written(output, start))
+        late = f"{hook.name} hook timed out after {hook.limit:g} s and was killed: {hook.command}"
+        raise ReleaseError(late, "raise hook_timeout if it needs longer", _output_since(output, start))
     if rc:
-        raise ReleaseError(_verdict(hook, rc), detail=_written(output, start))
+        raise ReleaseError(_failure_message(hook, rc), detail=_output_since(output, start))
 
 
 def _run(hook: Hook, directory: Path, env: Mapping[str, str], output: IO[bytes]) -> int | None:
-    """Run a shell line to its end, and return None when that was not in time.
+    """Run a hook to its end, and return None when that was not in time.
 
-    When this process is stopped meanwhile, or time is up, all that the line started is killed.
+    When this process is stopped, or time is up, all that the hook has started is killed.
     """
-    with guard.watching() as begin:
+    with children.track_child() as begin:
         process = subprocess.Popen(
-            [_shell(), "-c", hook.command],
+            shell_argv(hook.command),
             cwd=directory,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -95,16 +100,18 @@ def _run(hook: Hook, directory: Path, env: Mapping[str, str], output: IO[bytes])
             return None
 
 
-def _shell() -> str:
-    return next(shell for shell in SHELLS if Path(shell).exists())
+def shell_argv(command: str) -> list[str]:
+    """Return the argument list for a command: of several lines, the first that fails ends it, as in CI systems."""
+    stop_at_failure = ["-e"] if "\n" in command.strip() else []
+    return [next(shell for shell in SHELLS if Path(shell).exists()), *stop_at_failure, "-c", command]
 
 
-def _verdict(hook: Hook, rc: int) -> str:
+def _failure_message(hook: Hook, rc: int) -> str:
     ended = f"exit {rc}" if rc > 0 else f"signal {-rc}"
     return f"{hook.name} failed ({ended}): {hook.command}"
 
 
-def _written(output: Path, start: int) -> str:
+def _output_since(output: Path, start: int) -> str:
     with output.open("rb") as file:
         file.seek(start)
-        return log.tail(file.read().decode("utf-8", "replace"))
+        return tail(file.read().decode("utf-8", "replace"))

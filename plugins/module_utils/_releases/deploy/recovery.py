@@ -4,93 +4,99 @@
 #
 # Private to this collection: may change in any release.
 
+"""What the next run does after a run that was killed: finish it, undo it, or leave it alone."""
+
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-from .. import procmon as answer
-from .. import restart_file
-from ..model import ReleaseError, Target
+from ..errors import ReleaseError
+from ..model import Target
 from ..project import Project
-from ..records import history as log
-from ..records import state as attempt
-from ..records.state import Attempt
-from ..release import build as prepare
-from ..release import disk
-from . import activate as transaction
+from ..records import history, state
+from ..records.state import Attempt, Recovery
+from ..release import build, current
+from . import rollback
+from .journal import journal
 
 
 def recover(project: Project) -> bool:
-    """Put right what an interrupted run left, while holding the lock. Returns whether something was undone.
+    """Recover from an interrupted run, while holding the lock. Return whether something was undone.
 
-    What was live before is live again afterwards, unless the run had succeeded and only not said so.
+    What was live before is live again afterwards, unless the run had already succeeded.
     """
-    tree = project.tree
-    found = attempt.read(tree.state)
-    if found is None:
+    attempt = _interrupted(project)
+    if attempt is None:
         return False
-    if attempt.is_over(found, log.read_journal(tree.journal)):
-        tree.state.unlink()
-        return False
-    link = str(tree.current.readlink()) if tree.current.is_symlink() else None
-    remedy = attempt.remedy(found, link, disk.link_text(tree, Path(found.release)), log.read_deploys(tree.deploys))
-    # What is wanted today may be another strategy.
-    as_then = replace(project, wanted=replace(project.wanted, strategy=found.strategy))
-    error = _apply(as_then, found, remedy, moved=project.live().commit != found.previous)
-    project.report.warnings.append(f"the run of {found.by} at {found.started} was interrupted: {error}")
-    transaction.journal(project, found, "recovered" if remedy == attempt.FINISH else "interrupted", error)
+    recovery = _choose(project, attempt)
+    # Undo with the interrupted run's strategy, which may differ from today's.
+    original = replace(project, options=replace(project.options, strategy=attempt.strategy))
+    moved = current.read(project.paths, project.git).commit != attempt.previous
+    outcome = _carry_out(original, attempt, recovery, moved=moved)
+    project.report.warnings.append(f"the run of {attempt.by} at {attempt.started} was interrupted: {outcome}")
+    journal(project, attempt, "recovered" if recovery is Recovery.FINISH else "interrupted", outcome)
+    # The outcome of that run is not the outcome of this one.
     project.report.outcome = "unchanged"
-    return remedy == attempt.UNDO
+    return recovery is Recovery.UNDO
 
 
-def mention(project: Project) -> None:
-    """Say what an interrupted run left, for those who leave it to the next activation to put right."""
-    found = attempt.read(project.tree.state)
-    if found and not attempt.is_over(found, log.read_journal(project.tree.journal)):
-        told = f"the run of {found.by} at {found.started} was interrupted at {found.commit[:12]}"
-        project.report.warnings.append(f"{told}; the next deploy or revert puts it right")
+def warn_interrupted(project: Project) -> None:
+    """Warn about an interrupted run where the next activation is to recover from it."""
+    attempt = state.read(project.paths.state)
+    if attempt and not state.is_finished(attempt, history.read_journal(project.paths.journal)):
+        found = f"the run of {attempt.by} at {attempt.started} was interrupted at {attempt.commit[:12]}"
+        project.report.warnings.append(f"{found}; the next deploy or revert recovers from it")
 
 
-def _apply(project: Project, found: Attempt, remedy: str, *, moved: bool) -> str:
-    commit = found.commit[:12]
-    if remedy == attempt.FINISH:
-        transaction.mark_live(project, found.commit)
-        return f"{commit} had been proven and is live"
-    if remedy == attempt.LEAVE:
-        return f"{commit} is not live: somebody else has deployed since"
-    _provide(project, found)
-    transaction.switch_back(project, found.live_before())
-    _reload(project)
-    return f"{commit} had not been proven; {_now(found.previous, moved=moved)}"
+def _interrupted(project: Project) -> Attempt | None:
+    """Return the attempt that was interrupted; the state file of a finished one is removed."""
+    attempt = state.read(project.paths.state)
+    if attempt and state.is_finished(attempt, history.read_journal(project.paths.journal)):
+        project.paths.state.unlink()
+        return None
+    return attempt
 
 
-def _provide(project: Project, found: Attempt) -> None:
-    """Make the release that was live before anew, should somebody have removed it.
+def _choose(project: Project, attempt: Attempt) -> Recovery:
+    paths = project.paths
+    link = str(paths.current.readlink()) if paths.current.is_symlink() else None
+    link_of_release = current.link_text(paths, Path(attempt.release))
+    return state.choose_recovery(attempt, link, link_of_release, history.read_deploys(paths.deploys))
 
-    Raises ReleaseError when it is none of ours, for `current` must not point at nothing.
+
+def _carry_out(project: Project, attempt: Attempt, recovery: Recovery, *, moved: bool) -> str:
+    """Carry out the recovery, and return its outcome in words."""
+    commit = attempt.commit[:12]
+    if recovery is Recovery.FINISH:
+        current.move_source_head(project, attempt.commit)
+        return f"{commit} had been verified and is live"
+    if recovery is Recovery.LEAVE:
+        return f"{commit} is not live: there has been another deploy since"
+    _recreate_release(project, attempt)
+    rollback.restore_files(project, attempt.live_before())
+    # Without waiting: the activation that follows waits.
+    project.procmon.request_reload(project.paths.current.resolve())
+    return f"{commit} had not been verified; {_outcome_text(attempt.previous, moved=moved)}"
+
+
+def _recreate_release(project: Project, attempt: Attempt) -> None:
+    """Recreate the release that was live before, should it have been removed.
+
+    Raises ReleaseError when it is not one of ours, since `current` must not point at nothing.
     """
-    release = project.tree.path / found.link if found.link else None
+    release = project.paths.path / attempt.link if attempt.link else None
     if release is None or release.is_dir():
         return
-    if found.previous is None or release != project.tree.release(found.previous):
+    if attempt.previous is None or release != project.paths.release(attempt.previous):
         raise ReleaseError(
-            f"the interrupted run of {found.by} cannot be undone: {release} is gone",
-            f"bring it back, or remove {project.tree.state} to go on from what is live",
+            f"the interrupted run of {attempt.by} cannot be undone: {release} is missing",
+            f"restore that directory, or remove {project.paths.state} to go on from what is live",
         )
-    prepare.prepare(project, Target(found.previous, release, found.previous))
+    build.prepare(project, Target(attempt.previous, release, attempt.previous))
 
 
-def _now(previous: str | None, *, moved: bool) -> str:
+def _outcome_text(previous: str | None, *, moved: bool) -> str:
     if previous is None:
         return "nothing was live before, current was removed" if moved else "nothing is live"
-    return f"{previous[:12]} {'was put back' if moved else 'is still live'}"
-
-
-def _reload(project: Project) -> None:
-    """Have a procmon that serves something else reload; nobody waits, the activation that follows will."""
-    status_file = project.wanted.status_file
-    status = answer.read_status(status_file) if status_file else None
-    release = project.tree.current.resolve()
-    if status_file and status and release.is_dir() and not answer.serves(status_file, release):
-        restart_file.touch(project.restart_file, status.stamp)
+    return f"{previous[:12]} {'was restored' if moved else 'is still live'}"

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
 from ..system.run import Result, Run
 from . import index as settings
 from . import installer

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
 from ..system.run import Run
 
 # What a virtual environment is made from is the base interpreter, also when asked from within another environment.

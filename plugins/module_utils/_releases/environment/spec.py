@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
 
 LOCK = "uv.lock"
 REQUIREMENTS = "requirements.txt"

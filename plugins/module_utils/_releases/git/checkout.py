@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""What a checkout alone does not bring: submodules, LFS files, names that collide on this file system."""
+
 from __future__ import annotations
 
 import hashlib
@@ -13,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
 from .client import Git
 from .refs import check_repo
 
@@ -30,7 +32,7 @@ class Submodule:
     sha: str
 
 
-def complete(git: Git, kept: Path, address: str) -> None:
+def add_submodules(git: Git, kept: Path, address: str) -> None:
     """Put into a fresh release what its checkout leaves out: submodules. Clones in `kept` make it work offline.
 
     Raises ReleaseError when one cannot be had.
@@ -41,22 +43,22 @@ def complete(git: Git, kept: Path, address: str) -> None:
         _keep(keeper, module)
         inner.clone(str(keeper.directory))
         inner.check_out(module.sha)
-        complete(inner, kept, module.url)
+        add_submodules(inner, kept, module.url)
 
 
-def put_back(git: Git) -> None:
+def reset_submodules(git: Git) -> None:
     """Bring the submodules of a checkout that was reset to where it has them, as far as their clones know the commit.
 
     No server is asked for that. One that nobody has filled stays as it is.
     """
     for path, sha in _links(git).items():
         inner = git.at(git.directory / path)
-        if inner.directory.is_dir() and inner.is_repository() and inner.full(sha):
+        if inner.directory.is_dir() and inner.is_repository() and inner.rev_parse(sha):
             inner.check_out(sha)
-            put_back(inner)
+            reset_submodules(inner)
 
 
-def check(git: Git) -> None:
+def verify(git: Git) -> None:
     """Look whether a checkout holds what it stands for.
 
     Raises ReleaseError when a submodule is missing, when two names are one file on this disk, or when only the pointers
@@ -69,7 +71,7 @@ def check(git: Git) -> None:
                 f"the submodule {path} is not at {sha[:12]}",
                 "in place post_deploy has to see to that: git submodule update --init --recursive",
             )
-        check(inner)
+        verify(inner)
     check_names(git)
     _check_lfs(git)
 
@@ -143,10 +145,10 @@ def _links(git: Git) -> dict[str, str]:
 def _keep(keeper: Git, module: Submodule) -> None:
     """Have the submodule's commit in a clone of our own, and keep it there."""
     keeper.directory.mkdir(parents=True, exist_ok=True)
-    keeper.init_borrowing(None)
-    if keeper.full(module.sha) is None:
+    keeper.init_with_alternates(None)
+    if keeper.rev_parse(module.sha) is None:
         keeper.fetch(module.url)
-    if keeper.full(module.sha) is None:
+    if keeper.rev_parse(module.sha) is None:
         keeper.fetch_commit(module.sha, module.url)
     keeper.pin([module.sha])
 

@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""The git program: argument lists, parsers and the class that runs them."""
+
 from __future__ import annotations
 
 import os
@@ -12,22 +14,23 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..model import Commit, ReleaseError
-from ..records import history as log
-from ..system.run import SILENT, Result, Run
+from ..errors import ReleaseError
+from ..model import Commit
+from ..system.run import STALLED, Result, Run
+from ..system.text import tail
 from .refs import Refs
 
 PINS = "refs/deploys/"
 BRANCHES = "refs/remotes/origin/"
 TAGS = "refs/tags/"
 # Exactly what the remote has: a tag that was moved or deleted there is moved or deleted here.
-MIRROR = (f"+refs/heads/*:{BRANCHES}*", f"+{TAGS}*:{TAGS}*")
+REFSPECS = (f"+refs/heads/*:{BRANCHES}*", f"+{TAGS}*:{TAGS}*")
 # git sorts by the last key first: the newest tag, and the highest version among those of one second.
 NEWEST_TAGS = ("--sort=-version:refname", "--sort=-creatordate")
 REF_FORMAT = "%(refname)%00%(objectname)%00%(*objectname)"
 # Whatever the user prefers: a file is unchanged when nothing of its stat has changed, its ctime included.
 # An empty fsmonitor is none: before 2.36 git would take `false` for the name of a program.
-STRICT = tuple(
+STAT_OPTIONS = tuple(
     word
     for setting in ("core.fsmonitor=", "core.trustctime=true", "core.checkStat=default", "core.ignoreStat=false")
     for word in ("-c", setting)
@@ -36,10 +39,10 @@ STRICT = tuple(
 PATIENCE = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30")
 # Of a file that is named before it is on disk, a power loss may leave the name alone, and an empty object or ref stops
 # every later fetch. Before 2.36 git syncs packs only, so what is fetched stays one.
-WHOLE = ("-c", "core.fsync=all", "-c", "fetch.unpackLimit=1")
+DURABLE_OPTIONS = ("-c", "core.fsync=all", "-c", "fetch.unpackLimit=1")
 # Whatever the protocol, a git that works tells its progress every second, the server's part of it, too; only its look
 # at what it has fetched (rev-list) may be silent, for some seconds in millions of objects.
-SILENCE = 300.0
+STALL_SECONDS = 300.0
 # What it tells of its progress, whichever way a line ends. A failure has other reasons.
 PROGRESS = re.compile(
     r"(?:\A|(?<=[\r\n]))[^\r\n]*(?:: +\d+% \(\d+/\d+\)[^\r\n]*|: +\d+, done\. *|\w+ing objects: +\d+ *)[\r\n]+"
@@ -47,7 +50,7 @@ PROGRESS = re.compile(
 COMMIT_FORMAT = "%H%x00%s"
 SHOWN_COMMITS = 100
 
-TROUBLES = (
+KNOWN_ERRORS = (
     (
         r"unknown option `|unknown (?:switch|subcommand)|is not a git command|^usage: git",
         "the git on this server is too old",
@@ -75,7 +78,7 @@ TROUBLES = (
     ),
     (
         r"Could not resolve host|Connection (refused|timed out|reset)|No route to host|Network is unreachable"
-        r"|unable to access|Failed to connect|Operation too slow|" + SILENT,
+        r"|unable to access|Failed to connect|Operation too slow|" + STALLED,
         "the git server cannot be reached",
         "see whether this server reaches it, and try again",
     ),
@@ -113,7 +116,7 @@ TROUBLES = (
 def fetch_argv(remote: str) -> list[str]:
     """Fetch all branches and tags of `remote`, dropping what it dropped. With nothing new it writes nothing."""
     silent = ["--quiet", "--progress", "--no-write-fetch-head", "--no-auto-maintenance"]
-    return [*PATIENCE, "fetch", *silent, "--prune", "--no-tags", "--no-recurse-submodules", "--", remote, *MIRROR]
+    return [*PATIENCE, "fetch", *silent, "--prune", "--no-tags", "--no-recurse-submodules", "--", remote, *REFSPECS]
 
 
 def refs_argv() -> list[str]:
@@ -159,12 +162,12 @@ def explain(doing: str, where: str, stderr: str) -> ReleaseError:
     if foreign and Path(where) not in {Path(foreign[1]), *Path(foreign[1]).parents}:
         remedy = f"let the deploy user trust it: git config --global --add safe.directory {shlex.quote(foreign[1])}"
         refused = f"git refuses {foreign[1]}, because another user owns it"
-        return ReleaseError(f"could not {doing}: {refused}", remedy, log.tail(stderr))
-    for pattern, found, remedy in TROUBLES:
+        return ReleaseError(f"could not {doing}: {refused}", remedy, tail(stderr))
+    for pattern, found, remedy in KNOWN_ERRORS:
         if re.search(pattern, stderr):
-            return ReleaseError(f"could not {doing}: {found.format(where=where)}", remedy, log.tail(stderr))
-    last = log.tail(stderr, 1) or "git gave no reason"
-    return ReleaseError(f"could not {doing}: {last}", detail=log.tail(stderr))
+            return ReleaseError(f"could not {doing}: {found.format(where=where)}", remedy, tail(stderr))
+    last = tail(stderr, 1) or "git gave no reason"
+    return ReleaseError(f"could not {doing}: {last}", detail=tail(stderr))
 
 
 class Git:
@@ -185,19 +188,19 @@ class Git:
         return parse_refs(self._git("list the refs", *refs_argv()))
 
     def fetch(self, remote: str = "origin") -> None:
-        self._ask(f"fetch from {remote}", *self._within(*fetch_argv(remote)))
+        self._run_remote(f"fetch from {remote}", *self._in_repo(*fetch_argv(remote)))
 
     def fetch_commit(self, sha: str, remote: str = "origin") -> None:
         """Fetch one commit that no branch or tag holds; many servers allow it."""
         wanted = ("fetch", "--quiet", "--progress", "--no-tags", "--", remote, sha)
-        self._ask(f"fetch {sha}", *self._within(*PATIENCE, *wanted))
+        self._run_remote(f"fetch {sha}", *self._in_repo(*PATIENCE, *wanted))
 
     def clone(self, url: str) -> None:
         """Clone into the directory without checking anything out."""
         wanted = ("clone", "--quiet", "--progress", "--no-checkout", "--", url, str(self.directory))
-        self._ask(f"clone {url}", *PATIENCE, *wanted)
+        self._run_remote(f"clone {url}", *PATIENCE, *wanted)
 
-    def init_borrowing(self, objects: Path | None) -> None:
+    def init_with_alternates(self, objects: Path | None) -> None:
         """Make the directory an empty bare repository that also sees the objects in `objects`."""
         done = self._run(["git", "init", "--quiet", "--bare", str(self.directory)])
         if done.rc:
@@ -220,22 +223,24 @@ class Git:
         known = "set-url" if self.url() else "add"
         self._git(f"point origin at {url}", "remote", known, "origin", url)
 
-    def full(self, revision: str) -> str | None:
+    def rev_parse(self, revision: str) -> str | None:
         """Return the full sha of the commit that `revision` names, None when there is none or several."""
         done = self._try("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         return done.out.strip() if done.rc == 0 else None
 
-    def short(self, sha: str) -> str:
+    def abbreviate(self, sha: str) -> str:
         return self._git(f"abbreviate {sha}", "rev-parse", "--short", sha).strip()
 
     def head(self) -> str | None:
-        return self.full("HEAD")
+        return self.rev_parse("HEAD")
 
     def commits(self, newest: str, without: str | None = None) -> list[Commit]:
         return parse_log(self._git("list the commits", *log_argv(newest, without)))
 
-    def count(self, newest: str, without: str) -> int:
-        return int(self._git("count the commits", "rev-list", "--count", newest, "--not", without, "--"))
+    def count(self, newest: str, without: str | None = None) -> int:
+        """Return how many commits `newest` has and `without` has not."""
+        end = ["--not", without] if without else []
+        return int(self._git("count the commits", "rev-list", "--count", newest, *end, "--"))
 
     def committed(self, sha: str) -> int:
         """Return when `sha` was committed, in seconds since the epoch."""
@@ -253,10 +258,10 @@ class Git:
         """Return all that .gitmodules says, as `git config --list -z` tells it."""
         return self._git("read .gitmodules", "config", "--file", str(self.directory / ".gitmodules"), "--list", "-z")
 
-    def different_from(self, sha: str) -> set[str]:
+    def changed_paths(self, sha: str) -> set[str]:
         """Return the tracked paths whose files here, as they are, differ from those of a commit."""
         options = ("--name-only", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "-z")
-        listed = self._git("compare the files", *STRICT, "diff", *options, sha, "--")
+        listed = self._git("compare the files", *STAT_OPTIONS, "diff", *options, sha, "--")
         return {path for path in listed.split("\0") if path}
 
     def pin(self, commits: Iterable[str]) -> None:
@@ -276,14 +281,14 @@ class Git:
 
     def check_out(self, sha: str) -> None:
         """Make this worktree's files those of a commit, whatever was done to them."""
-        self._git(f"check out {sha}", *STRICT, "checkout", "--quiet", "--force", "--detach", sha, "--")
+        self._git(f"check out {sha}", *STAT_OPTIONS, "checkout", "--quiet", "--force", "--detach", sha, "--")
 
     def untracked(self) -> list[str]:
         """Return what is here and not tracked, ignored or not; a directory with nothing tracked in it as one path."""
         listed = self._git("list the untracked files", "ls-files", "-z", "--others", "--directory")
         return [path for path in listed.split("\0") if path]
 
-    def is_plain_index(self) -> bool:
+    def has_no_hidden_changes(self) -> bool:
         """Say whether git looks at every tracked file: nobody told it to overlook changes of some."""
         listed = self._git("list the tracked files", "ls-files", "-z", "-v")
         return all(entry.startswith("H ") for entry in listed.split("\0") if entry)
@@ -310,12 +315,12 @@ class Git:
     def hard_reset(self, sha: str) -> None:
         self._git(f"reset {self.directory} to {sha}", "reset", "--quiet", "--hard", sha)
 
-    def _within(self, *arguments: str) -> list[str]:
+    def _in_repo(self, *arguments: str) -> list[str]:
         # A hook of the repository's own (post-checkout) has no part in a deploy.
-        return ["-C", str(self.directory), *WHOLE, "-c", "core.hooksPath=/dev/null", *arguments]
+        return ["-C", str(self.directory), *DURABLE_OPTIONS, "-c", "core.hooksPath=/dev/null", *arguments]
 
     def _try(self, *arguments: str) -> Result:
-        return self._run(["git", *self._within(*arguments)], env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
+        return self._run(["git", *self._in_repo(*arguments)], env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
 
     def _git(self, doing: str, *arguments: str) -> str:
         done = self._try(*arguments)
@@ -323,9 +328,9 @@ class Git:
             raise explain(doing, str(self.directory), done.err)
         return done.out
 
-    def _ask(self, doing: str, *arguments: str) -> None:
+    def _run_remote(self, doing: str, *arguments: str) -> None:
         """Run a git that talks to a server."""
-        done = self._run(["git", *arguments], env=self._network(), silence=SILENCE)
+        done = self._run(["git", *arguments], env=self._network(), silence=STALL_SECONDS)
         if done.rc:
             raise explain(doing, str(self.directory), PROGRESS.sub("", done.err))
 

@@ -4,30 +4,33 @@
 #
 # Private to this collection: may change in any release.
 
+"""Stale `*.lock` files: what a git that died leaves in its repository, where it stops every later git."""
+
 from __future__ import annotations
 
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-# Whoever took a lock that nobody seems to hold, and whose owner's processes we may not see, had this long.
-OLD = 600.0
-# A git whose caller was killed goes on alone for a moment.
-PATIENCE = 5.0
-POLL = 0.02
-PROC = Path("/proc")
+from ..system.process import PROC, command_lines
+
+# Locks older than this are stale even when the owner's processes are hidden from us (other user, hidepid).
+STALE_SECONDS = 600.0
+# A git whose caller was killed continues alone for a moment.
+GIT_EXIT_SECONDS = 5.0
+POLL_SECONDS = 0.02
 
 
 def is_stale(taken: float, now: float, booted: float, *, abandoned: bool) -> bool:
-    """Say whether a lock file taken at `taken` was left by a dead process. Times in seconds since the epoch."""
-    return abandoned or taken < booted or now - taken > OLD
+    """Return whether a lock file taken at `taken` was left by a dead process. Times in seconds since the epoch."""
+    return abandoned or taken < booted or now - taken > STALE_SECONDS
 
 
 def booted_at(stat: str) -> float:
-    """Read from the text of /proc/stat when this machine started; 0 where it does not say."""
+    """Return the boot time in the text of /proc/stat, in seconds since the epoch; 0 when it is missing."""
     found = re.search(r"^btime (\d+)$", stat, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
@@ -48,15 +51,15 @@ def remove_stale(directory: Path, project: Path) -> list[str]:
     return removed
 
 
-def works_in(project: Path, argv: Iterable[str], cwd: str) -> bool:
-    """Say whether a process with these arguments and this directory is a git that works in the project.
+def works_in(project: Path, argv: Iterable[str], cwd: Path) -> bool:
+    """Return whether a process with these arguments and this directory is a git that works in the project.
 
-    Both ways to the project count, the one that was given and the real one, which is all that a `cwd` tells.
+    Both paths of the project count: the one that was given and the real one, which is what `cwd` shows.
     """
     program, *arguments = [*argv, ""]
     if not Path(program).name.startswith("git"):
         return False
-    places = [Path(place) for place in (cwd, *arguments) if place.startswith("/")]
+    places = [cwd, *(Path(place) for place in arguments if place.startswith("/"))]
     ways = {project, project.resolve()}
     return any(not ways.isdisjoint({place, *place.parents}) for place in places)
 
@@ -71,24 +74,16 @@ def _locks(directory: Path) -> list[Path]:
 
 def _becomes_idle(project: Path) -> bool:
     """Wait a moment for gits that work in the project to end; return whether none is left."""
-    deadline = time.monotonic() + PATIENCE
-    while any(works_in(project, argv, cwd) for argv, cwd in _processes()):
+    deadline = time.monotonic() + GIT_EXIT_SECONDS
+    while any(works_in(project, argv, cwd) for argv, cwd in command_lines()):
         if time.monotonic() >= deadline:
             return False
-        time.sleep(POLL)
+        time.sleep(POLL_SECONDS)
     return PROC.exists()
 
 
-def _processes() -> Iterator[tuple[list[str], str]]:
-    for process in PROC.glob("[0-9]*"):
-        # Gone meanwhile, or another user's.
-        with suppress(OSError):
-            argv = (process / "cmdline").read_bytes().decode("utf-8", "surrogateescape").rstrip("\0").split("\0")
-            yield argv, str((process / "cwd").readlink())
-
-
 def _is_same(lock: Path, was: os.stat_result) -> bool:
-    """Say whether a lock file is the very one seen before: somebody may have taken it anew."""
+    """Return whether a lock file is the same one as before: another git may have taken a new one."""
     with suppress(FileNotFoundError):
         now = lock.stat()
         return (now.st_ino, now.st_mtime_ns) == (was.st_ino, was.st_mtime_ns)

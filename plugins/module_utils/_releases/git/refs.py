@@ -4,13 +4,15 @@
 #
 # Private to this collection: may change in any release.
 
+"""What a ref means: a branch, a tag or a sha of the remote. Decisions only."""
+
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
 
 FULL_SHA = re.compile(r"[0-9a-f]{40}")
 SHORT_SHA = re.compile(r"[0-9a-f]{4,40}")

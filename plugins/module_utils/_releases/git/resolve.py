@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""Which commit is meant, and a repository to look without leaving a trace."""
+
 from __future__ import annotations
 
 import tempfile
@@ -12,8 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..model import ReleaseError, Wanted
-from ..project import Project
+from ..errors import ReleaseError
 from ..system.run import Run
 from . import refs
 from .client import Git
@@ -21,48 +22,44 @@ from .client import Git
 
 @dataclass(frozen=True)
 class Resolved:
-    """A full sha and the name it was asked for by."""
+    """A full sha and the ref by which it was asked for."""
 
     commit: str
     ref: str
 
 
-def resolve(wanted: Wanted, git: Git, remote: str = "origin") -> Resolved:
-    """Say which commit is meant, fetching into `git` unless a full sha is already there.
+def resolve(git: Git, ref: str | None, commit: str | None, remote: str = "origin") -> Resolved:
+    """Return the commit that `ref` means, fetching into `git` unless a full sha is already there.
 
-    Raises ReleaseError when the remote cannot be asked, or no one commit goes by that name.
+    `commit` is the full sha that `ref` was found to mean earlier. Without either, the newest tag is meant.
+    Raises ReleaseError when the remote cannot be asked, or the ref names no single commit.
     """
-    known = wanted.commit or (wanted.ref if refs.is_full(wanted.ref) else None)
-    if known and git.full(known):
-        return Resolved(known, wanted.ref or known)
+    known = commit or (ref if refs.is_full(ref) else None)
+    if known and git.rev_parse(known):
+        return Resolved(known, ref or known)
     git.fetch(remote)
     found = git.refs()
-    chosen = refs.Chosen(known, wanted.ref or known) if known else refs.choose(wanted.ref, found)
-    if known and not git.full(known):
+    chosen = refs.Chosen(known, ref or known) if known else refs.choose(ref, found)
+    if known and not git.rev_parse(known):
         git.fetch_commit(known, remote)
-    commit = git.full(chosen.revision)
-    if commit is None:
+    resolved = git.rev_parse(chosen.revision)
+    if resolved is None:
         raise ReleaseError(f"ref {chosen.name!r} names no single commit", refs.describe(found))
-    return Resolved(commit, chosen.name)
+    return Resolved(resolved, chosen.name)
 
 
 @contextmanager
-def throw_away(project: Project) -> Iterator[tuple[Git, str]]:
-    """Give a repository to fetch into that leaves no trace in the project, and the remote's address.
+def scratch_repository(run: Run, source: Git, repo: str | None) -> Iterator[tuple[Git, str]]:
+    """Yield a repository to fetch into that is removed afterwards, and the address to fetch from.
 
-    It borrows the objects of the clone, so that only what is new is fetched.
+    It uses the objects of the clone `source`, so that only new ones are fetched. `repo` is the wanted address, None for
+    the clone's own. Raises ReleaseError when there is neither.
     """
-    source = project.git
-    cloned = project.tree.source.is_dir() and source.is_repository()
-    address = project.wanted.repo or (source.url() if cloned else None)
+    cloned = source.directory.is_dir() and source.is_repository()
+    address = repo or (source.url() if cloned else None)
     if address is None:
-        raise ReleaseError(f"there is no clone at {project.tree.source} and the option repo is not set", "give repo")
+        raise ReleaseError(f"there is no clone at {source.directory} and the option repo is not set", "set repo")
     with tempfile.TemporaryDirectory(prefix="releases-") as directory:
-        git = _borrowing(project.run, Path(directory), project.tree.source / ".git/objects" if cloned else None)
+        git = Git(run, Path(directory))
+        git.init_with_alternates(source.directory / ".git/objects" if cloned else None)
         yield git, address
-
-
-def _borrowing(run: Run, directory: Path, objects: Path | None) -> Git:
-    git = Git(run, directory)
-    git.init_borrowing(objects)
-    return git

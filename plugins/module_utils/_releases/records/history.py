@@ -4,18 +4,21 @@
 #
 # Private to this collection: may change in any release.
 
+"""`.deploys` and `.deploys.jsonl`: reading and appending the logs, and finding the commit to revert to."""
+
 from __future__ import annotations
 
 import errno
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
-from ..system import files as durable
+from ..errors import ReleaseError
+from ..system import files
 
 COMMIT = re.compile(r"[0-9a-f]{4,40}")
 
@@ -23,7 +26,7 @@ COMMIT = re.compile(r"[0-9a-f]{4,40}")
 def parse_deploys(text: str) -> list[str]:
     """Return the commits of `.deploys`, oldest first: the first field of each line that is a sha.
 
-    Whatever follows a blank, CRLF and stray lines are tolerated: other tools append to this file too.
+    Text after a blank, CRLF and other lines are ignored: other tools append to this file too.
     """
     fields = (line.split(maxsplit=1)[0].lower() for line in text.splitlines() if line.strip())
     return [field for field in fields if COMMIT.fullmatch(field)]
@@ -35,12 +38,12 @@ def parse_journal(text: str) -> list[dict[str, Any]]:
 
 
 def same(one: str, other: str) -> bool:
-    """Say whether two shas of whatever length mean one commit."""
+    """Return whether two shas, full or short, mean the same commit."""
     return one.startswith(other) or other.startswith(one)
 
 
 def without_repeats(commits: Iterable[str]) -> list[str]:
-    """Make neighbours with one commit one."""
+    """Return the commits without equal neighbours."""
     kept: list[str] = []
     for commit in commits:
         if not kept or not same(kept[-1], commit):
@@ -68,11 +71,6 @@ def append_entry(path: Path, entry: Mapping[str, object]) -> None:
     _append(path, json.dumps(entry, sort_keys=True))
 
 
-def tail(text: str, lines: int = 20) -> str:
-    """Return the last `lines` lines."""
-    return "\n".join(text.rstrip().splitlines()[-lines:])
-
-
 def _entry(line: str) -> dict[str, Any]:
     try:
         entry = json.loads(line)
@@ -98,13 +96,68 @@ def _append(path: Path, line: str) -> None:
     with path.open("a+b", buffering=0) as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(end - 1, 0))
-        # A crash or a full disk may have left a line without its end: ours must not be glued to it.
+        # A crash or a full disk may have left a line without its end: start a new one.
         start = b"\n" if end and file.read(1) != b"\n" else b""
         try:
             _write_whole(file, start + line.encode() + b"\n")
             if not end:
-                durable.sync_directory(path.parent)
+                files.sync_directory(path.parent)
         except OSError:
-            # Half a line may look like a whole one: half a sha is one too.
+            # Half a line could be read as a whole one: half a sha is a short sha.
             os.truncate(path, end)
             raise
+
+
+# The fewest characters of a commit that `to` accepts.
+SHORTEST_CHARACTERS = 4
+
+
+def steps_back(lines: Sequence[str], live: str | None, steps: int) -> str:
+    """Return the commit `steps` lines before the live one; neighbours with one commit count as one line.
+
+    Raises ReleaseError when the log is too short.
+    """
+    known = without_repeats(lines)
+    index = _position(known, live) - steps
+    if index < 0:
+        earlier = _position(known, live)
+        found = f"only {earlier} earlier deploy{' is' if earlier == 1 else 's are'} logged"
+        raise ReleaseError(f"cannot go back {_count(steps, 'step')}: {found}", format_log(known, live))
+    return known[index]
+
+
+def find(lines: Sequence[str], commit: str) -> str:
+    """Return the line of the log that means `commit`.
+
+    Raises ReleaseError when it was never live here, is too short, or is ambiguous.
+    """
+    if len(commit) < SHORTEST_CHARACTERS:
+        raise ReleaseError(f"to is {commit!r}", f"give at least {SHORTEST_CHARACTERS} characters of a commit")
+    found = without_repeats(sorted(line for line in lines if same(line, commit.lower())))
+    if not found:
+        raise ReleaseError(f"{commit} has never been live here", format_log(without_repeats(lines)))
+    if len(found) > 1:
+        raise ReleaseError(f"{commit} is ambiguous: it could be {' or '.join(found)}", "give more characters of it")
+    return found[0]
+
+
+def format_log(lines: Sequence[str], live: str | None = None) -> str:
+    """Format the log for a message, oldest first as in the file, with the live line marked."""
+    shown = [f"{line} (live)" if index == _live_index(lines, live) else line for index, line in enumerate(lines)]
+    return f"the log, oldest first: {' '.join(shown)}" if shown else "the log is empty"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _live_index(known: Sequence[str], live: str | None) -> int | None:
+    """Return the index of the last line with the live commit, None when it has none."""
+    found = [index for index, line in enumerate(known) if live and same(line, live)]
+    return found[-1] if found else None
+
+
+def _position(known: Sequence[str], live: str | None) -> int:
+    """Return the index of the live line; one past the end of the log when it is not there."""
+    index = _live_index(known, live)
+    return len(known) if index is None else index

@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""`.deploy.lock`: one run at a time, held by the kernel, with its holder's name in it."""
+
 from __future__ import annotations
 
 import fcntl
@@ -16,19 +18,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
+from ..system.process import is_alive
 from .state import now
 
-# A run that was killed holds the lock until its programs have ended.
-ENDING = 10.0
-# Whoever only asks holds the lock shared for an instant: that must not fail a deploy.
-PATIENCE = 0.25
-POLL = 0.02
+# A killed run's programs hold the lock until they have ended.
+DEAD_HOLDER_SECONDS = 10.0
+# Reading the holder takes the lock for an instant, which must not fail a deploy.
+CONTENTION_SECONDS = 0.25
+POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a project's lock: a person, what they do, since when (UTC, ISO 8601), and the process."""
+    """Who holds a project's lock: a person, what they are doing, since when (UTC, ISO 8601), and the process."""
 
     by: str
     doing: str
@@ -37,14 +40,14 @@ class Holder:
 
 
 @contextmanager
-def held(path: Path, by: str, doing: str, wait: float) -> Iterator[int]:
-    """Hold the project's lock; the kernel drops it when all who have its descriptor, which this gives, have ended.
+def acquire(path: Path, by: str, doing: str, wait: float) -> Iterator[int]:
+    """Hold the project's lock, and yield its descriptor; the kernel frees it when all processes with that have ended.
 
-    Waits at most `wait` seconds. Raises ReleaseError that names who holds it.
+    Waits at most `wait` seconds. Raises ReleaseError that names the holder.
     """
     with path.open("a+", encoding="utf-8") as file:
-        if not _taken(file, max(wait, PATIENCE)):
-            raise ReleaseError(f"another run holds the lock: {_told(file)}", "wait for it, or set lock_wait")
+        if not _try_until(file, max(wait, CONTENTION_SECONDS)):
+            raise ReleaseError(f"another run holds the lock: {_describe_holder(file)}", "wait for it, or set lock_wait")
         _write(file, json.dumps(asdict(Holder(by, doing, now(), os.getpid()))))
         try:
             yield file.fileno()
@@ -53,7 +56,7 @@ def held(path: Path, by: str, doing: str, wait: float) -> Iterator[int]:
 
 
 def current_holder(path: Path) -> Holder | None:
-    """Say who holds the lock now, None when it is free."""
+    """Return who holds the lock now, None when it is free."""
     if not path.exists():
         return None
     with path.open(encoding="utf-8") as file:
@@ -61,23 +64,12 @@ def current_holder(path: Path) -> Holder | None:
     return holder if holder and is_alive(holder.pid) else None
 
 
-def is_alive(pid: int) -> bool:
-    """Say whether a process with that id exists, whoever owns it."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _taken(file: IO[str], wait: float) -> bool:
+def _try_until(file: IO[str], wait: float) -> bool:
     start = time.monotonic()
     while not _try(file, fcntl.LOCK_EX):
-        if time.monotonic() - start >= (wait if is_alive(_holder(file).pid) else max(wait, ENDING)):
+        if time.monotonic() - start >= (wait if is_alive(_holder(file).pid) else max(wait, DEAD_HOLDER_SECONDS)):
             return False
-        time.sleep(POLL)
+        time.sleep(POLL_SECONDS)
     return True
 
 
@@ -89,7 +81,7 @@ def _try(file: IO[str], kind: int) -> bool:
     return True
 
 
-def _told(file: IO[str]) -> str:
+def _describe_holder(file: IO[str]) -> str:
     holder = _holder(file)
     return f"{holder.by} ({holder.doing}) since {holder.since}, pid {holder.pid}"
 
@@ -99,8 +91,8 @@ def _holder(file: IO[str]) -> Holder:
     try:
         return Holder(**json.loads(file.read()))
     except (ValueError, TypeError):
-        # Between taking the lock and writing the name there is a moment.
-        return Holder("somebody", "starting", "just now", 0)
+        # The holder has the lock but has not written its name yet.
+        return Holder("another run", "starting", "just now", 0)
 
 
 def _write(file: IO[str], text: str) -> None:

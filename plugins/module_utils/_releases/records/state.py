@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""`.deploy.state`: the attempt that is under way, with all that is needed to undo it after a kill -9."""
+
 from __future__ import annotations
 
 import json
@@ -11,25 +13,35 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from ..model import Live, ReleaseError
-from ..system import files as durable
-from . import history as log
+from ..errors import ReleaseError
+from ..model import Current, Target
+from ..options import Options
+from ..system import files
+from . import history
 
-FINISH, UNDO, LEAVE = "finish", "undo", "leave"
-# Outcomes after which nothing is left to be put right: with one in the journal the attempt was over.
-OVER = frozenset({"live", "recovered", "failed", "put_back"})
+# Outcomes that need no recovery: an attempt with one of them in the journal is finished.
+FINAL_OUTCOMES = frozenset({"live", "recovered", "failed", "put_back"})
+
+
+class Recovery(Enum):
+    """What to do about an interrupted attempt."""
+
+    FINISH = "finish"
+    UNDO = "undo"
+    LEAVE = "leave"
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try at making a commit live: what is under way, and all that is needed to undo it.
+    """One attempt to make a commit live.
 
-    `started` is UTC in ISO 8601, `link` and `previous` are what `current` said and meant before, `source_head`
-    is the HEAD of `source` before, `lines` how many commits `.deploys` had. `id` tells attempts of one second apart;
-    those of an earlier version have none.
+    `started` is UTC in ISO 8601, `link` and `previous` are the text of `current` and its commit before, `source_head`
+    is the HEAD of `source` before, `lines` the number of commits in `.deploys`. `id` distinguishes attempts of one
+    second; those of an earlier version have none.
     """
 
     started: str
@@ -45,9 +57,9 @@ class Attempt:
     lines: int
     id: str = ""
 
-    def live_before(self) -> Live:
+    def live_before(self) -> Current:
         """Return what was live when the attempt began, as far as undoing needs it."""
-        return Live(link=self.link, commit=self.previous, source_head=self.source_head)
+        return Current(link=self.link, commit=self.previous, source_head=self.source_head)
 
     def entry(self, outcome: str, phases: list[dict[str, object]], error: str = "") -> dict[str, object]:
         """Return the journal's line for this attempt."""
@@ -68,25 +80,43 @@ class Attempt:
         }
 
 
+def new_attempt(
+    options: Options, action: str, before: Current, target: Target | None = None, lines: int = 0
+) -> Attempt:
+    """Return an attempt that begins now; without a target it failed before the commit was found.
+
+    `lines` is the number of commits in `.deploys`.
+    """
+    return Attempt(
+        started=now(),
+        by=options.by,
+        action=action,
+        strategy=options.strategy,
+        ref=target.ref if target else options.to or options.ref or "",
+        commit=target.commit if target else "",
+        release=str(target.release) if target else "",
+        link=before.link,
+        previous=before.commit,
+        source_head=before.source_head,
+        lines=lines,
+        id=secrets.token_hex(6),
+    )
+
+
 def now() -> str:
     """Return the present time: UTC, ISO 8601, to the second."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def new_id() -> str:
-    """Return what no other attempt goes by."""
-    return secrets.token_hex(6)
-
-
 def write(path: Path, attempt: Attempt) -> None:
-    """Say on disk what is about to happen."""
-    durable.write_synced(path, json.dumps(asdict(attempt), sort_keys=True))
+    """Record on disk what is about to happen."""
+    files.write_synced(path, json.dumps(asdict(attempt), sort_keys=True))
 
 
 def read(path: Path) -> Attempt | None:
     """Return the attempt that is under way or was interrupted, None when there is none.
 
-    Raises ReleaseError when the file says nothing we understand.
+    Raises ReleaseError when the file is corrupt.
     """
     try:
         return Attempt(**json.loads(path.read_text(encoding="utf-8")))
@@ -94,26 +124,27 @@ def read(path: Path) -> Attempt | None:
         return None
     except (ValueError, TypeError) as unreadable:
         raise ReleaseError(
-            f"{path} tells of an interrupted run, but not which", "see what current points at, then remove the file"
+            f"{path} is corrupt: it records an interrupted deploy but cannot be read",
+            "check where `current` points, then delete the file",
         ) from unreadable
 
 
-def is_over(attempt: Attempt, entries: Iterable[Mapping[str, Any]]) -> bool:
-    """Say whether the journal tells how the attempt ended, so that only its state was left behind."""
+def is_finished(attempt: Attempt, entries: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether the journal has how the attempt ended, so that only its state file was left behind."""
     names = {"id": attempt.id} if attempt.id else {"time": attempt.started, "to": attempt.commit}
-    told = [entry for entry in entries if all(entry.get(key) == value for key, value in names.items())]
-    return any(entry.get("outcome") in OVER for entry in told)
+    own = [entry for entry in entries if all(entry.get(key) == value for key, value in names.items())]
+    return any(entry.get("outcome") in FINAL_OUTCOMES for entry in own)
 
 
-def remedy(attempt: Attempt, link: str | None, link_of_release: str, lines: list[str]) -> str:
-    """Say what to do about an interrupted attempt, given what `current` and `.deploys` say now.
+def choose_recovery(attempt: Attempt, link: str | None, link_of_release: str, lines: list[str]) -> Recovery:
+    """Choose what to do about an interrupted attempt, given the text of `current` and the lines of `.deploys` now.
 
-    The line in `.deploys` is written when all has been proven: with it the attempt had succeeded. When
-    `current` or the log say that somebody else has deployed since, there is nothing left to undo.
+    The line in `.deploys` is written when everything has been verified: with it the attempt had succeeded. When
+    `current` or the log show another deploy since, there is nothing left to undo.
     """
     grown = len(lines) > attempt.lines
-    if grown and log.same(lines[-1], attempt.commit):
-        return FINISH
+    if grown and history.same(lines[-1], attempt.commit):
+        return Recovery.FINISH
     if grown or link not in {attempt.link, link_of_release}:
-        return LEAVE
-    return UNDO
+        return Recovery.LEAVE
+    return Recovery.UNDO

@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""Byte code of a release's modules: compiled before users wait for it, inherited where a module is unchanged."""
+
 from __future__ import annotations
 
 import glob
@@ -12,12 +14,13 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from ..errors import ReleaseError
 from ..git.client import Git
-from ..model import Live, ReleaseError
+from ..model import Current
 from ..system.run import Run
 
 CACHE = "__pycache__"
-# For the project's interpreter. What exists is valid, `inherit` and `forget` see to that: nothing is read twice.
+# For the project's interpreter. Existing byte code is valid (see `inherit` and `forget`), so it is not read.
 COMPILE = """
 import compileall, os, sys
 suffix = "." + sys.implementation.cache_tag + ".pyc"
@@ -31,7 +34,7 @@ for parent, children, files in os.walk(sys.argv[1]):
 
 
 def compile_missing(release: Path, python: str, run: Run) -> None:
-    """Compile what has no byte code yet; a file that cannot be compiled may be a template, or for another Python.
+    """Compile modules without byte code; one that cannot be compiled may be a template, or for another Python.
 
     Without byte code the first worker would compile everything while users wait.
     """
@@ -48,22 +51,22 @@ def forget(release: Path, paths: Iterable[str]) -> None:
 
 
 def has_modules(release: Path) -> bool:
-    """Say whether there is anything to compile."""
+    """Return whether there is anything to compile."""
     return next(release.rglob("*.py"), None) is not None
 
 
-def inherit(git: Git, before: Live, release: Path, commit: str) -> None:
-    """Give a new release the byte code of the modules that are the same in the live one.
+def inherit(git: Git, before: Current, release: Path, commit: str) -> None:
+    """Share the byte code of modules that are the same in the live release with a new one.
 
-    Byte code is valid for a source of one size and time, so the source gets the time of its twin. What differs is
-    asked of the live files themselves: a hook may have edited them since they were checked out.
+    Byte code is valid for a source of one size and time, so the source gets the time of the live one. Differences are
+    taken from the live files themselves: a hook may have edited them since they were checked out.
     """
     if before.release is None or not before.release.is_dir():
         return
     try:
-        different = git.at(before.release).different_from(commit)
+        different = git.at(before.release).changed_paths(commit)
     except ReleaseError:
-        # Something has spoilt git's view of the live release. Then everything is compiled.
+        # git cannot read the live release. Then everything is compiled.
         return
     for parent, _children, files in os.walk(before.release):
         if Path(parent).name == CACHE:
@@ -77,19 +80,19 @@ def source_of(compiled: str) -> str:
     return compiled.split(".", 1)[0] + ".py"
 
 
-def _inherit(twin: Path, home: Path, compiled: list[str]) -> None:
-    """Share byte code with the directory `home`, and the times of the modules from their twins."""
+def _inherit(live: Path, home: Path, compiled: list[str]) -> None:
+    """Share the byte code of `live` with the directory `home`, and the times of its modules."""
     for name in compiled:
         module = home / source_of(name)
-        if module.is_file() and (twin / module.name).is_file():
-            times = (twin / module.name).stat()
+        if module.is_file() and (live / module.name).is_file():
+            times = (live / module.name).stat()
             os.utime(module, ns=(times.st_atime_ns, times.st_mtime_ns))
             (home / CACHE).mkdir(exist_ok=True)
-            _share(twin / CACHE / name, home / CACHE / name)
+            _share(live / CACHE / name, home / CACHE / name)
 
 
 def _share(old: Path, new: Path) -> None:
-    """Give a file of byte code a second name: Python replaces such files and never writes into them."""
+    """Link a file of byte code to a second name: Python replaces such files and never writes into them."""
     try:
         os.link(old, new)
     except OSError:

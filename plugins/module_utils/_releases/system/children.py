@@ -4,6 +4,13 @@
 #
 # Private to this collection: may change in any release.
 
+"""No program that this module starts outlives it, in whatever way it is killed.
+
+A small shell process, the guard, reads lines from a pipe: the number of a process group when it starts, an empty line
+when it has ended. There is one child at a time. When this process dies the pipe ends; then the guard kills the group it
+read last, waits for its end, and exits. It holds the project's lock until then.
+"""
+
 from __future__ import annotations
 
 import os
@@ -12,8 +19,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
-# Reads the number of each process group at its start and an empty line at its end. Whatever is left when nobody
-# writes any more belongs to a run that was killed. The guard goes when all of it has gone.
 SCRIPT = """
 group= tries=0
 while read -r line; do group=$line; done
@@ -24,17 +29,17 @@ _line: ContextVar[int | None] = ContextVar("_line", default=None)
 
 
 @contextmanager
-def on_duty(lock: int) -> Iterator[None]:
-    """Have the programs that are started in here end when this process is killed, in whatever way.
+def kill_children_on_death(lock: int) -> Iterator[None]:
+    """Kill the programs that are started in here when this process is killed, in whatever way.
 
-    The descriptor `lock` stays open until they have: nobody else gets the lock before.
+    The descriptor `lock` stays open until they have ended, so that no other run gets the lock before.
     """
     with subprocess.Popen(
         ["/bin/sh", "-c", SCRIPT],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        # Neither a terminal that hangs up nor whoever kills our group is to end it.
+        # It must survive a terminal that hangs up, and a signal to our process group.
         start_new_session=True,
         pass_fds=(lock,),
     ) as guard:
@@ -46,22 +51,22 @@ def on_duty(lock: int) -> Iterator[None]:
 
 
 @contextmanager
-def watching() -> Iterator[Callable[[], None] | None]:
-    """Give what a program that leads a session of its own has to do first (`preexec_fn`), to be watched in here.
+def track_child() -> Iterator[Callable[[], None] | None]:
+    """Yield the `preexec_fn` of a program that leads a session of its own, which is killed with this process.
 
-    It does nothing that threads of this process could stand in the way of.
+    It takes no lock that a thread of this process could hold.
     """
     line = _line.get()
     if line is None:
         yield None
         return
     try:
-        yield lambda: _tell(line, str(os.getpid()))
+        yield lambda: _send(line, str(os.getpid()))
     finally:
-        _tell(line, "")
+        _send(line, "")
 
 
-def _tell(line: int, text: str) -> None:
-    # Somebody has killed the guard: that is no reason to fail.
+def _send(line: int, text: str) -> None:
+    # A guard that was killed is no reason to fail.
     with suppress(OSError):
         os.write(line, f"{text}\n".encode())

@@ -4,17 +4,20 @@
 #
 # Private to this collection: may change in any release.
 
+"""Files that survive a power loss, and directories removed with all below them."""
+
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
 from .run import Run
 
 
 def write_synced(path: Path, text: str) -> None:
-    """Replace a file in one instant, on disk when this returns."""
+    """Replace a file atomically; it is on disk when this returns."""
     fresh = path.with_name(path.name + ".new")
     with fresh.open("w", encoding="utf-8") as file:
         file.write(text)
@@ -25,7 +28,7 @@ def write_synced(path: Path, text: str) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Have the names in a directory on disk when this returns."""
+    """Flush the names in a directory to disk."""
     opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(opened)
@@ -34,12 +37,34 @@ def sync_directory(path: Path) -> None:
 
 
 def sync_file_systems(run: Run, *paths: Path) -> None:
-    """Have all that was written to the file systems of these paths on disk when this returns.
+    """Flush everything written to the file systems of these paths to disk.
 
-    Raises ReleaseError when the disk did not take it.
+    Raises ReleaseError when the disk reports an error.
     """
     # One call for what git, hooks and installers wrote in thousands of files; Python has none for it.
     one_each = {path.stat().st_dev: str(path) for path in paths}
     done = run(["sync", "-f", *one_each.values()])
     if done.rc:
-        raise ReleaseError(f"could not have the release on disk: {done.err.strip()}", "see to the disk")
+        raise ReleaseError(f"could not flush the release to disk: {done.err.strip()}", "check the disk")
+
+
+def remove_tree(directory: Path) -> None:
+    """Remove a directory with all below it, also where a hook has removed the write permission."""
+    if not directory.is_dir():
+        return
+    for parent, _children, _files in os.walk(directory):
+        Path(parent).chmod(0o700)
+    shutil.rmtree(directory)
+
+
+def remove_path(path: Path) -> None:
+    """Remove a file, a link, or a directory with all below it."""
+    if path.is_dir() and not path.is_symlink():
+        remove_tree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def list_directory(directory: Path) -> list[str]:
+    """List a directory; an absent one is empty."""
+    return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []

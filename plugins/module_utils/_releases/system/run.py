@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""Running a program to its end, or until it makes no more progress."""
+
 from __future__ import annotations
 
 import os
@@ -14,11 +16,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..model import ReleaseError
-from . import children as guard
+from ..errors import ReleaseError
+from . import children
 
-# Whoever calls us from inside a git hook exports these: git would then work on the wrong repository.
-CALLERS_REPOSITORY = frozenset(
+# A caller inside a git hook exports these: git would then work on the wrong repository.
+GIT_LOCATION_VARIABLES = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
         "GIT_COMMON_DIR",
@@ -30,9 +32,9 @@ CALLERS_REPOSITORY = frozenset(
         "GIT_WORK_TREE",
     }
 )
-Heard = tuple["bytes | None", "bytes | None"]
-GRACE = 5.0
-SILENT = "ended: it has said nothing for too long"
+Output = tuple["bytes | None", "bytes | None"]
+EXIT_SECONDS = 5.0
+STALLED = "killed: it made no progress for too long"
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,9 @@ class Run(Protocol):
     ) -> Result: ...
 
 
-def own_environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """Return this process's environment without what would point git at the caller's repository."""
-    return {name: value for name, value in os.environ.items() if name not in CALLERS_REPOSITORY}
+    return {name: value for name, value in os.environ.items() if name not in GIT_LOCATION_VARIABLES}
 
 
 def run_command(
@@ -69,15 +71,15 @@ def run_command(
 ) -> Result:
     """Run `argv` without a shell in `cwd`, with `env` on top of this process's own environment.
 
-    It is ended when it has written nothing for `silence` seconds, and has then failed with SILENT as its last line.
+    It is killed when it has written nothing for `silence` seconds, and has then failed with STALLED as its last line.
     Raises ReleaseError when the program or the directory is not there.
     """
     try:
-        with guard.watching() as begin, _started(argv, cwd, env, begin) as process:
-            return _finished(process, silence)
+        with children.track_child() as begin, _started(argv, cwd, env, begin) as process:
+            return _result(process, silence)
     except FileNotFoundError as missing:
-        remedy = f"install it on this server: it is needed for: {' '.join(argv)}"
-        raise ReleaseError(f"{missing.filename} is not there", remedy) from missing
+        remedy = f"install it on the server (needed for: {' '.join(argv)})"
+        raise ReleaseError(f"{missing.filename}: not found", remedy) from missing
 
 
 def _started(
@@ -86,45 +88,47 @@ def _started(
     return subprocess.Popen(
         list(argv),
         cwd=cwd,
-        env={**own_environment(), **(env or {})},
+        env={**clean_environment(), **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
-        # Names of files are bytes: they must come back as they were.
+        # Names of files are bytes, and must survive the conversion.
         errors="surrogateescape",
-        # A terminal that hangs up, or Ctrl-C, must not stop a git half way.
+        # Neither a terminal that hangs up nor Ctrl-C may stop a git half way.
         start_new_session=True,
         preexec_fn=begin,  # noqa: PLW1509  it writes one line and takes no lock
     )
 
 
-def _finished(process: subprocess.Popen[str], silence: float | None) -> Result:
+def _result(process: subprocess.Popen[str], silence: float | None) -> Result:
     try:
-        out, err = _listen(process, silence)
+        out, err = _communicate_until_stalled(process, silence)
     except BaseException as end:
-        _end(process)
+        _terminate(process)
         if isinstance(end, subprocess.TimeoutExpired):
-            return Result(-signal.SIGKILL, "", f"{(end.stderr or b'').decode('utf-8', 'replace')}\n{SILENT}")
+            return Result(-signal.SIGKILL, "", f"{(end.stderr or b'').decode('utf-8', 'replace')}\n{STALLED}")
         raise
     return Result(process.returncode, out, err)
 
 
-def _listen(process: subprocess.Popen[str], silence: float | None, heard: Heard = (None, None)) -> tuple[str, str]:
-    """Return what a program writes until its end. Raises TimeoutExpired when it stays with `heard` for too long."""
+def _communicate_until_stalled(
+    process: subprocess.Popen[str], silence: float | None, seen: Output = (None, None)
+) -> tuple[str, str]:
+    """Return what a program writes until its end. Raises TimeoutExpired when it writes no more than `seen`."""
     try:
         return process.communicate(timeout=silence)
     except subprocess.TimeoutExpired as late:
-        said = (late.stdout, late.stderr)
-        if said == heard:
+        written = (late.stdout, late.stderr)
+        if written == seen:
             raise
-    return _listen(process, silence, said)
+    return _communicate_until_stalled(process, silence, written)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """End a program with all that it has started; it may remove what it has half made."""
+def _terminate(process: subprocess.Popen[str]) -> None:
+    """Terminate a program with all that it has started; it may remove what it has half written."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE)
+            process.wait(EXIT_SECONDS)
         os.killpg(process.pid, signal.SIGKILL)

@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""Signals: a lost connection must not leave a deploy half done, a stop request must end it cleanly."""
+
 from __future__ import annotations
 
 import signal
@@ -11,24 +13,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from ..model import ReleaseError
+from ..errors import ReleaseError
 
 Handler = Callable[[int, "FrameType | None"], None]
 
 
 @contextmanager
-def shielded() -> Iterator[None]:
-    """Let nobody stop this process by a signal: a lost connection must not leave a deploy half done.
+def uninterruptible() -> Iterator[None]:
+    """Ignore SIGHUP, SIGTERM and SIGINT: a lost connection must not leave a deploy half done.
 
-    Handlers and not SIG_IGN, because the hooks would inherit that.
+    With handlers and not SIG_IGN, which the hooks would inherit.
     """
     with _handling(_ignore, signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         yield
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """Within `shielded`, let SIGTERM and SIGINT end what is done here by a ReleaseError."""
+def interruptible() -> Iterator[None]:
+    """Within `uninterruptible`, raise ReleaseError on SIGTERM and SIGINT."""
     with _handling(_stop, signal.SIGTERM, signal.SIGINT):
         yield
 
@@ -39,7 +41,7 @@ def _handling(handler: Handler, *numbers: signal.Signals) -> Iterator[None]:
     try:
         yield
     finally:
-        # One that comes in between would leave some handlers as they are here.
+        # A signal in between would leave some handlers unrestored.
         signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
         for number, old in before.items():
             signal.signal(number, old)

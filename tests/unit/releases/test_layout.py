@@ -9,56 +9,58 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError, Wanted
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.release import plan
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.options import Options
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import history
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.release import layout, prune
 from hypothesis import given
 from hypothesis import strategies as st
 
-BLOG = Wanted(name="blog", path=Path("/srv/blog"), repo="git@example.com:blog.git")
-IN_PLACE = Wanted(name="blog", path=Path("/srv/blog"), repo="git@example.com:blog.git", strategy="in_place")
+BLOG = Options(name="blog", path=Path("/srv/blog"), repo="git@example.com:blog.git")
+IN_PLACE = Options(name="blog", path=Path("/srv/blog"), repo="git@example.com:blog.git", strategy="in_place")
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 NAMES = st.lists(st.sampled_from([letter * 12 for letter in "abcdef"]), unique=True)
 
 
-def all_made(wanted: Wanted) -> frozenset[Path]:
-    return frozenset(plan.directories(wanted))
+def all_made(wanted: Options) -> frozenset[Path]:
+    return frozenset(layout.directories(wanted))
 
 
 def test_nothing_there_means_directories_then_clone() -> None:
-    steps = plan.lay_out(plan.Layout(), BLOG)
-    assert steps[0] == plan.MakeDirectory(Path("/srv/blog"))
-    assert plan.MakeDirectory(Path("/srv/blog/releases")) in steps
-    assert steps[-1] == plan.Clone("git@example.com:blog.git")
+    steps = layout.plan_layout(layout.Layout(), BLOG)
+    assert steps[0] == layout.MakeDirectory(Path("/srv/blog"))
+    assert layout.MakeDirectory(Path("/srv/blog/releases")) in steps
+    assert steps[-1] == layout.Clone("git@example.com:blog.git")
 
 
 def test_in_place_needs_no_releases() -> None:
-    assert plan.MakeDirectory(Path("/srv/blog/releases")) not in plan.lay_out(plan.Layout(), IN_PLACE)
+    assert layout.MakeDirectory(Path("/srv/blog/releases")) not in layout.plan_layout(layout.Layout(), IN_PLACE)
 
 
 def test_all_there_means_nothing_to_do() -> None:
-    assert plan.lay_out(plan.Layout(present=all_made(BLOG), url=str(BLOG.repo)), BLOG) == []
+    assert layout.plan_layout(layout.Layout(present=all_made(BLOG), url=str(BLOG.repo)), BLOG) == []
 
 
 def test_another_address_is_set() -> None:
-    found = plan.Layout(present=all_made(BLOG), url="old")
-    assert plan.lay_out(found, BLOG) == [plan.SetUrl(str(BLOG.repo))]
+    found = layout.Layout(present=all_made(BLOG), url="old")
+    assert layout.plan_layout(found, BLOG) == [layout.SetUrl(str(BLOG.repo))]
 
 
 def test_uploads_move_only_when_shared_has_none() -> None:
-    found = plan.Layout(present=all_made(BLOG), url=str(BLOG.repo), uploads=frozenset({"public/system"}))
-    assert plan.lay_out(found, BLOG) == [plan.MoveToShared("public/system")]
+    found = layout.Layout(present=all_made(BLOG), url=str(BLOG.repo), uploads=frozenset({"public/system"}))
+    assert layout.plan_layout(found, BLOG) == [layout.MoveToShared("public/system")]
     there = found.present | {Path("/srv/blog/shared/public/system")}
-    assert plan.lay_out(plan.Layout(there, found.url, uploads=found.uploads), BLOG) == []
+    assert layout.plan_layout(layout.Layout(there, found.url, uploads=found.uploads), BLOG) == []
 
 
 def test_every_step_says_what_it_does() -> None:
-    steps: list[plan.Step] = [
-        plan.MakeDirectory(Path("/x")),
-        plan.Clone("url"),
-        plan.SetUrl("url"),
-        plan.MoveToShared("data"),
+    steps: list[layout.Step] = [
+        layout.MakeDirectory(Path("/x")),
+        layout.Clone("url"),
+        layout.SetUrl("url"),
+        layout.MoveToShared("data"),
     ]
-    assert len({plan.describe(step) for step in steps}) == len(steps)
+    assert len({layout.describe(step) for step in steps}) == len(steps)
 
 
 @pytest.mark.parametrize(
@@ -76,42 +78,42 @@ def test_every_step_says_what_it_does() -> None:
 )
 def test_steps_count_back_from_what_is_live(lines: str, live: str | None, steps: int, chosen: str) -> None:
     """What is live may be no line at all, after somebody moved it by hand: it then stands behind the last one."""
-    assert plan.steps_back([letter * 7 for letter in lines.split()], live, steps) == chosen * 7
+    assert history.steps_back([letter * 7 for letter in lines.split()], live, steps) == chosen * 7
 
 
 @pytest.mark.parametrize(("lines", "steps"), [("", 1), ("a", 1), ("a a", 1), ("a b c", 3)])
 def test_past_the_log_is_an_error(lines: str, steps: int) -> None:
     known = [letter * 7 for letter in lines.split()]
-    with pytest.raises(ReleaseError, match="does not reach that far"):
-        plan.steps_back(known, known[-1] if known else None, steps)
+    with pytest.raises(ReleaseError, match=r"cannot go back \d steps?: only \d earlier deploys? (is|are) logged"):
+        history.steps_back(known, known[-1] if known else None, steps)
 
 
 def test_a_commit_of_the_log_is_found_however_short() -> None:
     lines = ["a" * 7, "b" * 9]
-    assert plan.logged(lines, "B" * 4) == "b" * 9
-    assert plan.logged(lines, B) == "b" * 9
+    assert history.find(lines, "B" * 4) == "b" * 9
+    assert history.find(lines, B) == "b" * 9
     with pytest.raises(ReleaseError, match="never been live") as caught:
-        plan.logged(lines, C)
+        history.find(lines, C)
     assert "aaaaaaa bbbbbbbbb" in caught.value.hint
 
 
 def test_a_name_that_several_commits_of_the_log_have_is_refused() -> None:
     lines = ["abcd111", "abcd222", "abcd1112", "abcd222"]
-    assert plan.logged(lines, "abcd1") == "abcd111"
-    with pytest.raises(ReleaseError, match="abcd could be any of abcd111 abcd222"):
-        plan.logged(lines, "abcd")
+    assert history.find(lines, "abcd1") == "abcd111"
+    with pytest.raises(ReleaseError, match="abcd is ambiguous: it could be abcd111 or abcd222"):
+        history.find(lines, "abcd")
     with pytest.raises(ReleaseError, match="to is 'abc'"):
-        plan.logged(["abcd111"], "abc")
+        history.find(["abcd111"], "abc")
 
 
 def test_the_newest_by_the_log_are_kept() -> None:
     ages = {letter * 12: 0.0 for letter in "abc"}
-    assert plan.to_prune(ages, ["c" * 7, "a" * 7, "b" * 7], 2, []) == ["c" * 12]
+    assert prune.to_prune(ages, ["c" * 7, "a" * 7, "b" * 7], 2, []) == ["c" * 12]
 
 
 def test_what_was_never_live_goes_first_by_age() -> None:
     ages = {"a" * 12: 3.0, "b" * 12: 2.0, "c" * 12: 1.0}
-    assert plan.to_prune(ages, ["c" * 7], 1, []) == ["a" * 12, "b" * 12]
+    assert prune.to_prune(ages, ["c" * 7], 1, []) == ["a" * 12, "b" * 12]
 
 
 @given(names=NAMES, lines=st.lists(st.sampled_from("abcdef")), keep=st.integers(1, 7), data=st.data())
@@ -119,7 +121,7 @@ def test_pruning_never_takes_the_untouchable_nor_more_than_needed(
     names: list[str], lines: list[str], keep: int, data: st.DataObject
 ) -> None:
     untouchable = data.draw(st.sets(st.sampled_from(names))) if names else set()
-    gone = plan.to_prune(dict.fromkeys(names, 0.0), [letter * 7 for letter in lines], keep, untouchable)
+    gone = prune.to_prune(dict.fromkeys(names, 0.0), [letter * 7 for letter in lines], keep, untouchable)
     assert untouchable.isdisjoint(gone)
     assert len(names) - len(gone) >= min(keep, len(names))
     assert len(names) - len(gone) <= keep + len(untouchable)

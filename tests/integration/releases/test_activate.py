@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import procmon as answer
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import procmon as procmon_module
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import history as log
 
 from tests.support.releases.fake_procmon import FakeProcmon
@@ -30,7 +30,7 @@ def served(site: Site, upstream: Upstream, procmon: FakeProcmon) -> Site:
 def test_a_deploy_ends_when_the_new_release_serves(served: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
     sha = upstream.commit("two")
     report = served.deploy(status_file=procmon.status_file)
-    assert procmon.serves == str(served.tree.release(sha))
+    assert procmon.serves == str(served.paths.release(sha))
     assert "reload" in {phase["name"] for phase in report.phases}
 
 
@@ -55,9 +55,9 @@ def test_a_release_that_does_not_come_up_is_taken_back(served: Site, upstream: U
     failure = served.fail(ref="master", status_file=procmon.status_file)
     assert "No module named 'flask'" in failure.error.detail
     assert failure.report.outcome == "put_back"
-    assert failure.text.splitlines()[0].endswith("was put back and is live")
+    assert failure.text.splitlines()[0].endswith("was restored and is live")
     assert served.version == "one"
-    assert procmon.serves == str(served.tree.current.resolve())
+    assert procmon.serves == str(served.paths.current.resolve())
     assert served.consistent()
     assert served.outcomes == ["live", "put_back"]
     assert len(served.logged) == 1
@@ -72,7 +72,7 @@ def test_a_hook_that_fails_after_the_switch_takes_it_back(
     assert f"{hook} failed (exit 3)" in failure.text
     assert failure.error.detail == "because"
     assert served.version == "one"
-    assert procmon.serves == str(served.tree.current.resolve())
+    assert procmon.serves == str(served.paths.current.resolve())
     assert served.consistent()
 
 
@@ -96,8 +96,8 @@ def test_a_hook_that_hangs_is_ended_with_all_it_has_started(
     upstream.commit("two")
     hanging = {hook: f"echo because; mkfifo {tmp_path}/gate; (read line < {tmp_path}/gate); true"}
     failure = served.fail(ref="master", status_file=procmon.status_file, hook_timeout=0.5, **hanging)
-    assert f"{hook} took more than 0.5 s and was ended: echo because" in failure.text
-    assert "See hook_timeout" in failure.text
+    assert f"{hook} hook timed out after 0.5 s and was killed: echo because" in failure.text
+    assert "Raise hook_timeout if it needs longer" in failure.text
     assert failure.error.detail == "because"
     assert not opened(tmp_path / "gate")
     assert served.version == "one"
@@ -118,8 +118,8 @@ def test_no_answer_in_time_takes_it_back(served: Site, upstream: Upstream, procm
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the default be so short that a test can wait for it."""
-    monkeypatch.setattr(answer, "RELOAD_SECONDS", 0.3)
-    monkeypatch.setattr(answer, "MARGIN_SECONDS", 0.2)
+    monkeypatch.setattr(procmon_module, "RELOAD_SECONDS", 0.3)
+    monkeypatch.setattr(procmon_module, "MARGIN_SECONDS", 0.2)
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -136,7 +136,7 @@ def test_a_deploy_waits_as_long_as_procmon_says_that_a_reload_may_take(
     procmon.reload_seconds = 1.0
     sha = upstream.commit("streams")
     assert served.deploy(status_file=procmon.status_file).outcome == "live"
-    assert procmon.serves == str(served.tree.release(sha))
+    assert procmon.serves == str(served.paths.release(sha))
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -170,7 +170,7 @@ def test_procmon_dying_while_asked_is_told_and_the_previous_release_is_where_it_
     upstream.commit("deadly", DEADLY="")
     failure = served.fail(ref="master", status_file=procmon.status_file, reload_timeout=0.5)
     assert "procmon died" in failure.text
-    one = served.tree.current.readlink()
+    one = served.paths.current.readlink()
     assert f"Now current -> {one}; procmon is not running, so nothing answers" in failure.text
     assert failure.report.outcome == "broken"
     assert served.version == "one"
@@ -179,13 +179,13 @@ def test_procmon_dying_while_asked_is_told_and_the_previous_release_is_where_it_
 def test_a_previous_release_that_does_not_come_up_any_more_is_told(
     served: Site, upstream: Upstream, procmon: FakeProcmon
 ) -> None:
-    one = served.tree.current.readlink()
-    (served.tree.current / "BROKEN").touch()
+    one = served.paths.current.readlink()
+    (served.paths.current / "BROKEN").touch()
     two = upstream.commit("two")
     failure = served.fail(ref="master", status_file=procmon.status_file, test="false")
-    assert "Putting back" in failure.text
+    assert "Restoring" in failure.text
     assert "failed too: the new workers failed to start" in failure.text
-    assert f"Now current -> {one}; procmon serves {served.tree.release(two)}" in failure.text
+    assert f"Now current -> {one}; procmon serves {served.paths.release(two)}" in failure.text
     assert failure.report.outcome == "broken"
 
 
@@ -197,15 +197,16 @@ def test_a_link_that_cannot_be_put_back_is_told(
     status_file = procmon.status_file if supervised else ""
     hook = "cd $DEPLOY_PATH; rm .current.back; mkdir .current.new; exit 1"
     failure = served.fail(ref="master", status_file=status_file, test=hook)
-    serves = f"; procmon serves {served.tree.release(two)}" if supervised else ""
+    serves = f"; procmon serves {served.paths.release(two)}" if supervised else ""
     assert failure.text.endswith(f"Now current -> releases/{two[:12]}{serves}")
-    (served.tree.path / ".current.new").rmdir()
+    (served.paths.path / ".current.new").rmdir()
     assert served.fail(ref="nowhere", status_file=status_file).report.warnings
     assert served.version == "one"
 
 
 def test_a_procmon_that_serves_nothing_is_told(procmon: FakeProcmon) -> None:
-    assert answer.describe(procmon.status_file) == "procmon serves nothing (state: waiting)"
+    asked = procmon_module.Procmon("blog", procmon.status_file, procmon.restart_file)
+    assert asked.describe() == "procmon serves nothing (state: waiting)"
 
 
 def test_without_a_running_procmon_nothing_is_changed(served: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
@@ -223,7 +224,7 @@ def test_a_first_deploy_that_fails_leaves_nothing_live(site: Site, upstream: Ups
     upstream.commit("bad", BROKEN="")
     failure = site.fail(ref="master", status_file=procmon.status_file)
     assert "Nothing was live before" in failure.text
-    assert not os.path.lexists(site.tree.current)
+    assert not os.path.lexists(site.paths.current)
     (upstream.work / "BROKEN").unlink()
     upstream.commit("good")
     site.deploy(status_file=procmon.status_file)
@@ -240,7 +241,7 @@ def test_the_live_commit_is_deployed_again_when_procmon_serves_another(served: S
 def test_without_a_status_file_nothing_is_touched(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.deploy()
-    assert not (site.tree.current / "public/system/restart").exists()
+    assert not (site.paths.current / "public/system/restart").exists()
 
 
 def test_without_procmon_the_post_hook_starts_the_previous_release_again(
@@ -256,5 +257,5 @@ def test_without_procmon_the_post_hook_starts_the_previous_release_again(
 def test_what_a_hook_writes_is_kept_on_the_server(served: Site, upstream: Upstream) -> None:
     upstream.commit("two")
     served.deploy(post_deploy="echo out; echo err >&2")
-    assert served.tree.hook_log.read_text().splitlines()[-2:] == ["out", "err"]
-    assert log.read_journal(served.tree.journal)[-1]["outcome"] == "live"
+    assert served.paths.hook_log.read_text().splitlines()[-2:] == ["out", "err"]
+    assert log.read_journal(served.paths.journal)[-1]["outcome"] == "live"

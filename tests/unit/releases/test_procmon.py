@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import procmon as answer
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import procmon
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 
 NEW, OLD = Path("/srv/releases/new"), Path("/srv/releases/old")
-BEFORE = answer.Status(pid=1, state="serving", release=str(OLD), commit=None, stamp=100, result="ok", error="")
-QUESTION = answer.Question(stamp=200, release=NEW, before=BEFORE)
+BEFORE = procmon.Status(pid=1, state="serving", release=str(OLD), commit=None, stamp=100, result="ok", error="")
+QUESTION = procmon.ReloadRequest(stamp=200, release=NEW, before=BEFORE)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def status_file(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path / "status.json"
 
 
-def said(**changed: object) -> answer.Status:
+def said(**changed: object) -> procmon.Status:
     return dataclasses.replace(BEFORE, **changed)  # type: ignore[arg-type]  # the names decide the types
 
 
@@ -48,36 +48,36 @@ def said(**changed: object) -> answer.Status:
     ],
 )
 def test_only_an_answer_to_this_touch_or_a_procmon_started_since_counts(
-    status: answer.Status, answered: object
+    status: procmon.Status, answered: object
 ) -> None:
-    assert answer.verdict(QUESTION, status) is answered
+    assert procmon.is_served(QUESTION, status) is answered
 
 
 def test_an_old_stamp_from_the_future_is_no_answer() -> None:
     """The clock may have stepped back since the last reload."""
     before = said(stamp=900, release=str(NEW))
-    assert answer.verdict(answer.Question(200, NEW, before), before) is False
+    assert procmon.is_served(procmon.ReloadRequest(200, NEW, before), before) is False
 
 
 def test_a_failed_reload_brings_the_traceback() -> None:
     with pytest.raises(ReleaseError, match="the new workers failed to start") as caught:
-        answer.verdict(QUESTION, said(stamp=200, result="failed", error="Traceback: boom"))
+        procmon.is_served(QUESTION, said(stamp=200, result="failed", error="Traceback: boom"))
     assert caught.value.detail == "Traceback: boom"
 
 
 def test_a_reload_of_another_release_is_no_success() -> None:
     with pytest.raises(ReleaseError, match="procmon reloaded /srv/releases/old, not /srv/releases/new"):
-        answer.verdict(QUESTION, said(stamp=200))
+        procmon.is_served(QUESTION, said(stamp=200))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "{}", '{"pid": "x", "state": "serving"}'])
 def test_what_is_no_status_is_none(text: str) -> None:
-    assert answer.parse_status(text) is None
+    assert procmon.parse_status(text) is None
 
 
 def test_a_status_without_a_restart_yet() -> None:
-    status = answer.parse_status(json.dumps({"pid": 7, "state": "waiting", "restart": None}))
-    assert status == answer.Status(7, "waiting", None, None, None, None, "")
+    status = procmon.parse_status(json.dumps({"pid": 7, "state": "waiting", "restart": None}))
+    assert status == procmon.Status(7, "waiting", None, None, None, None, "")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_status_without_a_restart_yet() -> None:
 )
 def test_a_limit_of_reloads_is_a_number_or_absent(limit: object, read: object) -> None:
     """An older procmon does not say it."""
-    status = answer.parse_status(json.dumps({"pid": 7, "state": "serving", "reload_limit": limit}))
+    status = procmon.parse_status(json.dumps({"pid": 7, "state": "serving", "reload_limit": limit}))
     assert status
     assert status.reload_limit == read
 
@@ -108,7 +108,7 @@ def test_a_limit_of_reloads_is_a_number_or_absent(limit: object, read: object) -
 def test_what_the_user_sets_holds_otherwise_what_a_reload_may_take(
     timeout: float | None, limit: float | None, seconds: float
 ) -> None:
-    assert answer.patience(timeout, limit) == seconds
+    assert procmon.patience(timeout, limit) == seconds
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_what_the_user_sets_holds_otherwise_what_a_reload_may_take(
 )
 def test_a_status_of_another_build_can_be_read(more: dict[str, object]) -> None:
     """A deploy may meet a procmon that was started before the collection was upgraded."""
-    status = answer.parse_status(json.dumps({"pid": 7, "state": "serving", "release": "/r", **more}))
+    status = procmon.parse_status(json.dumps({"pid": 7, "state": "serving", "release": "/r", **more}))
     assert status
     assert (status.pid, status.state, status.release, status.error) == (7, "serving", "/r", "")
 
@@ -134,15 +134,15 @@ def test_serving_means_this_release_by_a_live_process(
     status_file: Path, state: str, release: Path, served: object
 ) -> None:
     status_file.write_text(json.dumps({"pid": os.getpid(), "state": state, "release": str(release)}))
-    assert answer.serves(status_file, NEW) is served
+    assert procmon.Procmon("blog", status_file, status_file.with_name("restart")).is_serving(NEW) is served
     status_file.unlink()
-    assert answer.serves(status_file, NEW) is False
+    assert procmon.Procmon("blog", status_file, status_file.with_name("restart")).is_serving(NEW) is False
 
 
 def test_a_procmon_that_stops_is_not_asked(status_file: Path) -> None:
     status_file.write_text(json.dumps({"pid": os.getpid(), "state": "stopping"}))
     with pytest.raises(ReleaseError, match="is stopping"):
-        answer.running(status_file, "blog")
+        procmon.Procmon("blog", status_file, status_file.with_name("restart")).require_running()
 
 
 @pytest.mark.parametrize("lock", ["nobody's", "absent"])
@@ -152,6 +152,6 @@ def test_a_status_that_was_left_behind_is_not_that_of_the_process_with_its_numbe
     status_file.write_text(json.dumps({"pid": os.getpid(), "state": "serving", "release": str(NEW)}))
     if lock != "absent":
         (tmp_path / "lock").touch()
-    assert answer.serves(status_file, NEW) is False
+    assert procmon.Procmon("blog", status_file, status_file.with_name("restart")).is_serving(NEW) is False
     with pytest.raises(ReleaseError, match="procmon is not running for blog"):
-        answer.running(status_file, "blog")
+        procmon.Procmon("blog", status_file, status_file.with_name("restart")).require_running()

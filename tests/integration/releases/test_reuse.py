@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.release import reuse as recycle
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system import process
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 
 from tests.support.releases.site import Site
@@ -58,7 +58,7 @@ def files(release: Path) -> dict[str, tuple[str, str]]:
 
 def fresh(site: Site, sha: str, directory: Path) -> dict[str, tuple[str, str]]:
     """The same of a new checkout."""
-    git(site.tree.source, "worktree", "add", "--quiet", "--detach", str(directory), sha)
+    git(site.paths.source, "worktree", "add", "--quiet", "--detach", str(directory), sha)
     return files(directory)
 
 
@@ -74,19 +74,19 @@ def fill(site: Site, upstream: Upstream, hook: str = "") -> Path:
     site.deploy(keep=1, shared_paths=[], post_deploy=hook)
     upstream.commit("two")
     site.deploy(keep=1, shared_paths=[])
-    return site.tree.release(first)
+    return site.paths.release(first)
 
 
 def test_files_that_did_not_change_are_those_of_the_release_that_goes(site: Site, upstream: Upstream) -> None:
     old = fill(site, upstream)
     kept = identities(old)
-    site.tree.release(upstream.commit("three"))
+    site.paths.release(upstream.commit("three"))
     site.deploy(keep=1, shared_paths=[])
-    assert identities(site.tree.current) == kept
+    assert identities(site.paths.current) == kept
     assert not old.exists()
     assert (site.version, site.consistent()) == ("three", True)
-    assert git(site.tree.current, "status", "--porcelain", "--ignored") == ""
-    assert str(site.tree.current.resolve()) in git(site.tree.source, "worktree", "list")
+    assert git(site.paths.current, "status", "--porcelain", "--ignored") == ""
+    assert str(site.paths.current.resolve()) in git(site.paths.source, "worktree", "list")
 
 
 def test_whatever_the_app_did_to_its_files_is_undone(site: Site, upstream: Upstream, tmp_path: Path) -> None:
@@ -94,8 +94,8 @@ def test_whatever_the_app_did_to_its_files_is_undone(site: Site, upstream: Upstr
     kept = identities(old)
     sha = upstream.commit("three", appended_txt="better")
     site.deploy(keep=1, shared_paths=[])
-    assert files(site.tree.current) == fresh(site, sha, tmp_path / "fresh")
-    assert kept & identities(site.tree.current)
+    assert files(site.paths.current) == fresh(site, sha, tmp_path / "fresh")
+    assert kept & identities(site.paths.current)
 
 
 def test_no_release_shares_a_source_with_another(site: Site, upstream: Upstream) -> None:
@@ -104,7 +104,7 @@ def test_no_release_shares_a_source_with_another(site: Site, upstream: Upstream)
     for version in ("three", "four"):
         upstream.commit(version)
         site.deploy(keep=2, shared_paths=[])
-    every = [path for path in site.tree.releases.rglob("*.txt") if not path.is_symlink()]
+    every = [path for path in site.paths.releases.rglob("*.txt") if not path.is_symlink()]
     assert len(every) == 2 * 8
     assert {path.stat().st_nlink for path in every} == {1}
 
@@ -115,7 +115,7 @@ def test_byte_code_of_another_version_is_never_used(site: Site, upstream: Upstre
         upstream.commit(version, same_py="x = 7", changed_py=f"x = {version}")
         site.deploy(keep=1)
         values = "import same, changed; print(same.x, changed.x)"
-        done = run_command([sys.executable, "-v", "-c", values], cwd=str(site.tree.current), env={"PYTHONPATH": "."})
+        done = run_command([sys.executable, "-v", "-c", values], cwd=str(site.paths.current), env={"PYTHONPATH": "."})
         assert done.out.split() == ["7", version]
         assert "# wrote" not in done.err
 
@@ -128,17 +128,17 @@ def test_a_package_that_was_removed_leaves_nothing_to_import(site: Site, upstrea
     git(upstream.work, "rm", "-r", "-q", "gone")
     upstream.commit("three")
     site.deploy(keep=1)
-    assert not (site.tree.current / "gone").exists()
+    assert not (site.paths.current / "gone").exists()
 
 
 def test_a_shared_path_with_tracked_files_keeps_what_is_shared(site: Site, upstream: Upstream) -> None:
     for version in ("one", "two", "three", "four"):
         upstream.commit(version, data__seed="grown", other=version)
         site.deploy(keep=1, shared_paths=["data"])
-        (site.tree.shared / "data/photo").write_text(version)
-    assert (site.tree.current / "data").resolve() == site.tree.shared / "data"
-    assert (site.tree.current / "data/photo").read_text() == "four"
-    assert (site.tree.current / "data/seed").read_text() == "grown\n"
+        (site.paths.shared / "data/photo").write_text(version)
+    assert (site.paths.current / "data").resolve() == site.paths.shared / "data"
+    assert (site.paths.current / "data/photo").read_text() == "four"
+    assert (site.paths.current / "data/seed").read_text() == "grown\n"
 
 
 @pytest.mark.parametrize(
@@ -160,8 +160,8 @@ def test_where_git_could_be_wrong_a_fresh_checkout_is_made(
     before = identities(old)
     sha = upstream.commit("three", "master", None, **changed)
     site.deploy(keep=1, shared_paths=[])
-    assert files(site.tree.current) == fresh(site, sha, tmp_path / "fresh")
-    assert not before & identities(site.tree.current)
+    assert files(site.paths.current) == fresh(site, sha, tmp_path / "fresh")
+    assert not before & identities(site.paths.current)
 
 
 def test_a_release_that_a_process_works_in_is_left_alone(site: Site, upstream: Upstream) -> None:
@@ -169,21 +169,21 @@ def test_a_release_that_a_process_works_in_is_left_alone(site: Site, upstream: U
     old = fill(site, upstream)
     before = identities(old)
     with subprocess.Popen([sys.executable, "-c", "input()"], cwd=old / "folder", stdin=subprocess.PIPE) as worker:
-        assert recycle.in_use(old)
+        assert process.in_use(old)
         upstream.commit("three")
         site.deploy(keep=1, shared_paths=[])
         worker.communicate(b"\n")
-    assert not before & identities(site.tree.current)
+    assert not before & identities(site.paths.current)
 
 
 def test_only_a_release_that_would_be_pruned_is_taken(site: Site, upstream: Upstream) -> None:
     shas = [upstream.commit("one"), upstream.commit("two"), upstream.commit("three")]
     for sha in shas:
         site.deploy(ref=sha, keep=3)
-    assert {path.name for path in site.tree.releases.glob("[0-9a-f]*")} == {sha[:12] for sha in shas}
+    assert {path.name for path in site.paths.releases.glob("[0-9a-f]*")} == {sha[:12] for sha in shas}
     shas.append(upstream.commit("four"))
     site.run(state="prepared", ref="master", keep=3)
-    assert {path.name for path in site.tree.releases.glob("[0-9a-f]*")} == {sha[:12] for sha in shas[1:]}
+    assert {path.name for path in site.paths.releases.glob("[0-9a-f]*")} == {sha[:12] for sha in shas[1:]}
     site.revert(steps=2, keep=3)
     assert site.version == "one"
 
@@ -195,6 +195,6 @@ def test_a_kill_while_one_release_becomes_another(site: Site, upstream: Upstream
     assert site.exit_code(ref="master", keep=1, shared_paths=[]) == -signal.SIGKILL
     assert (site.version, site.live) == ("two", two)
     site.deploy(keep=1, shared_paths=[])
-    assert files(site.tree.current) == fresh(site, sha, tmp_path / "fresh")
+    assert files(site.paths.current) == fresh(site, sha, tmp_path / "fresh")
     assert site.consistent()
-    assert not (site.tree.releases / ".new").exists()
+    assert not (site.paths.releases / ".new").exists()

@@ -47,18 +47,18 @@ def test_submodules_are_there_and_a_revert_needs_no_remote(site: Site, upstream:
     upstream.commit("one")
     add_submodule(upstream, str(library.url), "vendor/lib")
     site.deploy(keep=1)
-    assert (site.tree.current / "vendor/lib/deep/VERSION").read_text() == "deep one\n"
+    assert (site.paths.current / "vendor/lib/deep/VERSION").read_text() == "deep one\n"
     library.commit("lib two", app_py="x = 2")
     move_submodule(upstream, "vendor/lib")
     site.deploy(keep=1)
     upstream.commit("three")
     site.deploy(keep=1)
-    assert (site.tree.current / "vendor/lib/app.py").read_text() == "x = 2\n"
+    assert (site.paths.current / "vendor/lib/app.py").read_text() == "x = 2\n"
     for url in (upstream.url, library.url, library.url.parents[1] / "deep/upstream.git"):
         url.rename(url.with_name("away"))
     site.revert(steps=2)
-    assert (site.tree.current / "vendor/lib/app.py").read_text() == "x = 1\n"
-    assert (site.tree.current / "vendor/lib/deep/VERSION").read_text() == "deep one\n"
+    assert (site.paths.current / "vendor/lib/app.py").read_text() == "x = 1\n"
+    assert (site.paths.current / "vendor/lib/deep/VERSION").read_text() == "deep one\n"
     assert site.consistent()
 
 
@@ -73,7 +73,7 @@ def test_a_submodule_that_cannot_be_had(site: Site, upstream: Upstream, library:
     assert site.version == "one"
     library.url.with_name("away").rename(library.url)
     assert site.module(ref="master")["changed"]
-    assert (site.tree.current / "lib/app.py").exists()
+    assert (site.paths.current / "lib/app.py").exists()
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_in_place_the_hook_fills_submodules_or_they_are_missed(
     assert site.version == "one"
     update = f"git {' '.join(ALLOW)} submodule --quiet update --init --recursive"
     assert site.module(ref="master", strategy="in_place", post_deploy=update)["changed"]
-    assert (site.tree.current / "lib/deep/VERSION").exists()
+    assert (site.paths.current / "lib/deep/VERSION").exists()
     assert site.consistent()
 
 
@@ -165,9 +165,9 @@ def test_in_place_submodules_are_put_back_too(
     site.exit_code(**wanted, test=f"grep 2 lib/app.py && {end}")
     assert site.module(**{**wanted, "ref": "nowhere"})["failed"]
     assert site.version == "with lib"
-    assert (site.tree.current / "lib/app.py").read_text() == "x = 1\n"
-    assert (site.tree.current / "lib/deep/VERSION").exists()
-    assert git(site.tree.source, "status", "--porcelain", "--untracked-files=no") == ""
+    assert (site.paths.current / "lib/app.py").read_text() == "x = 1\n"
+    assert (site.paths.current / "lib/deep/VERSION").exists()
+    assert git(site.paths.source, "status", "--porcelain", "--untracked-files=no") == ""
 
 
 def test_a_required_filter_that_is_missing_is_named(
@@ -178,7 +178,7 @@ def test_a_required_filter_that_is_missing_is_named(
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
     answered = site.module(ref="master")
     assert "a file's filter is missing or failed. On the server, install git-lfs" in answered["msg"]
-    assert not site.tree.current.exists()
+    assert not site.paths.current.exists()
 
 
 ODD = (b"two\nlines.py", b"caf\xe9.py", b"-rf.py", b"a b\"c'$(id).py", b"CASE.py", b"case.py", b"\xf0\x9f\x90\x8d.py")
@@ -199,10 +199,10 @@ def test_names_that_are_no_text(site: Site, upstream: Upstream) -> None:
     (upstream.work / os.fsdecode(ODD[1])).unlink()
     upstream.commit("fewer")
     assert site.module(ref="master", keep=1)["changed"]
-    there = {os.fsencode(path.name) for path in site.tree.current.glob("*.py")}
+    there = {os.fsencode(path.name) for path in site.paths.current.glob("*.py")}
     assert there == set(ODD[2:])
-    assert all((site.tree.current / os.fsdecode(name)).read_bytes() == b"x = 3\n" for name in ODD[2:])
-    assert not git(site.tree.current, "status", "--porcelain", "--untracked-files=no")
+    assert all((site.paths.current / os.fsdecode(name)).read_bytes() == b"x = 3\n" for name in ODD[2:])
+    assert not git(site.paths.current, "status", "--porcelain", "--untracked-files=no")
 
 
 def test_names_that_differ_by_case_on_a_disk_that_folds_it(
@@ -245,7 +245,7 @@ def test_links_out_of_the_tree_are_links_and_nothing_behind_them_is_touched(
         (upstream.work / "broken").symlink_to("/nowhere/at/all")
         upstream.commit(f"v{number}")
         site.deploy(keep=1)
-    assert (site.tree.current / "link").readlink() == outside
+    assert (site.paths.current / "link").readlink() == outside
     assert [path.name for path in outside.iterdir()] == ["precious.py"]
 
 
@@ -259,7 +259,7 @@ def test_a_shared_path_behind_a_link_of_the_repository_is_refused(
     answered = site.module(ref="master")
     assert "shared_paths has public/system, but public is a link in the repository" in answered["msg"]
     assert list(outside.iterdir()) == [outside / "system"]
-    assert not site.tree.current.exists()
+    assert not site.paths.current.exists()
 
 
 def test_a_commit_message_that_is_no_text(site: Site, upstream: Upstream) -> None:

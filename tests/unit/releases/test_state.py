@@ -11,8 +11,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import state as attempt
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records.state import Recovery
 
 NEW = "b" * 40
 TRIED = attempt.Attempt(
@@ -34,19 +35,19 @@ TRIED = attempt.Attempt(
 @pytest.mark.parametrize(
     ("link", "lines", "remedy"),
     [
-        ("releases/old", "a", attempt.UNDO),
-        ("releases/new", "a", attempt.UNDO),
-        ("releases/new", "a b", attempt.FINISH),
-        ("/srv/source", "a", attempt.LEAVE),
-        ("/srv/source", "a c", attempt.LEAVE),
-        ("releases/old", "a c", attempt.LEAVE),
-        (None, "a", attempt.LEAVE),
+        ("releases/old", "a", Recovery.UNDO),
+        ("releases/new", "a", Recovery.UNDO),
+        ("releases/new", "a b", Recovery.FINISH),
+        ("/srv/source", "a", Recovery.LEAVE),
+        ("/srv/source", "a c", Recovery.LEAVE),
+        ("releases/old", "a c", Recovery.LEAVE),
+        (None, "a", Recovery.LEAVE),
     ],
 )
-def test_the_line_in_the_log_decides(link: str | None, lines: str, remedy: str) -> None:
+def test_the_line_in_the_log_decides(link: str | None, lines: str, remedy: Recovery) -> None:
     """It is written when everything has been proven. A line or a link of somebody else's means hands off."""
     logged = [letter * 7 for letter in lines.split()]
-    assert attempt.remedy(TRIED, link, "releases/new", logged) == remedy
+    assert attempt.choose_recovery(TRIED, link, "releases/new", logged) == remedy
 
 
 def test_an_attempt_survives_the_disk(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_an_attempt_survives_the_disk(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{}", '{"started": 1}', "[]"])
 def test_a_state_that_says_nothing_is_an_error_with_a_remedy(tmp_path: Path, text: str) -> None:
     (tmp_path / "state").write_text(text)
-    with pytest.raises(ReleaseError, match="interrupted run, but not which"):
+    with pytest.raises(ReleaseError, match="is corrupt: it records an interrupted deploy but cannot be read"):
         attempt.read(tmp_path / "state")
 
 
@@ -68,14 +69,14 @@ def test_a_state_that_says_nothing_is_an_error_with_a_remedy(tmp_path: Path, tex
 )
 def test_the_journal_says_whether_only_the_state_was_left_behind(outcome: str, over: object) -> None:
     """After a put-back that failed, or one that was interrupted, there is still something to do."""
-    assert attempt.is_over(TRIED, [TRIED.entry(outcome, [])]) is over
-    assert not attempt.is_over(TRIED, [])
+    assert attempt.is_finished(TRIED, [TRIED.entry(outcome, [])]) is over
+    assert not attempt.is_finished(TRIED, [])
 
 
 def test_two_attempts_at_one_commit_in_one_second_are_two() -> None:
     """The first was put back; the second was killed, and is to be undone."""
     first = replace(TRIED, id="ba9876543210")
-    assert not attempt.is_over(TRIED, [first.entry("put_back", [])])
+    assert not attempt.is_finished(TRIED, [first.entry("put_back", [])])
 
 
 def test_an_attempt_of_an_earlier_version_has_no_id(tmp_path: Path) -> None:
@@ -85,5 +86,5 @@ def test_an_attempt_of_an_earlier_version_has_no_id(tmp_path: Path) -> None:
     old = attempt.read(tmp_path / "state")
     assert old == replace(TRIED, id="")
     entry = {name: value for name, value in TRIED.entry("live", []).items() if name != "id"}
-    assert attempt.is_over(old, [entry])
-    assert not attempt.is_over(old, [{**entry, "time": "2026-11-23T15:28:48Z"}])
+    assert attempt.is_finished(old, [entry])
+    assert not attempt.is_finished(old, [{**entry, "time": "2026-11-23T15:28:48Z"}])

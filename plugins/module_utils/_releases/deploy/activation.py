@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""What one activation works with: the project, the release to activate, what was live, and the recorded attempt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..model import Current, Target
+from ..project import Project
+from ..records import history, state
+from ..records.state import Attempt
+from . import hooks
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One release on its way to being live. `started_hooks` has the names of the hooks that have been started."""
+
+    project: Project
+    target: Target
+    before: Current
+    attempt: Attempt
+    started_hooks: set[str]
+
+    def hook(self, name: str, release: Path) -> None:
+        """Run the hook of that name in `release`, if the project has it. Raises ReleaseError when it fails."""
+        options = self.project.options
+        command = {"pre_deploy": options.pre_deploy, "post_deploy": options.post_deploy, "test": options.test}[name]
+        if not command:
+            return
+        self.started_hooks.add(name)
+        hook = hooks.Hook(name, command, options.hook_timeout)
+        variables = {**hooks.app_environment(options.env, options.env_file), **self._variables(release)}
+        with self.project.report.phase(name):
+            hooks.run_hook(hook, release, variables, self.project.paths.hook_log)
+
+    def _variables(self, release: Path) -> dict[str, str]:
+        """Return the variables that tell a hook what is being deployed; in a restored release, that one."""
+        restoring = release != self.target.release
+        commit, previous = self.target.commit, self.before.commit
+        return {
+            "SHARED": str(self.project.paths.shared),
+            "DEPLOY_PROJECT": self.project.options.name,
+            "DEPLOY_COMMIT": (previous or "") if restoring else commit,
+            "DEPLOY_PREVIOUS": commit if restoring else (previous or ""),
+            "DEPLOY_REF": (previous or "") if restoring else self.target.ref,
+            "DEPLOY_PATH": str(self.project.paths.path),
+            "DEPLOY_RELEASE": str(release),
+        }
+
+
+def begin(project: Project, target: Target, before: Current, action: str) -> Activation:
+    """Return the activation of `target`, with an attempt that can be recorded and undone."""
+    lines = len(history.read_deploys(project.paths.deploys))
+    attempt = state.new_attempt(project.options, action, before, target, lines)
+    return Activation(project, target, before, attempt, set())

@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""Restoring the previous release after a failed activation, and the message that names what is live now."""
+
+from __future__ import annotations
+
+from ..errors import ReleaseError, as_failure
+from ..git import checkout
+from ..model import Current
+from ..project import Project
+from ..release import build, current
+from ..system import signals
+from .activation import Activation
+from .journal import journal
+
+
+def restore(activation: Activation, failure: ReleaseError) -> ReleaseError:
+    """Restore the release that was live, journal the attempt, and return the error that tells it all."""
+    project, before = activation.project, activation.before
+    try:
+        with project.report.phase("put back"):
+            restore_files(project, before)
+            with signals.interruptible():
+                hook_failure = _restart_previous(activation)
+    except Exception as worse:
+        project.report.changed = True
+        outcome = "broken"
+        second = f"Restoring {describe_commit(before.commit)} failed too: {as_failure(worse)}"
+        now = f"{second}. Now {_describe_current(project)}"
+    else:
+        outcome, now = "put_back", _rollback_message(project, before) + hook_failure
+    journal(project, activation.attempt, outcome, failure.msg)
+    return ReleaseError(f"{failure}. {now}", detail=failure.detail)
+
+
+def restore_files(project: Project, before: Current) -> None:
+    """Restore `current`, and with the strategy `in_place` the files of `source`."""
+    if project.in_place and before.source_head:
+        project.git.hard_reset(before.source_head)
+        checkout.reset_submodules(project.git)
+    current.restore(project.paths, before.link)
+
+
+def describe_commit(commit: str | None) -> str:
+    """Return a commit as messages show it."""
+    return commit[:12] if commit else "nothing"
+
+
+def _restart_previous(activation: Activation) -> str:
+    """Have the previous release serve again. Return what to add to the message when its post_deploy fails.
+
+    What post_deploy started for the failed release, such as a worker of the app's own, it has to restart for this one.
+    """
+    project, before = activation.project, activation.before
+    if before.release is None or not before.release.is_dir():
+        return ""
+    if project.in_place:
+        build.provide_environment(project, before.release)
+    reload_from = project.procmon.before_restore()
+    hook_failure = ""
+    try:
+        _post_deploy_again(activation)
+    except ReleaseError as failure:
+        if reload_from is None:
+            raise
+        hook_failure = f"; there {failure}"
+    if reload_from:
+        project.procmon.reload(project.paths.current.resolve(), reload_from)
+    return hook_failure
+
+
+def _post_deploy_again(activation: Activation) -> None:
+    before = activation.before
+    if before.release and "post_deploy" in activation.started_hooks:
+        activation.hook("post_deploy", before.release)
+
+
+def _rollback_message(project: Project, before: Current) -> str:
+    if before.link:
+        return f"{describe_commit(before.commit)} was restored and is live"
+    served = project.procmon.served_release()
+    still = f"; procmon still serves {served}" if served else ""
+    return f"Nothing was live before, so there is nothing to restore: current was removed{still}"
+
+
+def _describe_current(project: Project) -> str:
+    """Describe what is live, whatever was meant to be."""
+    link = project.paths.current
+    points = f"current -> {link.readlink()}" if link.is_symlink() else "there is no current"
+    return "; ".join(filter(None, [points, project.procmon.describe()]))

@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""The symlink `current`: what it stands for, its switch in one instant, and the way back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import ReleaseError
+from ..git.client import Git
+from ..model import Current, ProjectPaths
+from ..project import Project
+from ..records import state
+from ..system import files
+
+
+def read(paths: ProjectPaths, git: Git) -> Current:
+    """Return what `current` points at.
+
+    Raises ReleaseError when `current` is not a symlink: it could not be replaced in one instant.
+    """
+    head = git.head() if paths.source.is_dir() else None
+    if not os.path.lexists(paths.current):
+        return Current(source_head=head)
+    if not paths.current.is_symlink():
+        raise ReleaseError(f"{paths.current} is not a symlink", "move it away: a deploy creates it as a symlink")
+    release = paths.current.resolve()
+    commit = git.at(release).head() if release.is_dir() else None
+    return Current(str(paths.current.readlink()), release, commit, head)
+
+
+def switch(paths: ProjectPaths, link: str | None) -> None:
+    """Make `current` a symlink with the text `link`, atomically; remove it where that is None."""
+    if link is None:
+        paths.current.unlink(missing_ok=True)
+    else:
+        fresh = paths.path / ".current.new"
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(link)
+        fresh.replace(paths.current)
+    files.sync_directory(paths.path)
+
+
+def restore(paths: ProjectPaths, link: str | None) -> None:
+    """Restore `current` by the rollback link if there is one, which also works on a full disk."""
+    if link is not None and _links_to(paths.rollback_link, link):
+        paths.rollback_link.replace(paths.current)
+        files.sync_directory(paths.path)
+    elif link is None or not _links_to(paths.current, link):
+        switch(paths, link)
+
+
+def prepare_rollback_link(paths: ProjectPaths, link: str | None) -> None:
+    """Create the rollback link before anything is switched: later a hook may have filled the disk."""
+    remove_rollback_link(paths)
+    if link is not None:
+        paths.rollback_link.symlink_to(link)
+
+
+def remove_rollback_link(paths: ProjectPaths) -> None:
+    """Remove the rollback link: the live release is verified."""
+    paths.rollback_link.unlink(missing_ok=True)
+
+
+def _links_to(path: Path, link: str) -> bool:
+    return path.is_symlink() and str(path.readlink()) == link
+
+
+def link_text(paths: ProjectPaths, release: Path) -> str:
+    """Return the text of `current` for a release: relative, so that the project may be mounted elsewhere."""
+    return os.path.relpath(release, paths.path)
+
+
+def protected(project: Project) -> set[str]:
+    """Return the names of releases that are live, or would be again when an interrupted run is undone."""
+    interrupted = state.read(project.paths.state)
+    links = (read(project.paths, project.git).link, interrupted.link if interrupted else None)
+    return {Path(link).name for link in links if link}
+
+
+def move_source_head(project: Project, commit: str) -> None:
+    """Move the HEAD of the clone to the live commit; its files stay as they are."""
+    if not project.in_place:
+        project.git.soft_reset(commit)

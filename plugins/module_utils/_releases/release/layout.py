@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""The decision what a project's directories and its clone lack. It changes nothing; setup.py carries it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Union
+
+from ..errors import ReleaseError
+from ..options import Options
+
+
+@dataclass(frozen=True)
+class MakeDirectory:
+    """Make `path`, and its parents."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class Clone:
+    """Clone `url` to `source`."""
+
+    url: str
+
+
+@dataclass(frozen=True)
+class SetUrl:
+    """Point the clone's origin at `url`."""
+
+    url: str
+
+
+@dataclass(frozen=True)
+class MoveToShared:
+    """Move `source/<entry>` to `shared/<entry>` and leave a link, so that both are the same files."""
+
+    entry: str
+
+
+Step = Union[MakeDirectory, Clone, SetUrl, MoveToShared]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is there under a project's path.
+
+    `present` are the existing paths among those that matter, `url` is the clone's origin (None: no clone),
+    `occupied` means that `source` is something other than a clone, `uploads` are the shared paths which are
+    real directories of `source` with no tracked file.
+    """
+
+    present: frozenset[Path] = frozenset()
+    url: str | None = None
+    occupied: bool = False
+    uploads: frozenset[str] = frozenset()
+
+
+def directories(options: Options) -> list[Path]:
+    """Return the directories a project consists of, parents first."""
+    paths = options.paths
+    own = [options.path, paths.shared, paths.shared / "logs", paths.shared / "pids", paths.envs]
+    return own if options.strategy == "in_place" else [*own, paths.releases]
+
+
+def plan_layout(found: Layout, options: Options) -> list[Step]:
+    """Decide what makes `found` a project that can be deployed to. Changes nothing.
+
+    Raises ReleaseError when `source` is taken by something else or cannot be made without `repo`.
+    """
+    made: list[Step] = [MakeDirectory(path) for path in directories(options) if path not in found.present]
+    return [*made, *_plan_clone(found, options), *_plan_moves(found, options)]
+
+
+def _plan_clone(found: Layout, options: Options) -> list[Step]:
+    source = options.paths.source
+    if found.occupied:
+        raise ReleaseError(f"{source} is not a git clone", "move it away, or set another path")
+    if found.url is None and options.repo is None:
+        raise ReleaseError(f"there is no clone at {source} and the option repo is not set", "give repo")
+    if found.url is None:
+        return [Clone(str(options.repo))]
+    return [SetUrl(options.repo)] if options.repo not in {None, found.url} and options.repo else []
+
+
+def _plan_moves(found: Layout, options: Options) -> list[Step]:
+    if options.strategy == "in_place":
+        return []
+    shared = options.paths.shared
+    return [
+        MoveToShared(entry)
+        for entry in options.shared_paths
+        if entry in found.uploads and shared / entry not in found.present
+    ]
+
+
+def describe(step: Step) -> str:
+    """Describe a step in one line."""
+    if isinstance(step, MakeDirectory):
+        return f"create the directory {step.path}"
+    if isinstance(step, Clone):
+        return f"clone {step.url}"
+    if isinstance(step, SetUrl):
+        return f"point the clone at {step.url}"
+    return f"move {step.entry} from source to shared and link it back"

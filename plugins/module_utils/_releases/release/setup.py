@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""A project's directories and its clone: look what is there, and make what is missing."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from pathlib import Path
+
+from ..git.client import Git
+from ..git.worktrees import record_of
+from ..model import ProjectPaths
+from ..options import Options
+from ..project import Project
+from ..records import history
+from ..system import files
+from . import layout
+from .prune import RELEASE_NAME
+
+
+def ensure_layout(project: Project) -> bool:
+    """Create the project's directories and its clone. Return whether anything was missing."""
+    paths, git = project.paths, project.git
+    steps = missing_steps(project)
+    for step in steps:
+        # Cloning a long history may take most of the time of a first deploy.
+        with project.report.phase("clone") if isinstance(step, layout.Clone) else nullcontext():
+            _carry_out(step, paths, git)
+    relink_live_worktree(project)
+    _pin_log(project)
+    return bool(steps)
+
+
+def missing_steps(project: Project) -> list[layout.Step]:
+    """Return what is missing of the project's directories and its clone."""
+    return layout.plan_layout(read_layout(project.options, project.git), project.options)
+
+
+def _pin_log(project: Project) -> None:
+    # The original script pins nothing, and the next fetch may drop the branch that holds a logged commit.
+    git = project.git
+    pinned = git.pins()
+    lines = {line for line in history.read_deploys(project.paths.deploys) if not _is_pinned(line, pinned)}
+    git.pin(full for full in map(git.rev_parse, sorted(lines)) if full)
+
+
+def _is_pinned(line: str, pinned: set[str]) -> bool:
+    return any(history.same(pin, line) for pin in pinned)
+
+
+def read_layout(options: Options, git: Git) -> layout.Layout:
+    """Look at what there is under the project's path."""
+    paths = options.paths
+    ours = [*layout.directories(options), *(paths.shared / entry for entry in options.shared_paths)]
+    is_clone = paths.source.is_dir() and git.is_repository()
+    return layout.Layout(
+        present=frozenset(path for path in ours if os.path.lexists(path)),
+        url=(git.url() or "") if is_clone else None,
+        occupied=os.path.lexists(paths.source) and not is_clone,
+        uploads=frozenset(entry for entry in options.shared_paths if is_clone and _is_upload(paths, git, entry)),
+    )
+
+
+def _carry_out(step: layout.Step, paths: ProjectPaths, git: Git) -> None:
+    """Carry out one step of a layout."""
+    if isinstance(step, layout.MakeDirectory):
+        step.path.mkdir(parents=True, exist_ok=True)
+    elif isinstance(step, layout.Clone):
+        _clone(step.url, paths, git)
+    elif isinstance(step, layout.SetUrl):
+        # Fetch before saving the URL, so that a typo never becomes the stored remote.
+        git.fetch(step.url)
+        git.set_url(step.url)
+    else:
+        _move_to_shared(step.entry, paths)
+
+
+def _is_upload(paths: ProjectPaths, git: Git, entry: str) -> bool:
+    place = paths.source / entry
+    return place.is_dir() and not place.is_symlink() and not git.tracks(entry)
+
+
+def _clone(url: str, paths: ProjectPaths, git: Git) -> None:
+    # Neither a clone that was killed half way nor one that lost data in a power loss may look complete.
+    fresh = git.at(paths.path / ".source.new")
+    files.remove_tree(fresh.directory)
+    fresh.clone(url)
+    os.sync()
+    if paths.source.is_dir():
+        paths.source.rmdir()
+    fresh.directory.rename(paths.source)
+
+
+def finish_move(paths: ProjectPaths, entry: str) -> None:
+    """Complete a move to `shared` whose run died just before the link was put in place."""
+    place = paths.source / entry
+    link = _link_of_move(place)
+    if link.is_symlink() and not os.path.lexists(place) and (paths.shared / entry).exists():
+        link.rename(place)
+
+
+def _link_of_move(place: Path) -> Path:
+    return place.with_name(f".{place.name}.new")
+
+
+def _move_to_shared(entry: str, paths: ProjectPaths) -> None:
+    place, kept = paths.source / entry, paths.shared / entry
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    link = _link_of_move(place)
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(kept, place.parent))
+    # The old path is missing only between these two lines.
+    place.rename(kept)
+    link.rename(place)
+
+
+def relink_live_worktree(project: Project) -> None:
+    """After a new clone, register the live release with it, so that its commit stays known.
+
+    No file of the release is changed. Other releases that the clone does not know are recreated when they are needed.
+    """
+    paths, git = project.paths, project.git
+    release = paths.current.resolve()
+    if not _is_unregistered(project, release):
+        return
+    commit = git.rev_parse(release.name)
+    if commit is None:
+        return
+    making = paths.unfinished / release.name
+    paths.unfinished.mkdir(exist_ok=True)
+    git.add_worktree(making, commit, files=False)
+    (making / ".git").replace(release / ".git")
+    git.repair_worktrees([release])
+    git.at(release).read_index()
+    files.remove_tree(paths.unfinished)
+
+
+def _is_unregistered(project: Project, release: Path) -> bool:
+    paths = project.paths
+    is_release = release.parent == paths.releases.resolve() and RELEASE_NAME.fullmatch(release.name)
+    return bool(is_release) and release.is_dir() and record_of(release) is None and (paths.source / ".git").is_dir()

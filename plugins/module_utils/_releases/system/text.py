@@ -1,0 +1,14 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""Text that other programs write."""
+
+from __future__ import annotations
+
+
+def tail(text: str, lines: int = 20) -> str:
+    """Return the last `lines` lines."""
+    return "\n".join(text.rstrip().splitlines()[-lines:])
