@@ -158,7 +158,7 @@ def test_a_boot_that_hangs_ends_at_its_timeout_with_all_that_it_has_started(serv
 
 
 def is_dead(pid: int) -> bool:
-    """Say whether a process has ended."""
+    """Return whether a process has ended."""
     return not alive(pid)
 
 

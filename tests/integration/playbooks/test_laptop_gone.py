@@ -56,8 +56,10 @@ def is_ssh(pid: int) -> bool:
 def master_of(sockets: Path) -> int:
     """The process that holds the connection which others share."""
     (socket,) = sockets.iterdir()
-    said = subprocess.run([SSH, "-O", "check", "-S", socket, "any"], capture_output=True, text=True, check=True).stderr
-    return int(re.findall(r"pid=(\d+)", said)[0])
+    message = subprocess.run(
+        [SSH, "-O", "check", "-S", socket, "any"], capture_output=True, text=True, check=True
+    ).stderr
+    return int(re.findall(r"pid=(\d+)", message)[0])
 
 
 @dataclass(frozen=True)
