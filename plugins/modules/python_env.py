@@ -141,7 +141,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environm
     ask_interpreter,
 )
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.interpreter import Interpreter
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup import installation
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup.installation import Installation

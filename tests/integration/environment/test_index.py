@@ -90,7 +90,7 @@ def test_nothing_else_is_asked(tmp_path: Path, elsewhere: Index, index: str, uv:
     (module,) = built.path.glob("lib/*/site-packages/tiny.py")
     assert "1.0" in module.read_text()
     assert elsewhere.asked == set()
-    assert elsewhere.told == set()
+    assert elsewhere.leaked == set()
     assert sorted(path.name for path in release.iterdir()) == before
 
 
