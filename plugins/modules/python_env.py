@@ -131,6 +131,8 @@ removed:
   returned: with O(state=pruned)
 """
 
+import os
+import pwd
 import shutil
 from pathlib import Path
 from typing import Any
@@ -206,6 +208,10 @@ def present(module: AnsibleModule, home: Path) -> dict[str, Any]:
 def ways(wanted: dict[str, Any], home: Path, interpreter: Interpreter) -> tuple[Environments, list[str], str | None]:
     """Return where, what and by which uv to install. pip installs uv."""
     home.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if wanted["archive"]:
+        # In the home of who installs, as pip and uv would have them: the directory of the builds has builds only.
+        for variable, name in (("UV_CACHE_DIR", "uv"), ("PIP_CACHE_DIR", "pip")):
+            os.environ.setdefault(variable, f"{pwd.getpwuid(os.geteuid()).pw_dir}/.cache/{name}")
     environments = Environments(home, interpreter, run_command, index=wanted["index"] or None)
     words = [*wanted["arguments"], *wanted["requirements"], *filter(None, [wanted["archive"]])]
     return environments, words, None if wanted["program"] == "uv" else environments.find_uv(needed=False)
