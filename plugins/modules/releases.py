@@ -126,9 +126,10 @@ options:
   index:
     description:
       - Where the packages of Python environments come from, the address of an index, or an absolute path on the server
-        of a directory of wheels, which is then the only source.
-      - It comes before what C(pip.conf), C(uv.toml) and the variables C(PIP_*) and C(UV_*) on the server say. A
-        C(uv.lock) names addresses of its own.
+        of a directory of wheels.
+      - No index that C(pip.conf), C(uv.toml) and the variables C(PIP_*) and C(UV_*) on the server name is asked then,
+        and with a directory none that the release names. Of a C(uv.lock) the versions and hashes count then, and not
+        the addresses.
       - An address may hold a user and a password. A new password builds no new environment.
     type: str
   force:

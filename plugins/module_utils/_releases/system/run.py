@@ -53,7 +53,7 @@ class Run(Protocol):
         self,
         argv: Sequence[str],
         cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str | None] | None = None,
         silence: float | None = None,
     ) -> Result: ...
 
@@ -66,10 +66,10 @@ def clean_environment() -> dict[str, str]:
 def run_command(
     argv: Sequence[str],
     cwd: str | None = None,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | None] | None = None,
     silence: float | None = None,
 ) -> Result:
-    """Run `argv` without a shell in `cwd`, with `env` on top of this process's own environment.
+    """Run `argv` without a shell in `cwd`, with `env` on top of its own environment; None removes a variable.
 
     It is killed when it has written nothing for `silence` seconds, and has then failed with STALLED as its last line.
     Raises ReleaseError when the program or the directory is not there.
@@ -83,12 +83,12 @@ def run_command(
 
 
 def _started(
-    argv: Sequence[str], cwd: str | None, env: Mapping[str, str] | None, begin: Callable[[], None] | None
+    argv: Sequence[str], cwd: str | None, env: Mapping[str, str | None] | None, begin: Callable[[], None] | None
 ) -> subprocess.Popen[str]:
     return subprocess.Popen(
         list(argv),
         cwd=cwd,
-        env={**clean_environment(), **(env or {})},
+        env={name: value for name, value in {**clean_environment(), **(env or {})}.items() if value is not None},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
