@@ -39,7 +39,7 @@ def test_names_that_python_takes_for_several_lines(site: Site, upstream: Upstrea
     for mark in ("\u2028", "\x85"):
         upstream.commit(f"one{mark}two", branch=f"odd{mark}name")
     upstream.commit("three")
-    assert [commit.subject for commit in site.deploy().commits][1:] == ["one\x85two", "one\u2028two"]
+    assert [commit.subject for commit in site.deploy().commits][1:] == ["one\\x85two", "one\\u2028two"]
     assert site.version == "three"
 
 

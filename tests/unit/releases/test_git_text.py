@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import client as git
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import errors
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Commit
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import Result
 
 A, B = "a" * 40, "b" * 40
 
@@ -19,9 +21,30 @@ def test_an_annotated_tag_stands_for_its_commit() -> None:
     assert (found.branches, found.tags) == ({"master": A}, {"v1": B, "v0": A})
 
 
-def test_a_subject_may_hold_anything() -> None:
-    assert git.parse_log(f"{A}\0fix: a\0b\n{B}\0\n") == [Commit(A, "fix: a\0b"), Commit(B, "")]
-    assert git.parse_log(f"{A}\0one\u2028two\n") == [Commit(A, "one\u2028two")]
+def test_subjects_are_read_whatever_they_hold() -> None:
+    """A NUL ends a field, and nothing else does: CR, an empty subject and line ends of Unicode are text."""
+    text = f"{A}\0Remove \rexamples\0{B}\0\0{A}\0one\u2028two\n\0"
+    assert git.parse_log(text) == [
+        Commit(A, "Remove \\rexamples"),
+        Commit(B, ""),
+        Commit(A, "one\\u2028two\\n"),
+    ]
+    assert git.parse_log("") == []
+
+
+@pytest.mark.parametrize(
+    ("subject", "shown"),
+    [
+        ("\x1b[2J\x1b]0;title\x07", "\\x1b[2J\\x1b]0;title\\x07"),
+        ("caf\udce9", "caf\N{REPLACEMENT CHARACTER}"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("one\ttwo\x85three", "one\\ttwo\\x85three"),
+        ("grüße \U0001f468\u200d\U0001f469", "grüße \U0001f468\u200d\U0001f469"),
+        ("x" * 1000, "x" * 299 + "…"),
+    ],
+)
+def test_a_subject_is_safe_for_a_terminal(subject: str, shown: str) -> None:
+    assert git.parse_log(f"{A}\0{subject}\0") == [Commit(A, shown)]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +54,7 @@ def test_a_subject_may_hold_anything() -> None:
         ("Host key verification failed.\nfatal: Could not read from remote", "host key is unknown", "ssh-keyscan"),
         ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @", "not the one this server knows", "known_hosts"),
         ("git@host: Permission denied (publickey).", "refused the deploy user", "key"),
-        ("fatal: could not read Username for 'https://x': terminal prompts disabled", "refused", "key"),
+        ("fatal: could not read Username for 'https://x': terminal prompts disabled", "asks for a user", "deploy key"),
         ("ssh: Could not resolve hostname nowhere: Name or service not known", "cannot be reached", "try again"),
         ("ssh: connect to host x port 22: Connection refused", "cannot be reached", "try again"),
         ("fatal: '/x' does not appear to be a git repository", "no repository at that address", "repo"),
@@ -42,7 +65,7 @@ def test_a_subject_may_hold_anything() -> None:
     ],
 )
 def test_a_complaint_becomes_a_sentence_with_a_remedy(stderr: str, found: str, remedy: str) -> None:
-    error = git.explain("fetch from origin", "/x", stderr)
+    error = errors.explain("fetch from origin", "/x", Result(128, "", stderr))
     assert error.msg.startswith("could not fetch from origin: ")
     assert found in error.msg
     assert remedy in error.hint
@@ -63,4 +86,4 @@ def test_progress_is_no_reason(end: str) -> None:
         "Resolving deltas: 100% (2/2), done.",
         "fatal: early EOF\nerror: the server returned error: 403\n",
     )
-    assert git.PROGRESS.sub("", end.join(told)) == told[-1]
+    assert errors.PROGRESS.sub("", end.join(told)) == told[-1]

@@ -72,7 +72,7 @@ def test_an_unknown_name_lists_some_of_what_there_is() -> None:
 
 @pytest.mark.parametrize("repo", ["-oProxyCommand=evil", "ext::sh", "fd::3"])
 def test_an_address_that_would_run_something_is_refused(repo: str) -> None:
-    with pytest.raises(ReleaseError, match="not an address"):
+    with pytest.raises(ReleaseError, match="is not allowed: git could run a command"):
         refs.check_repo(repo)
 
 

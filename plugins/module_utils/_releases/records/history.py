@@ -20,7 +20,8 @@ from typing import Any
 from ..errors import ReleaseError
 from ..system import files
 
-COMMIT = re.compile(r"[0-9a-f]{4,40}")
+# Short, or full with SHA-1 or SHA-256.
+COMMIT = re.compile(r"[0-9a-f]{4,40}|[0-9a-f]{64}")
 
 
 def parse_deploys(text: str) -> list[str]:

@@ -90,6 +90,8 @@ def _clone(url: str, paths: ProjectPaths, git: Git) -> None:
     fresh = git.at(paths.path / ".source.new")
     files.remove_tree(fresh.directory)
     fresh.clone(url)
+    # Where hooks and people expect it; git's own template has it as well.
+    (fresh.directory / ".git/info").mkdir(exist_ok=True)
     os.sync()
     if paths.source.is_dir():
         paths.source.rmdir()
