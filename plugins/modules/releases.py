@@ -13,7 +13,7 @@ author: The onetouch.deploy contributors (@onetouch)
 description:
   - Makes a commit of a git repository the live release of a project on this server, in one process that holds a lock
     from start to end.
-  - Every release is a directory of its own, made whole before anything live changes. The symlink C(current) is
+  - Every release is a directory of its own, built completely before anything live changes. The symlink C(current) is
     replaced by a rename.
   - When the project is served by C(procmon), the module asks it to reload by touching O(restart_file), and ends when
     C(procmon) reports that exactly this release serves. Any failure after the switch restores the previous release.
@@ -30,8 +30,8 @@ options:
     required: true
   state:
     description:
-      - With V(present) the directories and the clone are created, or taken over from the original deploy script. Nothing
-        live is moved.
+      - With V(present) the directories and the clone are created, or taken over from the original deploy script.
+        Nothing live is moved.
       - With V(prepared) the release is built completely, with its Python environment. Nothing live changes.
       - With V(deployed) the release is prepared if it is not yet, and made live.
       - With V(reverted) a release of the log is made live again, by O(steps) or O(to), without asking the remote.
@@ -77,7 +77,7 @@ options:
     description:
       - A shell command that runs in the new release before the switch. When it fails nothing changes.
       - All hooks run as the user who deploys, with the release's own C(.venv/bin) and the system's directories as
-        C(PATH), with O(env) and O(env_file), and with C(SHARED), C(DEPLOY_PROJECT), C(DEPLOY_COMMIT),
+        C(PATH), with those of O(env_file), and with C(SHARED), C(DEPLOY_PROJECT), C(DEPLOY_COMMIT),
         C(DEPLOY_PREVIOUS), C(DEPLOY_REF), C(DEPLOY_PATH) and C(DEPLOY_RELEASE) in the environment. Their output goes
         to C(shared/logs/deploy.log).
       - A hook of several lines stops at the first line that fails, as in CI systems. In a single line, C(&&) does that.
@@ -92,14 +92,10 @@ options:
   test:
     description: A shell command that runs last in the new release. When it fails the previous release is restored.
     type: str
-  env:
-    description:
-      - Variables of the app that hooks get as well, as the workers of C(procmon) do. They win over O(env_file).
-    type: dict
-    default: {}
   env_file:
     description:
-      - A file on the server with such variables, one C(KEY=value) per line, in the syntax of C(procmon).
+      - A file on the server with variables of the app that hooks get as well, as the workers of C(procmon) do. One
+        C(KEY=value) per line, in the syntax of C(procmon).
     type: path
   restart_file:
     description: The file whose touch asks C(procmon) to reload, relative to C(current) or absolute.
@@ -108,7 +104,7 @@ options:
   status_file:
     description:
       - The file in which C(procmon) answers.
-      - Without it the project has no C(procmon): nothing is touched, and the module does not wait for an answer.
+      - Without it the project has no C(procmon), nothing is touched, and the module waits for no answer.
     type: path
   reload_timeout:
     description:
@@ -168,8 +164,8 @@ attributes:
     description: Shows the commits that go live, and those that are live no longer.
   idempotent:
     support: partial
-    details: A commit that is live is not deployed again, unless O(force=true). With O(state=reverted) and O(steps) every run
-      goes back.
+    details: A commit that is live is not deployed again, unless O(force=true). With O(state=reverted) and O(steps)
+      every run goes back.
     description: When run twice in a row with the same arguments, the second run changes nothing.
   platform:
     support: full
@@ -285,7 +281,7 @@ diff:
   type: dict
   contains:
     prepared:
-      description: One commit a line, after C(-) or C(+).
+      description: One commit per line, after C(-) or C(+).
       type: str
   sample:
     prepared: "+ 1f0c9a2be6f3 Greet in French\n"

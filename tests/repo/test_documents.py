@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import yaml
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import hosts, keys
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import host_vars, schema
 
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|#|mailto:)([^)#\s]+)")
 ROW = re.compile(r"^\| `(\w+)` \|.*\| ?([^|]*?) ?\|$", re.MULTILINE)
+BASES = (".", "plugins/module_utils/_releases", "roles/supervisor/files/procmon/src/procmon")
 PLAYBOOK = re.compile(r"ansible-playbook (?:playbooks/)?([a-z_]+)\.yml|onetouch\.deploy\.([a-z_]+) -e project")
 
 
@@ -26,6 +28,14 @@ def test_links_lead_somewhere(root: Path, files: list[Path]) -> None:
         if not (root / path.parent / target).exists()
     }
     assert broken == set()
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_paths_exist(root: Path, name: str) -> None:
+    """A path may begin at one of the bases that the page is about."""
+    paths = re.findall(r"`([\w.][\w.-]*(?:/[\w.-]+)+/?)`", (root / name).read_text())
+    assert paths
+    assert [path for path in paths if not any((root / base / path).exists() for base in BASES)] == []
 
 
 def test_commands_exist(root: Path, files: list[Path]) -> None:
@@ -75,7 +85,9 @@ def test_every_setting_that_is_no_key_is_listed(root: Path) -> None:
         yaml.safe_load((root / "roles" / role / "defaults" / "main.yml").read_text())
         for role in ("project", "supervisor")
     )
-    by_key = {f"project_{key}" for key in {*keys.known("project")} - {*hosts.CONNECTION_KEYS} - hosts.OTHER_KEYS}
+    by_key = {
+        f"project_{key}" for key in {*schema.known("project")} - {*host_vars.CONNECTION_KEYS} - host_vars.OTHER_KEYS
+    }
     taken_over = {name for name, value in of_procmon.items() if str(value).startswith("{{")}
     expected = {name: value for name, value in {**of_project, **of_procmon}.items() if name not in by_key | taken_over}
     listed = rows(root, "Set other variables")

@@ -102,7 +102,7 @@ def measure(way: str, count: int, app: str, paths: list[str]) -> Start:
 
 
 def time_of_children() -> float:
-    """Give the processor time of all ended children."""
+    """Return the processor time of all ended children."""
     return os.times().children_user + os.times().children_system
 
 

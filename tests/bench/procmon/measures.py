@@ -61,7 +61,7 @@ async def _pid(server: Server) -> str:
 
 
 async def busiest_share(server: Server) -> float:
-    """Give the share, in percent, of the worker with most of `CONNECTIONS` opened at once: the median of `BURSTS`."""
+    """Return the share, in percent, of the worker with most of `CONNECTIONS` opened at once: the median of `BURSTS`."""
     return median([await _share_of_one_burst(server) for _ in range(BURSTS)])
 
 
@@ -74,7 +74,7 @@ async def _share_of_one_burst(server: Server) -> float:
 
 
 async def peak_mib(server: Server) -> float:
-    """Give the most that the whole tree uses while it reloads."""
+    """Return the most that the whole tree uses while it reloads."""
     reload = asyncio.create_task(server.reload())
     most = 0.0
     while not reload.done():
@@ -85,7 +85,7 @@ async def peak_mib(server: Server) -> float:
 
 
 async def idle_cpu_percent(server: Server, seconds: float) -> float:
-    """Give the master's share of one core while there are no requests, and no worker is left of the last reload."""
+    """Return the master's share of one core while there are no requests, and no worker is left of the last reload."""
     await asyncio.sleep(DRAIN_SECONDS)
     before = cpu_seconds(server.pid)
     await asyncio.sleep(seconds)
@@ -93,7 +93,7 @@ async def idle_cpu_percent(server: Server, seconds: float) -> float:
 
 
 def throughput(server: Server, seconds: int, *headers: str) -> Throughput:
-    """Have wrk ask over 32 keep-alive connections."""
+    """Run wrk over 32 keep-alive connections."""
     argv = ["wrk", "--latency", "-t1", "-c32", f"-d{seconds}s", f"http://127.0.0.1:{server.port}/"]
     for header in headers:
         argv += ["-H", header]

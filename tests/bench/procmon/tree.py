@@ -10,7 +10,7 @@ KIB = 1024
 
 
 def descendants(pid: int) -> list[int]:
-    """Give `pid` and everything below it."""
+    """Return `pid` and everything below it."""
     found = [pid]
     for child in children(pid):
         found += descendants(child)
@@ -23,7 +23,7 @@ def pss_mib(pid: int) -> float:
 
 
 def pss_kib(pid: int) -> int:
-    """Give the proportional set size of one process, in KiB; 0 when it has gone."""
+    """Return the proportional set size of one process, in KiB; 0 when it has gone."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
@@ -32,7 +32,7 @@ def pss_kib(pid: int) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Give the processor time that the threads of one process have used; the kernel counts it in nanoseconds."""
+    """Return the processor time that the threads of one process have used; the kernel counts it in nanoseconds."""
     threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
     return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 

@@ -43,7 +43,7 @@ class Change(NamedTuple):
 
 
 def request(method: str = "GET", path: str = "/", length: int = 0) -> bytes:
-    """Give the head of a request with a body of `length` bytes."""
+    """Return the head of a request with a body of `length` bytes."""
     head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\n"
     return (head + (f"Content-Length: {length}\r\n\r\n" if method == "POST" else "\r\n")).encode()
 

@@ -38,7 +38,7 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 
 
 def children(pid: int) -> set[int]:
-    """Give the pids of a process's children."""
+    """Return the pids of a process's children."""
     return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
 
@@ -55,7 +55,7 @@ class Server(ABC):
 
     @abstractmethod
     def argv(self) -> list[str]:
-        """Give the command line that starts it."""
+        """Return the command line that starts it."""
 
     @abstractmethod
     async def reload(self) -> None:

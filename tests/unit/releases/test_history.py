@@ -72,3 +72,17 @@ def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(OSError, match="No space left"):
         log.append_commit(deploys, "def5678")
     assert deploys.read_text() == "abc1234\n"
+
+
+def test_commits_are_shown_with_one_length() -> None:
+    """Those that no full sha belongs to, or more than one, keep what the file has of them."""
+    one, two, near = "a" * 40, "ab" + "0" * 38, "ab" + "0" * 37 + "1"
+    found = log.with_one_length(["aaaa", "abab", "ab00", "a" * 40, "cccc"], [two, near, one])
+    assert found == ["a" * 12, "abab", "ab00", "a" * 12, "cccc"]
+    assert log.with_one_length(["a" * 40], []) == ["a" * 12]
+
+
+def test_of_a_long_log_the_newest_lines_are_listed() -> None:
+    lines = [f"{number:04}" for number in range(log.MAX_LISTED + 1)]
+    assert log.format_log(lines) == f"the log, oldest first: ... {' '.join(lines[1:])}"
+    assert log.format_log(lines[1:]) == f"the log, oldest first: {' '.join(lines[1:])}"

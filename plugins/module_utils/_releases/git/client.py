@@ -218,10 +218,6 @@ class Git:
         end = ["--not", without] if without else []
         return int(self._git("count the commits", "rev-list", "--count", newest, *end, "--"))
 
-    def committed(self, sha: str) -> int:
-        """Return when `sha` was committed, in seconds since the epoch."""
-        return int(self._git("read the commit", *LOG, "-1", "--format=%ct", sha, "--").strip("\0\n"))
-
     def tracks(self, path: str) -> bool:
         return bool(self._git("list the tracked files", "ls-files", "-z", "--", f":(literal){path}"))
 
