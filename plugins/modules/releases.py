@@ -297,6 +297,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import o
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.report import Report
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.text import secrets_of
 
 
 def run(module: AnsibleModule, report: Report) -> None:
@@ -315,6 +316,8 @@ def main() -> None:
     module = AnsibleModule(  # type: ignore[no-untyped-call]  # Ansible has no types
         argument_spec=options.argument_spec(), supports_check_mode=True
     )
+    # Nothing that this module returns, an unforeseen traceback included, has a secret of the address.
+    module.no_log_values.update(secrets_of(module.params["repo"] or ""))
     report, failure = Report(), None
     try:
         run(module, report)

@@ -25,7 +25,7 @@ PROGRESS = re.compile(
 REMOTE_LINE = re.compile(r"^remote:(.*)$", re.MULTILINE)
 DUBIOUS = re.compile(r"dubious ownership in repository at '([^\n]+)'")
 # ssh names the ways to log in, in parentheses; all others are files.
-DENIED = re.compile(r"'?(?P<path>/[^'\n]*?)/?'?:? Permission denied(?! \(|,)")
+DENIED = re.compile(r"(?<!\S)'?(?P<path>/[^'\n]*?)/?'?:? Permission denied(?! \(|,)")
 OWN = "let the deploy user own the project's directory (chown -R), or deploy as its owner"
 
 
@@ -143,6 +143,11 @@ KNOWN_ERRORS = (
         "add memory or swap (dmesg shows what the kernel killed), then deploy again",
     ),
     KnownError(
+        r"unable to access '\./",
+        "there are files in the repository at that address that this user may not read",
+        "correct the owner or the mode of the files there",
+    ),
+    KnownError(
         r"insufficient permission|Permission denied|Operation not permitted",
         "another user owns files in {where}",
         OWN,
@@ -226,14 +231,18 @@ def _is_below(path: Path, where: Path) -> bool:
     return not {where, where.resolve()}.isdisjoint({path, *path.parents})
 
 
+def _is_no_reason(line: str) -> bool:
+    return not re.match(r"(?:fatal|error|ERROR): ", line)
+
+
 def _unknown(own: str, remote: list[str], rc: int) -> tuple[str, str]:
     """Return the reason that none of the known errors gives."""
     if rc == -signal.SIGKILL:
         return "git was killed by SIGKILL", "if memory was short (see dmesg), add memory or swap, then deploy again"
     if rc < 0:
         return f"git was ended by signal {-rc}", "deploy again"
-    said = [line.strip() for line in remote if line.strip()]
+    said = sorted((line.strip() for line in remote if line.strip()), key=_is_no_reason)
     if said:
-        return f"the git server answered: {said[-1]}", "do what it says, or ask the people who run it"
+        return f"the git server answered: {said[0]}", "do what it says, or ask the people who run it"
     fatal = re.findall(r"^(?:fatal|error): .*$", own, re.MULTILINE)
     return (fatal[-1] if fatal else tail(own, 1) or f"git gave no reason (exit {rc})"), ""

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 # not UTF-8), and the marks that reverse the direction of writing.
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 UNSAFE_IN_LINES = re.compile(f"(?![\n\t]){UNSAFE.pattern}")
+TOKEN_CHARACTERS = 8
 BYTES = range(0xDC80, 0xDD00)
 # Up to the last @ before the path: a password may hold one.
 USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<info>[^/\s]*)@")
@@ -51,7 +52,9 @@ def secrets_of(address: str) -> set[str]:
         return set()
     authority, query = address.split("://", 1)[1].split("/", 1)[0], urlsplit(address).query
     user, _colon, password = authority.rpartition("@")[0].partition(":")
-    values = [password or user, *(pair.partition("=")[2] for pair in query.split("&"))]
+    # A short user beside a password is a name, and hiding it in all texts would hide parts of words.
+    users = [user] if not password or ("ssh" not in address and len(user) >= TOKEN_CHARACTERS) else []
+    values = [password, *users, *(pair.partition("=")[2] for pair in query.split("&"))]
     return {form for value in values if value for form in (value, unquote(value))}
 
 
