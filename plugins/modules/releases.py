@@ -69,7 +69,10 @@ options:
     type: int
     default: 5
   shared_paths:
-    description: Paths in the repository that outlive releases. Each becomes a link to the same path below C(shared).
+    description:
+      - Paths in the repository that outlive releases. Each becomes a link to the same path below C(shared).
+      - What is neither there nor in the repository is created as a directory when the entry ends in C(/) or its last
+        part has no dot. Otherwise it is a file, such as V(db.sqlite3), and the deploy fails until it has been created.
     type: list
     elements: str
     default: [public/system]
