@@ -81,6 +81,11 @@ KNOWN_ERRORS = (
         "check the address and, on the git server, the rights of the key or token that is used",
     ),
     KnownError(
+        r"ERROR: .*denied|[Aa]ccess denied",
+        "the git server does not let this user read the repository",
+        "check the address and, on the git server, the rights of the key or token that is used",
+    ),
+    KnownError(
         r"returned error: 407|HTTP code 407 from proxy",
         "the proxy asks for a user and a password (407)",
         "correct http.proxy or https_proxy of the deploy user",
@@ -195,6 +200,11 @@ KNOWN_ERRORS = (
         r"|unable to write",
         "git could not write, which mostly means that the disk is full",
         "free some space or inodes, then deploy again",
+    ),
+    KnownError(
+        r"Could not read from remote repository",
+        "the git server ended the connection without giving the repository",
+        "check the address and the rights of the deploy user's key",
     ),
     KnownError(
         r"early EOF|RPC failed|hung up unexpectedly|unexpected disconnect|unable to access",
