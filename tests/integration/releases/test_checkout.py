@@ -215,8 +215,8 @@ def test_names_that_differ_by_case_on_a_disk_that_folds_it(
     upstream.commit("two", a__Case_py="x = 1", a__b_py="")
     site.deploy()
     upstream.commit("three", a__case_py="x = 2")
-    said = site.fail(ref="master").text
-    assert "a/Case.py and a/case.py collide" in said
+    message = site.fail(ref="master").text
+    assert "a/Case.py and a/case.py collide" in message
     assert site.version == "two"
 
 
@@ -335,6 +335,6 @@ def test_gitmodules_that_is_a_link_is_not_followed(
     (upstream.work / ".gitmodules").rename(tmp_path / "modules")
     (upstream.work / ".gitmodules").symlink_to(tmp_path / "modules")
     upstream.commit("linked")
-    said = site.module(ref="master")["msg"]
-    assert "git does not check out a path of this kind: .gitmodules. Rename or remove it in the repository" in said
+    message = site.module(ref="master")["msg"]
+    assert "git does not check out a path of this kind: .gitmodules. Rename or remove it in the repository" in message
     assert site.version == "one"

@@ -76,8 +76,8 @@ def refused(site: Site, **changed: object) -> str:
     answered = site.module(**{"ref": "master", **changed})
     assert answered["failed"], answered
     assert "Traceback" not in answered["msg"]
-    said: str = answered["msg"].splitlines()[0]
-    return said
+    message: str = answered["msg"].splitlines()[0]
+    return message
 
 
 PLAIN = {"Content-Type": "text/plain"}
@@ -98,10 +98,10 @@ ANSWERS = {
 def test_a_server_that_answers_something_else(site: Site, status: int) -> None:
     headers, found, remedy = ANSWERS[status]
     with web_server(status, headers, b"<html>\n") as port:
-        said = refused(site, repo=f"http://127.0.0.1:{port}/blog.git")
-    assert found in said
-    assert remedy in said
-    assert "cannot be reached" not in said
+        message = refused(site, repo=f"http://127.0.0.1:{port}/blog.git")
+    assert found in message
+    assert remedy in message
+    assert "cannot be reached" not in message
 
 
 def test_a_refusal_that_the_server_explains(site: Site) -> None:
@@ -149,9 +149,9 @@ def test_a_certificate_that_is_not_good(site: Site, tmp_path: Path, monkeypatch:
     if known:
         monkeypatch.setenv("GIT_SSL_CAINFO", str(tmp_path / "tls/cert.pem"))
     with web_server(404, PLAIN, context=context) as port:
-        said = refused(site, repo=f"https://127.0.0.1:{port}/blog.git")
-    assert found in said
-    assert remedy in said
+        message = refused(site, repo=f"https://127.0.0.1:{port}/blog.git")
+    assert found in message
+    assert remedy in message
 
 
 def test_the_remedy_for_a_certificate_helps(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,8 +188,8 @@ def test_a_git_that_the_kernel_killed(
 ) -> None:
     upstream.commit("one")
     put_before(tmp_path, monkeypatch, "clone", "kill -9 $$")
-    said = refused(site)
-    assert "git was killed by SIGKILL. If memory was short (see dmesg)" in said
+    message = refused(site)
+    assert "git was killed by SIGKILL. If memory was short (see dmesg)" in message
 
 
 @pytest.fixture
@@ -233,9 +233,9 @@ def test_a_git_server_without_memory(
     site.deploy()
     upstream.commit("two", big_bin="x" * 60_000_000)
     put_before(tmp_path, monkeypatch, "fetch", "ulimit -v 50000")
-    said = refused(site)
-    assert "the git server answered: fatal: Out of memory" in said
-    assert "ask the people who run it" in said
+    message = refused(site)
+    assert "the git server answered: fatal: Out of memory" in message
+    assert "ask the people who run it" in message
 
 
 @pytest.fixture

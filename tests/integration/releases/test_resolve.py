@@ -116,7 +116,7 @@ def test_an_unknown_sha(site: Site, upstream: Upstream) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"ref": "--upload-pack=evil"}, "ref '--upload-pack=evil'"),
         ({"repo": "--evil"}, "repo '--evil'"),
@@ -128,10 +128,10 @@ def test_an_unknown_sha(site: Site, upstream: Upstream) -> None:
         ({"shared_paths": ["../etc"]}, "shared_paths has '../etc'"),
     ],
 )
-def test_values_that_cannot_be_meant_are_refused_by_name(site: Site, options: dict[str, object], said: str) -> None:
+def test_values_that_cannot_be_meant_are_refused_by_name(site: Site, options: dict[str, object], message: str) -> None:
     answered = site.module(**{"ref": "master", **options})
     assert answered["failed"]
-    assert said in answered["msg"]
+    assert message in answered["msg"]
     assert "Traceback" not in answered["msg"]
 
 

@@ -27,8 +27,8 @@ def refused(site: Site, *entries: str) -> str:
     assert "Traceback" not in answered["msg"]
     assert "unexpected" not in answered["msg"]
     assert link(site) == live
-    said: str = answered["msg"]
-    return said
+    message: str = answered["msg"]
+    return message
 
 
 @pytest.mark.parametrize("name", ["db.sqlite3", ".env", "config/settings.toml"])
@@ -37,9 +37,9 @@ def test_a_file_that_is_nowhere_is_asked_for_and_never_becomes_a_directory(
 ) -> None:
     upstream.commit("one")
     kept = site.paths.shared / name
-    said = refused(site, "media", name)
-    assert f"shared_paths has {name}, which is neither a file in the repository nor at {kept}" in said
-    assert f"Create the file {kept} on the server, or write {name}/ in shared_paths if it is a directory" in said
+    message = refused(site, "media", name)
+    assert f"shared_paths has {name}, which is neither a file in the repository nor at {kept}" in message
+    assert f"Create the file {kept} on the server, or write {name}/ in shared_paths if it is a directory" in message
     assert not kept.exists()
     kept.parent.mkdir(exist_ok=True)
     kept.touch()
@@ -85,9 +85,9 @@ def test_what_the_repository_holds_is_the_first_content(site: Site, upstream: Up
 
 def test_a_file_that_is_named_as_a_directory(site: Site, upstream: Upstream) -> None:
     upstream.commit("one", notes="x")
-    said = refused(site, "notes/")
-    assert "shared_paths has notes/, but" in said
-    assert "notes is a file. Remove the slash, or the file" in said
+    message = refused(site, "notes/")
+    assert "shared_paths has notes/, but" in message
+    assert "notes is a file. Remove the slash, or the file" in message
     assert site.module(ref="master", shared_paths=["notes"])["changed"]
     assert (site.paths.shared / "notes").is_file()
     upstream.commit("two")
@@ -96,16 +96,16 @@ def test_a_file_that_is_named_as_a_directory(site: Site, upstream: Upstream) -> 
 
 def test_a_path_in_another_is_refused_with_the_reason(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
-    said = refused(site, "media", "media/private")
-    assert "shared_paths has media and media/private, but media is shared with all that it contains" in said
-    assert "Remove media/private from shared_paths" in said
+    message = refused(site, "media", "media/private")
+    assert "shared_paths has media and media/private, but media is shared with all that it contains" in message
+    assert "Remove media/private from shared_paths" in message
     assert site.module(ref="master", shared_paths=["media", "media2/private"])["changed"]
 
 
 def test_a_file_of_the_repository_where_a_directory_is_needed(site: Site, upstream: Upstream) -> None:
     upstream.commit("one", public="x")
-    said = refused(site, "public/system")
-    assert "shared_paths has public/system, but public is a file in the repository. Rename that file" in said
+    message = refused(site, "public/system")
+    assert "shared_paths has public/system, but public is a file in the repository. Rename that file" in message
     assert site.module(ref="master", shared_paths=[])["changed"]
 
 
@@ -113,8 +113,8 @@ def test_a_shared_link_to_a_disk_that_is_not_mounted(site: Site, upstream: Upstr
     upstream.commit("one")
     site.paths.shared.mkdir(parents=True)
     (site.paths.shared / "media").symlink_to(tmp_path / "disk")
-    said = refused(site, "media")
-    assert f"{site.paths.shared / 'media'} is a link to {tmp_path / 'disk'}, which does not exist" in said
+    message = refused(site, "media")
+    assert f"{site.paths.shared / 'media'} is a link to {tmp_path / 'disk'}, which does not exist" in message
     (tmp_path / "disk").mkdir()
     assert site.module(ref="master", shared_paths=["media"])["changed"]
     (site.paths.current / "media/photo").touch()

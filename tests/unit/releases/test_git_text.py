@@ -84,7 +84,7 @@ SAMPLES = [
     ("fatal: unable to update url base from redirection:\n  asked for: a", "redirects to another address", "Set repo"),
     ("fatal: http://x/info/refs not valid: is this a git repository?", "a web server answers", "for cloning"),
     ("fatal: transport 'file' not allowed", "forbids the protocol", "protocol.NAME.allow"),
-    ("fatal: remote error: upload-pack: not our ref aaaa", "does not give that commit", "Push"),
+    ("fatal: remote error: upload-pack: not our ref aaaa", "refuses to send that commit", "Push"),
     ("error: unable to write file a: No space left on device", "the disk is full", "Free some space"),
     ("fatal: could not open '.git/x' for writing: Read-only file system", "read-only", "Mount it writable"),
     ("fatal: Out of memory, malloc failed (tried to allocate 9 bytes)", "out of memory", "swap"),
@@ -172,8 +172,8 @@ def test_nothing_that_is_given_can_be_an_option() -> None:
 
 @pytest.mark.parametrize("end", ["\r", "\n"])
 def test_progress_is_no_reason(end: str) -> None:
-    """What git tells while it works, with its own ways to write over a line, is not what it died of."""
-    told = (
+    """What git reports while it works, with its own ways to write over a line, is no failure."""
+    written = (
         "remote: Enumerating objects: 1",
         "remote: Enumerating objects: 2, done.        ",
         "remote: Counting objects:  50% (1/2)        ",
@@ -181,4 +181,4 @@ def test_progress_is_no_reason(end: str) -> None:
         "Resolving deltas: 100% (2/2), done.",
         "fatal: early EOF\nerror: the server returned error: 403\n",
     )
-    assert errors.PROGRESS.sub("", end.join(told)) == told[-1]
+    assert errors.PROGRESS.sub("", end.join(written)) == written[-1]

@@ -61,8 +61,8 @@ def reset_submodules(git: Git) -> None:
 def verify(git: Git) -> None:
     """Verify that a checkout is complete.
 
-    Raises ReleaseError when a submodule is missing, when two names are one file on this disk, or when only the pointers
-    of Git LFS are there.
+    Raises ReleaseError when a submodule is missing or not declared, when two names are one file on this disk, or when
+    only the pointers of Git LFS are there.
     """
     links = _links(git)
     urls = _urls(git) if links else {}

@@ -29,7 +29,7 @@ NEWEST_TAGS = ("--sort=-version:refname", "--sort=-creatordate")
 REF_FORMAT = "%(refname)%00%(objectname)%00%(*objectname)"
 # What a deploy relies on, whatever the user, the server and the clone have set.
 SETTINGS = (
-    # A release has the bytes, the modes and the links of its commit; what the repository's attributes change, too.
+    # Files have the bytes, modes and links of the commit; only the repository's own attributes convert them.
     "core.autocrlf=false",
     "core.safecrlf=false",
     "core.eol=lf",
@@ -38,7 +38,7 @@ SETTINGS = (
     "core.fileMode=true",
     "core.ignoreCase=false",
     "core.sparseCheckout=false",
-    # Submodules are seen to by checkout.py, which needs no server for it.
+    # checkout.py fills submodules, and needs no server for those that it has.
     "submodule.recurse=false",
     # A file is unchanged when nothing of its stat has changed, its ctime included.
     # An empty fsmonitor is none: before 2.36 git would take `false` for the name of a program.
@@ -62,8 +62,8 @@ SETTINGS = (
 )
 # A server that accepts and then is silent is given up; over ssh ConnectTimeout does it.
 HTTP_STALL_SETTINGS = ("http.lowSpeedLimit=1000", "http.lowSpeedTime=30")
-# Whatever the protocol, a git that works reports its progress every second, the server's part of it, too; only its look
-# at what it has fetched (rev-list) may be silent, for some seconds in millions of objects.
+# With any protocol, a git that works reports its progress every second, and the server's progress as well. Only the
+# check of what was fetched (rev-list) may be silent, for some seconds with millions of objects.
 STALL_SECONDS = 300.0
 # git's own language, no questions, and no attributes of the whole server.
 ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_ATTR_NOSYSTEM": "1", "GIT_LITERAL_PATHSPECS": "0"}

@@ -133,7 +133,7 @@ KNOWN_ERRORS = (
     ),
     KnownError(
         r"not our ref|unadvertised object|couldn't find remote ref",
-        "the git server does not give that commit",
+        "the git server refuses to send that commit",
         "push a branch or a tag that holds it",
     ),
     KnownError(
@@ -177,7 +177,7 @@ KNOWN_ERRORS = (
         r"|Network is unreachable|Failed to connect|[Cc]ould(?:n't| not) connect|Operation too slow|Empty reply|"
         + STALLED,
         "the git server cannot be reached",
-        "see whether this server reaches it, and try again",
+        "check that this server reaches it, and try again",
     ),
     KnownError(
         r"does not appear to be a git repository|[Rr]epository .*not found|does not exist|fatal: strange \w+ ",
@@ -193,7 +193,7 @@ KNOWN_ERRORS = (
         r"(?:object|pack|loose) .*(?:corrupt|is empty|missing)|(?:bad|missing) object|unable to (?:read|unpack)"
         r"|inflate:|did not send all",
         "the clone at {where} is damaged",
-        "see what git fsck says there, or move it away: the next deploy clones again",
+        "look at the result of git fsck there, or move it away: the next deploy clones again",
     ),
     KnownError(
         r"failed to write .* to object database|cannot (?:create|write)|couldn't write|could not (?:set '|write)"
@@ -251,8 +251,8 @@ def _unknown(own: str, remote: list[str], rc: int) -> tuple[str, str]:
         return "git was killed by SIGKILL", "if memory was short (see dmesg), add memory or swap, then deploy again"
     if rc < 0:
         return f"git was ended by signal {-rc}", "deploy again"
-    said = sorted((line.strip() for line in remote if line.strip()), key=_is_no_reason)
-    if said:
-        return f"the git server answered: {said[0]}", "do what it says, or ask the people who run it"
+    answers = sorted((line.strip() for line in remote if line.strip()), key=_is_no_reason)
+    if answers:
+        return f"the git server answered: {answers[0]}", "correct that, or ask the people who run it"
     fatal = re.findall(r"^(?:fatal|error): .*$", own, re.MULTILINE)
     return (fatal[-1] if fatal else tail(own, 1) or f"git gave no reason (exit {rc})"), ""

@@ -57,7 +57,7 @@ def choose(ref: str | None, refs: Refs) -> Chosen:
 def check(ref: str) -> None:
     """Raise ReleaseError when `ref` could be taken for an option or cannot be a name."""
     if ref.startswith("-") or not ref.isprintable() or " " in ref:
-        raise ReleaseError(f"ref {ref!r} cannot be the name of a commit", "give a branch, a tag or a sha")
+        raise ReleaseError(f"ref {ref!r} cannot be the name of a commit", "use a branch, a tag or a sha")
 
 
 def check_repo(repo: str, what: str = "repo") -> None:
@@ -68,14 +68,14 @@ def check_repo(repo: str, what: str = "repo") -> None:
 
 
 def is_full(ref: str | None) -> bool:
-    """Return whether `ref` is a full sha, which means the same commit whatever the remote says."""
+    """Return whether `ref` is a full sha, which needs no remote to be resolved."""
     return ref is not None and FULL_SHA.fullmatch(ref) is not None
 
 
 def _newest_tag(refs: Refs) -> Chosen:
     for tag, sha in refs.tags.items():
         return Chosen(sha, tag)
-    raise ReleaseError("no ref was given and the repository has no tag", "give ref, or tag a commit and push the tag")
+    raise ReleaseError("no ref was given and the repository has no tag", "set ref, or tag a commit and push the tag")
 
 
 def _one(name: str, refs: Refs) -> str:

@@ -4,7 +4,7 @@
 #
 # Private to this collection: may change in any release.
 
-"""A project's directories and its clone: look what is there, and make what is missing."""
+"""A project's directories and its clone: find out what is missing, and create it."""
 
 from __future__ import annotations
 
