@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from pathlib import Path
 
@@ -86,3 +87,15 @@ def test_of_a_long_log_the_newest_lines_are_listed() -> None:
     lines = [f"{number:04}" for number in range(log.MAX_LISTED + 1)]
     assert log.format_log(lines) == f"the log, oldest first: ... {' '.join(lines[1:])}"
     assert log.format_log(lines[1:]) == f"the log, oldest first: {' '.join(lines[1:])}"
+
+
+class ShortFile(io.RawIOBase):
+    """A file that takes half of what is written to it, as on a disk with a few bytes left."""
+
+    def write(self, data: object) -> int:
+        return len(bytes(data)) // 2  # type: ignore[call-overload]
+
+
+def test_half_a_line_counts_as_a_full_disk() -> None:
+    with pytest.raises(OSError, match="No space left"):
+        log._write_whole(ShortFile(), b"abc1234\n")
