@@ -30,8 +30,8 @@ options:
     required: true
   state:
     description:
-      - With V(present) the directories and the clone are created, or taken over from the original deploy script. Nothing
-        live is moved.
+      - With V(present) the directories and the clone are created, or taken over from the original deploy script.
+        Nothing live is moved.
       - With V(prepared) the release is built completely, with its Python environment. Nothing live changes.
       - With V(deployed) the release is prepared if it is not yet, and made live.
       - With V(reverted) a release of the log is made live again, by O(steps) or O(to), without asking the remote.
@@ -168,8 +168,8 @@ attributes:
     description: Shows the commits that go live, and those that are live no longer.
   idempotent:
     support: partial
-    details: A commit that is live is not deployed again, unless O(force=true). With O(state=reverted) and O(steps) every run
-      goes back.
+    details: A commit that is live is not deployed again, unless O(force=true). With O(state=reverted) and O(steps)
+      every run goes back.
     description: When run twice in a row with the same arguments, the second run changes nothing.
   platform:
     support: full

@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 class Index(ThreadingHTTPServer):
-    """Serves a directory to whoever knows the password; remembers for what, and which processes have it as an argument.
+    """Serves a directory for a password; records the requests, and which processes have it as an argument.
 
     The password is new each time: other tests run at the same time.
     """
@@ -26,7 +26,7 @@ class Index(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), partial(Asked, directory=str(directory)))
         self.password = secrets.token_hex(8)
         self.asked: set[str] = set()
-        self.told: set[str] = set()
+        self.leaked: set[str] = set()
 
     @property
     def address(self) -> str:
@@ -45,7 +45,7 @@ class Asked(SimpleHTTPRequestHandler):
             return
         self.server.asked.add(self.path)
         running = map(arguments, Path("/proc").glob("[0-9]*/cmdline"))
-        self.server.told |= {each for each in running if self.server.password in each}
+        self.server.leaked |= {each for each in running if self.server.password in each}
         super().do_GET()
 
     def log_message(self, format: str, *args: object) -> None:

@@ -56,7 +56,7 @@ class SshServer:
         return self.home / "key"
 
     @property
-    def said(self) -> str:
+    def message(self) -> str:
         """What it has written to its log."""
         return (self.home / "log").read_text(encoding="utf-8")
 
@@ -75,8 +75,8 @@ class SshServer:
 
     def wait(self) -> None:
         """Wait until it listens; fail with its reason when it does not."""
-        until(lambda: "Server listening" in self.said or self.process.poll() is not None, "sshd listens")
-        assert self.process.poll() is None, self.said
+        until(lambda: "Server listening" in self.message or self.process.poll() is not None, "sshd listens")
+        assert self.process.poll() is None, self.message
 
     def hang_up(self) -> None:
         """Cut every session, as a network that fails does."""

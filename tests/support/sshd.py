@@ -46,7 +46,7 @@ class Sshd:
 
     def counts(self) -> Counts:
         """Count logins and remote executions so far."""
-        text = self.server.said
+        text = self.server.message
         logins = len(re.findall(r"^Accepted publickey ", text, re.MULTILINE))
         return Counts(logins, len(re.findall(r"^Starting session: (?:command|shell) ", text, re.MULTILINE)))
 

@@ -4,7 +4,7 @@
 
 """The power goes in the middle of a deploy: what is live after the next start is whole, and the next deploy goes well.
 
-A file system in a file keeps in memory what nobody has synced. A copy of that file is what a cut leaves. Some places
+A file system in a file keeps unsynced data in memory. A copy of that file is what a cut leaves. Some places
 where the power goes; all of them with TORTURE=all (`make torture`). Small file systems are mounted, so these tests want
 root.
 """
@@ -75,8 +75,8 @@ class Disk:
         (self.folder / name).unlink(missing_ok=True)
         return Path(shutil.copy(image, self.folder / name))
 
-    def sync_as_a_stranger(self) -> None:
-        """Have all names on disk, as any other program may; what is in the files stays in memory."""
+    def sync_as_other_user(self) -> None:
+        """Flush all names to disk, as any other program may; what is in the files stays in memory."""
         (self.place / "stranger").touch()
         sync_directory(self.place)
 
@@ -99,7 +99,7 @@ def test_what_has_a_name_is_whole(tmp_path: Path, upstream: Upstream, case: Case
         running = disk.copied(disk.image, "running")
         with disk.mounted(running):
             tracer.kill(point, options)
-            disk.sync_as_a_stranger()
+            disk.sync_as_other_user()
             cut = disk.copied(running, "cut")
         with disk.mounted(cut):
             check(site, case, point)

@@ -29,7 +29,7 @@ from tests.support.releases.site import Site
 from tests.support.releases.upstream import Upstream, git
 
 UV = uv_package.find_uv_bin()
-NOBODY = 65534
+OTHER_USER = 65534
 BLOCK = 4096
 # How many blocks or inodes are left, a little more each time.
 ROOM = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 100)
@@ -62,26 +62,26 @@ def test_a_full_disk_at_any_moment_leaves_one_release_whole(
     """With more room each time a deploy comes further; at last it succeeds."""
     upstream.commit("v0", app_py="x = 0")
     small.deploy(keep=2)
-    said = [text for left in ROOM if (text := deploy_with(small, fill, left))]
-    assert 3 < len(said) < len(ROOM)
-    assert [text for text in said if "Free some" not in text] == []
+    message = [text for left in ROOM if (text := deploy_with(small, fill, left))]
+    assert 3 < len(message) < len(ROOM)
+    assert [text for text in message if "Free some" not in text] == []
 
 
 def deploy_with(small: Site, fill: Callable[[Path, int], None], left: int) -> str:
     """Deploy the next version with so much room, then with enough; return the first one's error."""
-    disk, before, said = small.path.parent, small.version, ""
+    disk, before, message = small.path.parent, small.version, ""
     small.upstream.commit(f"v{left + 1}", app_py=f"x = {left}", data="x" * 2000)
     fill(disk, left)
     try:
         small.deploy(keep=2)
     except ReleaseError as failure:
-        said = str(failure)
-    assert (small.version, torn(small.paths.current.resolve())) == (before if said else f"v{left + 1}", [])
+        message = str(failure)
+    assert (small.version, torn(small.paths.current.resolve())) == (before if message else f"v{left + 1}", [])
     shutil.rmtree(disk / "filler")
     small.deploy(keep=2)
     assert small.version == f"v{left + 1}"
     assert_agreement(small)
-    return said
+    return message
 
 
 # Little room, a little more each time: how far does it come before the disk is full?
@@ -134,14 +134,14 @@ def failing_phase(small: Site, fill: Callable[[Path, int], None], left: int, opt
 
 def fail_for_want_of_room(small: Site, options: dict[str, object], was: str) -> str:
     project = small.project(**options)
-    said = ""
+    message = ""
     try:
         states.execute(project, check=False)
     except ReleaseError as failure:
-        said = str(failure)
-    if not said:
+        message = str(failure)
+    if not message:
         return ""
-    assert "Free some" in said
+    assert "Free some" in message
     assert (small.version if small.paths.current.exists() else "") == was
     assert was == "" or torn(small.paths.current.resolve()) == []
     return project.report.phases[-1]["name"] if project.report.phases else "none"
@@ -230,7 +230,7 @@ def test_a_damaged_pack(site: Site, upstream: Upstream, damage: str) -> None:
         pack.write_bytes(whole[:100] if damage == "cut" else whole[:20] + bytes(len(whole) - 40) + whole[-20:])
     answered = site.module(ref="master")
     if damage != "overwritten":
-        # git sees that it has nothing, and the fetch brings all of it anew.
+        # git sees that it has nothing, and the fetch brings all of it again.
         assert answered.get("changed"), answered
     else:
         assert "is damaged. See what git fsck says there, or move it away" in answered["msg"]
@@ -243,7 +243,7 @@ def test_a_damaged_pack(site: Site, upstream: Upstream, damage: str) -> None:
 
 @pytest.mark.parametrize("lost", ["refs/heads", "refs/remotes", "refs/deploys", "packed-refs", "HEAD"])
 def test_a_missing_ref(site: Site, upstream: Upstream, lost: str) -> None:
-    """What git can have anew it gets anew, and a clone that is none any more is named."""
+    """What git can fetch again it fetches, and a clone that is broken is named."""
     upstream.commit("one")
     site.deploy()
     upstream.commit("two")
@@ -327,7 +327,7 @@ def test_a_clone_of_another_user(site: Site, upstream: Upstream) -> None:
     site.deploy()
     upstream.commit("two")
     for path in (site.paths.source, site.paths.source / ".git"):
-        os.chown(path, NOBODY, NOBODY)
+        os.chown(path, OTHER_USER, OTHER_USER)
     answered = site.module(ref="master")
     assert answered["failed"]
     assert "because another user owns it. Let the deploy user own the project's directory" in answered["msg"]
@@ -339,11 +339,11 @@ def test_a_remote_on_this_machine_of_another_user(site: Site, upstream: Upstream
     assert os.geteuid() == 0, "this test gives files away: run it as root"
     upstream.commit("one")
     site.deploy()
-    os.chown(upstream.url, NOBODY, NOBODY)
+    os.chown(upstream.url, OTHER_USER, OTHER_USER)
     for options in ({"ref": "master"}, {"ref": "master", "path": f"{site.path}2"}):
-        said = site.module(**options)["msg"]
-        assert f"git refuses {upstream.url}, because another user owns it. Let the deploy user trust it" in said
-        assert f"git config --global --add safe.directory {upstream.url}\n" in said
+        message = site.module(**options)["msg"]
+        assert f"git refuses {upstream.url}, because another user owns it. Let the deploy user trust it" in message
+        assert f"git config --global --add safe.directory {upstream.url}\n" in message
 
 
 @pytest.fixture
@@ -362,8 +362,8 @@ def test_a_user_who_owns_nothing_here(open_to_all: Path) -> None:
     upstream.commit("one")
     site.deploy()
     before = site.snapshot()
-    said = as_nobody(lambda: site.fail(ref="master", by="eve").text)
-    assert "Permission denied. Let the deploy user own the project's directory" in said
+    message = as_other_user(lambda: site.fail(ref="master", by="eve").text)
+    assert "Permission denied. Let the deploy user own the project's directory" in message
     assert site.snapshot() == before
 
 
@@ -372,8 +372,8 @@ def test_a_user_who_may_not_even_look(open_to_all: Path) -> None:
     assert os.geteuid() == 0, "this test becomes another user: run it as root"
     (open_to_all / "blog").mkdir(mode=0o700)
     given: dict[str, object] = {"path": str(open_to_all / "blog"), "ref": None, "status_file": None, "fetch": False}
-    said = as_nobody(lambda: refused(given))
-    assert f"{open_to_all}/blog/source: Permission denied. Let the deploy user own" in said
+    message = as_other_user(lambda: refused(given))
+    assert f"{open_to_all}/blog/source: Permission denied. Let the deploy user own" in message
 
 
 def refused(given: dict[str, object]) -> str:
@@ -383,18 +383,18 @@ def refused(given: dict[str, object]) -> str:
     return str(caught.value)
 
 
-def as_nobody(action: Callable[[], str]) -> str:
+def as_other_user(action: Callable[[], str]) -> str:
     """Return what an action says in a process of a user without rights."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+        os.setgid(OTHER_USER)
+        os.setuid(OTHER_USER)
         os.write(writer, action().encode())
         os._exit(0)
     os.close(writer)
-    with os.fdopen(reader) as told:
-        said = told.read()
+    with os.fdopen(reader) as answered:
+        message = answered.read()
     os.waitpid(pid, 0)
-    return said
+    return message

@@ -87,7 +87,7 @@ def test_killed_before_any_action_one_release_is_whole_and_the_next_run_ends_wel
     assert at > 20
 
 
-def test_killed_after_the_switch_the_next_deploy_proves_the_release_anew(
+def test_killed_after_the_switch_the_next_deploy_verifies_the_release_again(
     site: Site, upstream: Upstream, tmp_path: Path
 ) -> None:
     upstream.commit("one")
@@ -129,7 +129,7 @@ def test_killed_before_the_switch_nothing_has_happened(site: Site, upstream: Ups
     assert site.consistent()
 
 
-def test_after_a_kill_whoever_deployed_by_hand_since_is_left_alone(site: Site, upstream: Upstream) -> None:
+def test_a_manual_deploy_after_the_kill_is_not_undone(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.deploy()
     upstream.commit("two")
@@ -165,7 +165,7 @@ def test_what_was_begun_in_place_is_undone_in_place(site: Site, upstream: Upstre
 
 
 def test_what_was_begun_in_a_release_leaves_the_clones_files_alone(site: Site, upstream: Upstream) -> None:
-    """A file that somebody changed there is theirs; only a deploy in place would overwrite it."""
+    """A file that a user changed there is theirs; only a deploy in place would overwrite it."""
     upstream.commit("one")
     site.deploy()
     upstream.commit("two")
@@ -279,7 +279,7 @@ def test_who_only_makes_ready_says_what_was_interrupted(
     assert site.run(state=state, ref="master").warnings == []
 
 
-def test_a_release_to_go_back_to_that_somebody_removed_is_made_anew(site: Site, upstream: Upstream) -> None:
+def test_a_previous_release_that_was_removed_is_recreated(site: Site, upstream: Upstream) -> None:
     one = upstream.commit("one")
     site.deploy()
     upstream.commit("two")

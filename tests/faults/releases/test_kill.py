@@ -93,7 +93,7 @@ WHO = {
 
 
 def take_over(site: Site) -> None:
-    """What the deploy script of old leaves: the clone is live, and has uploads in it."""
+    """What the original script leaves: the clone is live, and has uploads in it."""
     site.path.mkdir()
     git(site.path, "clone", "--quiet", str(site.upstream.url), "source")
     (site.paths.source / "public/system").mkdir(parents=True)
@@ -187,9 +187,9 @@ def revert(site: Site, case: Case) -> None:
 
 def ask(site: Site, case: Case) -> None:
     """Asking puts nothing right, and says what is wrong."""
-    told = site.info()
-    assert (told["interrupted"] is not None) is site.paths.state.exists()
-    assert told["locked_by"] is None
+    answered = site.info()
+    assert (answered["interrupted"] is not None) is site.paths.state.exists()
+    assert answered["locked_by"] is None
     deploy(site, case)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Several at once on one project: they queue or are told who is first, and the end is one whole release."""
+"""Several at once on one project: they queue or fail with the holder's name, and the end is one whole release."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def together(*runs: subprocess.Popen[str]) -> list[Answer]:
 
 
 def test_two_deploys_and_a_revert_at_once(site: Site, upstream: Upstream) -> None:
-    """Without patience at least one wins, and whoever does not is told who did."""
+    """Without patience at least one wins, and each of the others names the one that did."""
     for number in range(2):
         upstream.commit(f"v{number}")
         site.deploy(keep=2)
@@ -42,7 +42,7 @@ def test_two_deploys_and_a_revert_at_once(site: Site, upstream: Upstream) -> Non
         )
         refused = [answer["msg"] for answer in answers if answer.get("failed")]
         assert len(refused) < 3
-        assert all("another run holds the lock: " in said for said in refused)
+        assert all("another run holds the lock: " in message for message in refused)
         assert torn(site.paths.current.resolve()) == []
         assert_agreement(site)
 

@@ -176,7 +176,7 @@ def test_the_password_of_an_index_is_used_and_never_told(
     assert answered["failed"]
     assert "tiny" in answered["msg"]
     assert {"/simple/big/", "/simple/tiny/"} <= index.asked
-    assert index.told == set()
+    assert index.leaked == set()
     answered.pop("invocation")
     assert index.password not in json.dumps(answered)
     assert index.password not in site.paths.journal.read_text()

@@ -56,8 +56,10 @@ def is_ssh(pid: int) -> bool:
 def master_of(sockets: Path) -> int:
     """The process that holds the connection which others share."""
     (socket,) = sockets.iterdir()
-    said = subprocess.run([SSH, "-O", "check", "-S", socket, "any"], capture_output=True, text=True, check=True).stderr
-    return int(re.findall(r"pid=(\d+)", said)[0])
+    message = subprocess.run(
+        [SSH, "-O", "check", "-S", socket, "any"], capture_output=True, text=True, check=True
+    ).stderr
+    return int(re.findall(r"pid=(\d+)", message)[0])
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,26 @@ class Loss:
     says: str
     test: str
     needs_tty: bool = False
+
+
+def two_versions(tmp_path: Path) -> Site:
+    """A project with `one` live, and `two` to be deployed."""
+    site = Site(tmp_path / "blog", Upstream.make(tmp_path))
+    site.upstream.commit("one")
+    site.deploy()
+    site.upstream.commit("two")
+    return site
+
+
+def waiting_hook(tmp_path: Path) -> str:
+    """A hook that waits at a gate the first time."""
+    return f"test -e {tmp_path}/up || {{ mkfifo {tmp_path}/gate; touch {tmp_path}/up; read line < {tmp_path}/gate; }}"
+
+
+def project(laptop: Laptop, sshd: Sshd, site: Site, **settings: object) -> None:
+    """Add the project to the laptop, on a server behind ssh."""
+    login = {"connection": "ssh", "host": "127.0.0.1", "port": sshd.port, "user": getpass.getuser()}
+    laptop.project("blog", site.upstream.url, **login, **settings, path=site.path, ref="master")
 
 
 @pytest.mark.parametrize(
@@ -84,14 +106,10 @@ class Loss:
 def test_a_deploy_comes_to_its_own_end_without_the_laptop(
     laptop: Laptop, sshd: Sshd, tmp_path: Path, loss: Loss
 ) -> None:
-    site = Site(tmp_path / "blog", Upstream.make(tmp_path))
-    site.upstream.commit("one")
-    site.deploy()
-    site.upstream.commit("two")
+    site = two_versions(tmp_path)
     gate, up = tmp_path / "gate", tmp_path / "up"
-    hooks = {"post_deploy": f"test -e {up} || {{ mkfifo {gate}; touch {up}; read line < {gate}; }}", "test": loss.test}
-    login = {"connection": "ssh", "host": "127.0.0.1", "port": sshd.port, "user": getpass.getuser()}
-    laptop.project("blog", site.upstream.url, **login, **hooks, path=site.path, ref="master", needs_tty=loss.needs_tty)
+    hooks = {"post_deploy": waiting_hook(tmp_path), "test": loss.test}
+    project(laptop, sshd, site, needs_tty=loss.needs_tty, **hooks)
     ansible = laptop.start("playbooks/deploy.yml", extra={"project": "blog"})
     until(up.exists, "the hook")
     on_laptop = below(ansible.pid)
@@ -99,7 +117,7 @@ def test_a_deploy_comes_to_its_own_end_without_the_laptop(
     output, errors = ansible.communicate(timeout=30)
     assert ansible.returncode != 0
     assert loss.says in output + errors
-    assert "(deployed master) since" in site.info()["notes"][-1], "who looks now sees it under way"
+    assert "(deploy master) since" in site.info()["notes"][-1], "who looks now sees it under way"
     until(lambda: opened(gate), "a hook that still waits")
     until(lambda: site.info()["locked_by"] is None, "the end of the deploy")
     live, outcome, then = ENDS[loss.test]
@@ -108,3 +126,27 @@ def test_a_deploy_comes_to_its_own_end_without_the_laptop(
     assert_agreement(site)
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in on_laptop), "the end of what it had started")
     assert then in site.module(ref="master")["msg"]
+
+
+@pytest.mark.parametrize(
+    ("lose", "needs_tty"),
+    # After a kill of Ansible alone its ssh still waits for the answer: that deploy goes on.
+    [(press_ctrl_c, False), (press_ctrl_c, True), (kill_ssh, False), (kill_connection, False)],
+    ids=lambda value: getattr(value, "__name__", "tty" if value else "pipe"),
+)
+def test_before_the_switch_a_deploy_without_its_laptop_changes_nothing(
+    laptop: Laptop, sshd: Sshd, tmp_path: Path, lose: Callable[[int, int], None], *, needs_tty: bool
+) -> None:
+    site = two_versions(tmp_path)
+    project(laptop, sshd, site, needs_tty=needs_tty, pre_deploy=waiting_hook(tmp_path))
+    ansible = laptop.start("playbooks/deploy.yml", extra={"project": "blog"})
+    until((tmp_path / "up").exists, "the hook")
+    lose(ansible.pid, master_of(Path(laptop.environment["ANSIBLE_SSH_CONTROL_PATH_DIR"])))
+    ansible.communicate(timeout=30)
+    until(lambda: opened(tmp_path / "gate"), "a hook that still waits")
+    until(lambda: site.info()["locked_by"] is None, "the end of the deploy")
+    attempt = site.info()["journal"][-1]
+    assert (site.version, attempt["outcome"]) == ("one", "failed")
+    assert "before the switch" in attempt["error"]
+    assert_agreement(site)
+    assert "is live (1 commit)" in site.module(ref="master")["msg"]

@@ -109,7 +109,7 @@ def test_all_that_setup_installs_comes_from_the_index_of_the_project(
     assert "No matching distribution found for flit_core" in done.output
     assert list((path / "envs/.uv").glob("lib/*/site-packages/uv.py")) != []
     assert {"/simple/uv/", "/simple/flit-core/"} <= index.asked
-    assert index.told == set()
+    assert index.leaked == set()
     assert index.password not in done.output
 
 

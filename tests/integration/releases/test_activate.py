@@ -50,7 +50,7 @@ def test_the_restart_file_may_be_anywhere(site: Site, upstream: Upstream, procmo
     assert procmon.reloads == [sha[:12]]
 
 
-def test_a_release_that_does_not_come_up_is_taken_back(served: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
+def test_a_release_that_fails_to_start_is_rolled_back(served: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
     upstream.commit("bad", BROKEN="")
     failure = served.fail(ref="master", status_file=procmon.status_file)
     assert "No module named 'flask'" in failure.error.detail
@@ -117,7 +117,7 @@ def test_no_answer_in_time_takes_it_back(served: Site, upstream: Upstream, procm
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the default be so short that a test can wait for it."""
+    """Make the default short enough for a test to wait."""
     monkeypatch.setattr(procmon_module, "RELOAD_SECONDS", 0.3)
     monkeypatch.setattr(procmon_module, "MARGIN_SECONDS", 0.2)
 
@@ -129,7 +129,7 @@ def test_a_deploy_waits_as_long_as_procmon_says_that_a_reload_may_take(
 ) -> None:
     """With `surge: one` and connections that stay open it may be longer than the default."""
     if since == "before":
-        procmon.said["reload_limit"] = 30
+        procmon.message["reload_limit"] = 30
         procmon.write()
     else:
         procmon.next_limit = 30
@@ -163,7 +163,7 @@ def test_a_timeout_of_the_user_holds_and_is_compared_with_what_a_reload_may_take
     assert served.version == "one"
 
 
-def test_procmon_dying_while_asked_is_told_and_the_previous_release_is_where_it_was(
+def test_procmon_dying_during_the_reload_is_reported_and_the_previous_release_is_restored(
     served: Site, upstream: Upstream, procmon: FakeProcmon
 ) -> None:
     """The files are put back for the procmon that is started next; that nothing serves now must not be hidden."""
@@ -176,7 +176,7 @@ def test_procmon_dying_while_asked_is_told_and_the_previous_release_is_where_it_
     assert served.version == "one"
 
 
-def test_a_previous_release_that_does_not_come_up_any_more_is_told(
+def test_a_previous_release_that_fails_to_start_is_reported(
     served: Site, upstream: Upstream, procmon: FakeProcmon
 ) -> None:
     one = served.paths.current.readlink()
@@ -190,7 +190,7 @@ def test_a_previous_release_that_does_not_come_up_any_more_is_told(
 
 
 @pytest.mark.parametrize("supervised", [True, False])
-def test_a_link_that_cannot_be_put_back_is_told(
+def test_a_link_that_cannot_be_restored_is_reported(
     served: Site, upstream: Upstream, procmon: FakeProcmon, *, supervised: bool
 ) -> None:
     two = upstream.commit("two")
@@ -204,7 +204,7 @@ def test_a_link_that_cannot_be_put_back_is_told(
     assert served.version == "one"
 
 
-def test_a_procmon_that_serves_nothing_is_told(procmon: FakeProcmon) -> None:
+def test_a_procmon_that_serves_nothing_is_reported(procmon: FakeProcmon) -> None:
     asked = procmon_module.Procmon("blog", procmon.status_file, procmon.restart_file)
     assert asked.describe() == "procmon serves nothing (state: waiting)"
 
@@ -233,7 +233,7 @@ def test_a_first_deploy_that_fails_leaves_nothing_live(site: Site, upstream: Ups
 
 def test_the_live_commit_is_deployed_again_when_procmon_serves_another(served: Site, procmon: FakeProcmon) -> None:
     assert not served.deploy(status_file=procmon.status_file).changed
-    procmon.said["release"] = "/elsewhere"
+    procmon.message["release"] = "/elsewhere"
     procmon.write()
     assert served.deploy(status_file=procmon.status_file).changed
 

@@ -24,7 +24,7 @@ def test_nothing_is_made_where_there_is_nothing(site: Site, upstream: Upstream) 
     assert not site.path.exists()
 
 
-def test_commits_that_were_not_fetched_yet_are_told(site: Site, upstream: Upstream) -> None:
+def test_commits_that_are_not_fetched_yet_are_reported(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.deploy()
     upstream.commit("two")
@@ -67,7 +67,7 @@ def test_prepare_would_change_only_what_is_not_prepared(site: Site, upstream: Up
     assert not site.check(state="prepared", ref="master").changed
 
 
-def test_an_unknown_ref_is_told_as_well(site: Site, upstream: Upstream) -> None:
+def test_an_unknown_ref_is_reported_as_well(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     answered = site.module(ref="nope", _ansible_check_mode=True)
     assert answered["failed"]

@@ -75,20 +75,20 @@ def test_prepare_changes_nothing_live_and_deploy_then_needs_no_remote(site: Site
     assert site.version == "two"
 
 
-def test_hooks_run_in_the_new_release_and_are_told_all(site: Site, upstream: Upstream, tmp_path: Path) -> None:
+def test_hooks_run_in_the_new_release_with_all_variables(site: Site, upstream: Upstream, tmp_path: Path) -> None:
     first = upstream.commit("one")
     site.deploy()
     second = upstream.commit("two")
-    said = "pwd -P; cat VERSION; echo $SHARED $DEPLOY_PROJECT $DEPLOY_COMMIT $DEPLOY_PREVIOUS $DEPLOY_REF"
-    said += " $DEPLOY_PATH $DEPLOY_RELEASE; readlink $DEPLOY_PATH/current"
-    hooks = {name: f"({said}) > {tmp_path}/{name}" for name in ("pre_deploy", "post_deploy", "test")}
+    message = "pwd -P; cat VERSION; echo $SHARED $DEPLOY_PROJECT $DEPLOY_COMMIT $DEPLOY_PREVIOUS $DEPLOY_REF"
+    message += " $DEPLOY_PATH $DEPLOY_RELEASE; readlink $DEPLOY_PATH/current"
+    hooks = {name: f"({message}) > {tmp_path}/{name}" for name in ("pre_deploy", "post_deploy", "test")}
     site.deploy(**hooks)
     release = site.paths.release(second)
-    told = [str(release), "two"]
-    told.append(f"{site.paths.shared} blog {second} {first} master {site.path} {release}")
-    assert (tmp_path / "pre_deploy").read_text().splitlines() == [*told, f"releases/{first[:12]}"]
+    answered = [str(release), "two"]
+    answered.append(f"{site.paths.shared} blog {second} {first} master {site.path} {release}")
+    assert (tmp_path / "pre_deploy").read_text().splitlines() == [*answered, f"releases/{first[:12]}"]
     for name in ("post_deploy", "test"):
-        assert (tmp_path / name).read_text().splitlines() == [*told, f"releases/{second[:12]}"]
+        assert (tmp_path / name).read_text().splitlines() == [*answered, f"releases/{second[:12]}"]
 
 
 def test_a_hook_has_a_clean_path_with_the_environment_of_the_release_first(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The strategy in_place: the clone itself is what is live, as with the deploy script of old."""
+"""The strategy in_place: the clone itself is what is live, as with the original script."""
 
 from __future__ import annotations
 

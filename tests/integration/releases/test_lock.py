@@ -26,7 +26,7 @@ from tests.support.waiting import until
 
 @pytest.fixture
 def busy(site: Site, upstream: Upstream, tmp_path: Path) -> Iterator[Path]:
-    """Have a deploy under way in another process, until something is written to the gate."""
+    """Start a deploy in another process, until something is written to the gate."""
     upstream.commit("one")
     gate = f"mkfifo {tmp_path}/gate; echo > {tmp_path}/up; read line < {tmp_path}/gate"
     process = site.start(ref="master", pre_deploy=gate, by="anna")
@@ -60,24 +60,24 @@ def test_a_second_run_can_wait(site: Site, busy: Path) -> None:
     ],
     ids=str,
 )
-def test_the_lock_tells_what_its_holder_does(
+def test_the_lock_names_what_its_holder_does(
     site: Site, monkeypatch: pytest.MonkeyPatch, options: dict[str, object], doing: str
 ) -> None:
     """A ref that comes along means nothing to a revert."""
-    told: list[str] = []
+    answered: list[str] = []
 
     def look(_project: Project) -> None:
         holder = lock.current_holder(site.paths.lock)
-        told.append(holder.doing if holder else "")
+        answered.append(holder.doing if holder else "")
         raise ReleaseError("this is enough")
 
     monkeypatch.setattr(states, "clean_up", look)
     site.fail(ref="origin/master", **options)
-    assert told == [doing]
+    assert answered == [doing]
 
 
 def test_the_lock_is_held_since_it_was_got(site: Site, upstream: Upstream, busy: Path, tmp_path: Path) -> None:
-    """Not since somebody began to wait for it."""
+    """Not since another run began to wait for it."""
     upstream.commit("two")
     process = site.start(ref="master", lock_wait=20, post_deploy=f"cp {site.paths.lock} {tmp_path}/seen", by="bert")
     until(lambda: waits_for(process.pid, site.paths.lock), "the second run")
@@ -85,13 +85,13 @@ def test_the_lock_is_held_since_it_was_got(site: Site, upstream: Upstream, busy:
     until(lambda: attempt.now() > began, "the next second")
     busy.write_text("go\n")
     process.communicate()
-    told = json.loads((tmp_path / "seen").read_text())
-    assert (told["by"], told["pid"]) == ("bert", process.pid)
-    assert told["since"] > began
+    answered = json.loads((tmp_path / "seen").read_text())
+    assert (answered["by"], answered["pid"]) == ("bert", process.pid)
+    assert answered["since"] > began
 
 
 def waits_for(pid: int, path: Path) -> bool:
-    """Say whether a process has a lock file open."""
+    """Return whether a process has a lock file open."""
     for file in Path(f"/proc/{pid}/fd").iterdir():
         # Closed meanwhile.
         with suppress(FileNotFoundError):
@@ -108,9 +108,9 @@ def test_a_killed_run_holds_nothing(site: Site, upstream: Upstream) -> None:
 
 
 def test_who_only_asks_sees_the_holder_and_is_not_held_up(site: Site, busy: Path) -> None:
-    told = site.info()
-    assert told["locked_by"]["by"] == "anna"
-    assert told["interrupted"] is None
-    assert any(note.startswith("locked by anna") for note in told["notes"])
+    answered = site.info()
+    assert answered["locked_by"]["by"] == "anna"
+    assert answered["interrupted"] is None
+    assert any(note.startswith("locked by anna") for note in answered["notes"])
     busy.write_text("go\n")
     until(lambda: site.info()["locked_by"] is None, "the lock")

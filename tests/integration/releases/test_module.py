@@ -55,17 +55,17 @@ def test_info_tells_what_is_live(site: Site, upstream: Upstream, procmon: FakePr
     site.deploy(status_file=status_file)
     second = upstream.commit("two")
     site.run(state="prepared", ref="master")
-    told = site.info(ref="origin/master", status_file=status_file)
-    assert not told["changed"]
-    assert (told["commit"], told["subject"], told["behind"]) == (first, "one", 1)
-    assert 0 <= told["age"] < 3600
-    assert told["release"] == str(site.paths.release(first))
-    assert told["releases"] == sorted([first[:12], second[:12]])
-    assert told["history"] == site.logged
-    assert told["journal"][-1]["outcome"] == "live"
-    assert told["procmon"]["state"] == "serving"
-    assert (told["drift"], told["locked_by"], told["interrupted"]) == ([], None, None)
-    assert told["notes"] == ["1 behind"]
+    answered = site.info(ref="origin/master", status_file=status_file)
+    assert not answered["changed"]
+    assert (answered["commit"], answered["subject"], answered["behind"]) == (first, "one", 1)
+    assert 0 <= answered["age"] < 3600
+    assert answered["release"] == str(site.paths.release(first))
+    assert answered["releases"] == sorted([first[:12], second[:12]])
+    assert answered["history"] == site.logged
+    assert answered["journal"][-1]["outcome"] == "live"
+    assert answered["procmon"]["state"] == "serving"
+    assert (answered["drift"], answered["locked_by"], answered["interrupted"]) == ([], None, None)
+    assert answered["notes"] == ["1 behind"]
 
 
 def test_info_fetches_only_when_asked(site: Site, upstream: Upstream) -> None:
@@ -77,8 +77,8 @@ def test_info_fetches_only_when_asked(site: Site, upstream: Upstream) -> None:
 
 
 def test_info_of_nothing(site: Site, upstream: Upstream) -> None:
-    told = site.info()
-    assert (told["commit"], told["history"], told["notes"]) == (None, [], ["not set up"])
+    answered = site.info()
+    assert (answered["commit"], answered["history"], answered["notes"]) == (None, [], ["not set up"])
     assert not site.path.exists()
     upstream.commit("one")
     site.run(state="present")
@@ -92,7 +92,7 @@ def test_info_tells_drift_and_trouble(site: Site, upstream: Upstream, procmon: F
     site.exit_code(ref="master", post_deploy="kill -9 $PPID")
     git(site.paths.source, "reset", "--quiet", "--soft", "origin/master")
     procmon.die()
-    told = site.info(status_file=str(procmon.status_file))
-    assert told["interrupted"]["by"] == "tj"
-    assert told["procmon"]["state"] == "not running"
-    assert "the log ends with" in told["notes"][0]
+    answered = site.info(status_file=str(procmon.status_file))
+    assert answered["interrupted"]["by"] == "tj"
+    assert answered["procmon"]["state"] == "not running"
+    assert "the log ends with" in answered["notes"][0]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Taking turns on one tree with the deploy script of old, whose steps are done here by hand."""
+"""Taking turns on one project with the original script, whose steps are done here by hand."""
 
 from __future__ import annotations
 

@@ -79,3 +79,13 @@ def test_nothing_was_ever_deployed(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.run(state="present")
     assert "The log is empty" in site.fail(state="reverted").text
+
+
+def test_a_revert_reports_where_another_one_would_go(history: Site) -> None:
+    """A revert is a line of the log, so the second one goes forward, as in the original."""
+    a, b, c = history.logged
+    live = history.live
+    message = history.revert().msg
+    assert message.endswith(
+        f"; another revert would return to {live[:12]}; the log, oldest first: {a} {b} {c} {b} (live)"
+    )

@@ -22,7 +22,7 @@ def test_who_goes_on_telling_is_waited_for() -> None:
 
 
 def test_who_is_silent_is_ended_with_all_that_it_has_started(tmp_path: Path) -> None:
-    """It is told what it had said, and has time to remove what it has half made."""
+    """The result has what it had written, and has time to remove what it has half made."""
     gate, removed = tmp_path / "gate", tmp_path / "removed"
     os.mkfifo(gate)
     script = f"trap 'touch {removed}; exit' TERM; (trap '' TERM; read line < {gate}) & echo half >&2; wait"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values that somebody may give: they reach no shell and no option parser, and odd ones are no trouble."""
+"""Values that a user may set: they reach no shell and no option parser, and odd ones work."""
 
 from __future__ import annotations
 

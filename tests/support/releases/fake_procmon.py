@@ -4,7 +4,7 @@
 
 """Something that answers like procmon: it writes status.json when the restart file is touched.
 
-A release with a file BROKEN does not come up, one with a file HANGS never answers, one with DEADLY kills it.
+A release with a file BROKEN does not start, one that has HANGS never answers, and one that has DEADLY kills it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class FakeProcmon:
         # What a reload takes, and the reload_limit of the configuration that comes with the next release.
         self.reload_seconds = 0.0
         self.next_limit: float | None = None
-        self.said: dict[str, Any] = {"state": "waiting", "release": None, "commit": None, "restart": None}
+        self.message: dict[str, Any] = {"state": "waiting", "release": None, "commit": None, "restart": None}
         with self.status_file.with_name("lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._process = subprocess.Popen([SLEEP, "600"], pass_fds=(lock.fileno(),))
@@ -57,7 +57,7 @@ class FakeProcmon:
 
     @property
     def serves(self) -> str | None:
-        release: str | None = self.said["release"]
+        release: str | None = self.message["release"]
         return release
 
     def _loop(self) -> None:
@@ -71,7 +71,7 @@ class FakeProcmon:
         release = self.current.resolve()
         self.reloads.append(release.name)
         if self.next_limit is not None:
-            self.said["reload_limit"] = self.next_limit
+            self.message["reload_limit"] = self.next_limit
             self.write()
         self._stopped.wait(self.reload_seconds)
         if (release / "DEADLY").exists():
@@ -79,14 +79,14 @@ class FakeProcmon:
         elif (release / "BROKEN").exists():
             self._answer(stamp, "failed", TRACEBACK)
         elif not (release / "HANGS").exists():
-            self.said.update(state="serving", release=str(release))
+            self.message.update(state="serving", release=str(release))
             self._answer(stamp, "ok", "")
 
     def _answer(self, stamp: int, result: str, error: str) -> None:
-        self.said["restart"] = {"stamp": stamp, "result": result, "error": error, "seconds": 0.1}
+        self.message["restart"] = {"stamp": stamp, "result": result, "error": error, "seconds": 0.1}
         self.write()
 
     def write(self) -> None:
         fresh = self.status_file.with_suffix(".new")
-        fresh.write_text(json.dumps({"pid": self._process.pid, "workers": [], **self.said}), encoding="utf-8")
+        fresh.write_text(json.dumps({"pid": self._process.pid, "workers": [], **self.message}), encoding="utf-8")
         fresh.replace(self.status_file)

@@ -61,8 +61,8 @@ def assert_agreement(site: Site, foreign: int = 0) -> None:
     journaled, logged = proven(site), site.logged[foreign:]
     assert len(journaled) == len(logged), (journaled, logged)
     assert all(log.same(line, commit) for line, commit in zip(logged, journaled, strict=True))
-    told = site.info()
-    assert (told["locked_by"], told["interrupted"], told["drift"]) == (None, None, []), told
+    answered = site.info()
+    assert (answered["locked_by"], answered["interrupted"], answered["drift"]) == (None, None, []), answered
     assert not site.paths.state.exists()
     pins = git(site.paths.source, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/deploys").split()
     assert set(journaled) <= set(pins)

@@ -45,12 +45,12 @@ class GitShim:
         until(self.up.exists, "git at the gate")
 
     def open(self) -> bool:
-        """Let it go on; return whether it was still waiting."""
+        """Open the gate; return whether the command was still waiting."""
         return opened(self.gate)
 
 
 def opened(gate: Path) -> bool:
-    """Let whoever reads from a named pipe go on; return whether anybody did."""
+    """Write to a named pipe; return whether a process was reading."""
     try:
         writer = os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
     except OSError:

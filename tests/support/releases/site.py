@@ -121,7 +121,7 @@ class Site:
         return [entry["outcome"] for entry in log.read_journal(self.paths.journal)]
 
     def consistent(self) -> bool:
-        """Say whether `current`, the last line of the log and the HEAD of `source` tell the same."""
+        """Return whether `current`, the last line of the log and the HEAD of `source` agree."""
         source = git(self.paths.source, "rev-parse", "HEAD")
         return source == self.live and log.same(self.logged[-1], self.live) and not self.paths.state.exists()
 

@@ -29,7 +29,7 @@ NAMES = (
 LINE = re.compile(r"(?:\d+ +)?(?P<name>\w+)\((?P<rest>.*)")
 DEADLINE = 60.0
 # Stands before git in PATH: runs the wanted invocation under strace, or each of them to learn what they do. With
-# TORTURE_PARENT=with whoever called it dies with git; with TORTURE_PARENT=first it dies, and git would go on.
+# TORTURE_PARENT=with its caller dies with git; with TORTURE_PARENT=first it dies, and git would go on.
 GIT_SHIM = """#!/bin/sh
 number=$(($(cat "$TORTURE/count") + 1))
 echo $number > "$TORTURE/count"
@@ -129,7 +129,7 @@ class Tracer:
         return self._run([], options, {**self._shimmed(), **wanted, "TORTURE_PARENT": parent})
 
     def hit(self, at: Point) -> bool:
-        """Say whether the signal of the last run came: a run that puts back or finishes minds no SIGTERM."""
+        """Return whether the signal of the last run came: a run that restores or finishes ignores SIGTERM."""
         log = (self.scratch / (str(at.git) if at.git else "killed")).read_text(encoding="utf-8")
         return any(sign in log for sign in ("killed by SIGKILL", "--- SIGTERM ", "--- stopped by SIGSTOP"))
 

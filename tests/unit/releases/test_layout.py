@@ -87,7 +87,7 @@ def test_every_step_says_what_it_does() -> None:
     ],
 )
 def test_steps_count_back_from_what_is_live(lines: str, live: str | None, steps: int, chosen: str) -> None:
-    """What is live may be no line at all, after somebody moved it by hand: it then stands behind the last one."""
+    """What is live may be no line at all, after a change by hand: it then stands behind the last one."""
     assert history.steps_back([letter * 7 for letter in lines.split()], live, steps) == chosen * 7
 
 

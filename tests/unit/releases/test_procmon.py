@@ -24,13 +24,13 @@ QUESTION = procmon.ReloadRequest(stamp=200, release=NEW, before=BEFORE)
 
 @pytest.fixture
 def status_file(tmp_path: Path) -> Iterator[Path]:
-    """Where a procmon that runs writes its status: somebody holds the lock beside it."""
+    """Where a procmon that runs writes its status: a process holds the lock beside it."""
     with (tmp_path / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield tmp_path / "status.json"
 
 
-def said(**changed: object) -> procmon.Status:
+def message(**changed: object) -> procmon.Status:
     return dataclasses.replace(BEFORE, **changed)  # type: ignore[arg-type]  # the names decide the types
 
 
@@ -38,13 +38,13 @@ def said(**changed: object) -> procmon.Status:
     ("status", "answered"),
     [
         (BEFORE, False),
-        (said(release=str(NEW)), False),
-        (said(stamp=200, result=None, release=str(NEW)), False),
-        (said(stamp=200, release=str(NEW)), True),
-        (said(stamp=201, release=str(NEW)), True),
-        (said(pid=2, release=str(NEW), stamp=None, result=None), True),
-        (said(pid=2, release=str(NEW), state="booting"), False),
-        (said(pid=2), False),
+        (message(release=str(NEW)), False),
+        (message(stamp=200, result=None, release=str(NEW)), False),
+        (message(stamp=200, release=str(NEW)), True),
+        (message(stamp=201, release=str(NEW)), True),
+        (message(pid=2, release=str(NEW), stamp=None, result=None), True),
+        (message(pid=2, release=str(NEW), state="booting"), False),
+        (message(pid=2), False),
     ],
 )
 def test_only_an_answer_to_this_touch_or_a_procmon_started_since_counts(
@@ -55,19 +55,19 @@ def test_only_an_answer_to_this_touch_or_a_procmon_started_since_counts(
 
 def test_an_old_stamp_from_the_future_is_no_answer() -> None:
     """The clock may have stepped back since the last reload."""
-    before = said(stamp=900, release=str(NEW))
+    before = message(stamp=900, release=str(NEW))
     assert procmon.is_served(procmon.ReloadRequest(200, NEW, before), before) is False
 
 
 def test_a_failed_reload_brings_the_traceback() -> None:
     with pytest.raises(ReleaseError, match="the new workers failed to start") as caught:
-        procmon.is_served(QUESTION, said(stamp=200, result="failed", error="Traceback: boom"))
+        procmon.is_served(QUESTION, message(stamp=200, result="failed", error="Traceback: boom"))
     assert caught.value.detail == "Traceback: boom"
 
 
 def test_a_reload_of_another_release_is_no_success() -> None:
     with pytest.raises(ReleaseError, match="procmon reloaded /srv/releases/old, not /srv/releases/new"):
-        procmon.is_served(QUESTION, said(stamp=200))
+        procmon.is_served(QUESTION, message(stamp=200))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "{}", '{"pid": "x", "state": "serving"}'])
@@ -147,7 +147,7 @@ def test_a_procmon_that_stops_is_not_asked(status_file: Path) -> None:
 
 @pytest.mark.parametrize("lock", ["nobody's", "absent"])
 def test_a_status_that_was_left_behind_is_not_that_of_the_process_with_its_number(tmp_path: Path, lock: str) -> None:
-    """After a restart of the machine that number may be anybody's."""
+    """After a restart of the machine that number may be any process's."""
     status_file = tmp_path / "status.json"
     status_file.write_text(json.dumps({"pid": os.getpid(), "state": "serving", "release": str(NEW)}))
     if lock != "absent":

@@ -48,7 +48,7 @@ TRIED = attempt.Attempt(
     ],
 )
 def test_the_line_in_the_log_decides(link: str | None, lines: str, remedy: Recovery) -> None:
-    """It is written when everything has been proven. A line or a link of somebody else's means hands off."""
+    """It is written when everything has been verified. With a line or a link of another deploy nothing is undone."""
     logged = [letter * 7 for letter in lines.split()]
     assert attempt.choose_recovery(TRIED, link, "releases/new", logged) == remedy
 
@@ -102,8 +102,8 @@ def test_two_attempts_at_one_commit_in_one_second_are_two() -> None:
 
 def test_an_attempt_of_an_earlier_version_has_no_id(tmp_path: Path) -> None:
     """It goes by its time and its commit."""
-    said = {name: value for name, value in asdict(TRIED).items() if name != "id"}
-    (tmp_path / "state").write_text(json.dumps(said))
+    message = {name: value for name, value in asdict(TRIED).items() if name != "id"}
+    (tmp_path / "state").write_text(json.dumps(message))
     old = attempt.read(tmp_path / "state")
     assert old == replace(TRIED, id="")
     entry = {name: value for name, value in TRIED.entry("live", []).items() if name != "id"}

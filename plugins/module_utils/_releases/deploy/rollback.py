@@ -51,7 +51,7 @@ def describe_commit(commit: str | None) -> str:
 
 
 def _restart_previous(activation: Activation) -> str:
-    """Have the previous release serve again. Return what to add to the message when its post_deploy fails.
+    """Make the previous release serve again. Return what to add to the message when its post_deploy fails.
 
     What post_deploy started for the failed release, such as a worker of the app's own, it has to restart for this one.
     """

@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hooks: the app's variables, several lines, and post_deploy in a restored release."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.releases.fake_procmon import FakeProcmon
+from tests.support.releases.site import Site
+from tests.support.releases.upstream import Upstream
+
+HIDDEN = "a value of the app"
+
+
+@pytest.mark.parametrize("hook", ["pre_deploy", "post_deploy", "test"])
+def test_hooks_have_the_variables_of_the_app(site: Site, upstream: Upstream, tmp_path: Path, hook: str) -> None:
+    upstream.commit("one")
+    env_file = tmp_path / "blog.env"
+    env_file.write_text("DATABASE='of the file'\nexport REGION=eu\n")
+    out = tmp_path / "out"
+    command = f'printf "%s|" "$SECRET" "$DATABASE" "$REGION" "$DEBUG" "$DEPLOY_PROJECT" > {out}'
+    env = {"SECRET": HIDDEN, "DATABASE": "of the key", "DEBUG": True, "DEPLOY_PROJECT": "not this"}
+    answered = site.module(ref="master", env=env, env_file=str(env_file), **{hook: command})
+    assert answered["changed"], answered
+    assert out.read_text() == f"{HIDDEN}|of the key|eu|true|blog|"
+    assert HIDDEN not in json.dumps({name: value for name, value in answered.items() if name != "invocation"})
+    assert HIDDEN not in json.dumps(answered["invocation"])
+    assert HIDDEN not in site.paths.journal.read_text()
+
+
+@pytest.mark.parametrize("text", [None, "no assignment\n", b"\xff=1\n"])
+def test_an_env_file_that_cannot_be_read_changes_nothing(
+    site: Site, upstream: Upstream, tmp_path: Path, text: str | bytes | None
+) -> None:
+    upstream.commit("one")
+    site.deploy()
+    upstream.commit("two")
+    if text is not None:
+        (tmp_path / "env").write_bytes(text if isinstance(text, bytes) else text.encode())
+    failure = site.fail(ref="master", env_file=str(tmp_path / "env"), pre_deploy="true")
+    assert f"env_file {tmp_path}/env cannot be read: " in failure.text
+    assert "Nothing was changed" in failure.text
+    assert site.version == "one"
+
+
+@pytest.mark.parametrize("name", ["A-B", "1A", "", "A B"])
+def test_a_variable_that_no_environment_can_have_is_refused(site: Site, name: str) -> None:
+    answered = site.module(ref="master", env={name: "x"})
+    assert answered["msg"] == f"blog: env has {name!r}. A variable's name has letters, digits and _ only"
+
+
+@pytest.mark.parametrize(
+    ("command", "lines"),
+    [
+        ("echo first\nfalse\necho last\n", ["first"]),
+        ("echo first\ntest -e nothing || echo absent\necho last", ["first", "absent", "last"]),
+        ("false; echo last", ["last"]),
+        ("false; echo last\n", ["last"]),
+    ],
+)
+def test_a_hook_of_several_lines_stops_at_the_first_that_fails(
+    site: Site, upstream: Upstream, command: str, lines: list[str]
+) -> None:
+    upstream.commit("one")
+    answered = site.module(ref="master", pre_deploy=command)
+    assert site.paths.hook_log.read_text().splitlines() == lines
+    assert answered.get("failed", False) is (lines == ["first"])
+
+
+def test_post_deploy_runs_again_in_the_restored_release(
+    site: Site, upstream: Upstream, procmon: FakeProcmon, tmp_path: Path
+) -> None:
+    """It restarts what is the app's own, such as a queue's worker, which must not stay on the failed release."""
+    out = tmp_path / "worker"
+    hook = f'echo "$(cat VERSION) $DEPLOY_COMMIT $DEPLOY_RELEASE" > {out}'
+    one = upstream.commit("one")
+    site.deploy(status_file=procmon.status_file, post_deploy=hook)
+    upstream.commit("two")
+    failure = site.fail(ref="master", status_file=procmon.status_file, post_deploy=hook, test="false")
+    assert failure.text.endswith("was restored and is live")
+    assert out.read_text() == f"one {one} {site.paths.release(one)}\n"
+
+
+def test_a_post_deploy_that_fails_in_the_restored_release_is_reported_and_procmon_serves_it(
+    site: Site, upstream: Upstream, procmon: FakeProcmon
+) -> None:
+    upstream.commit("one")
+    site.deploy(status_file=procmon.status_file)
+    upstream.commit("two")
+    failure = site.fail(ref="master", status_file=procmon.status_file, post_deploy="exit 3")
+    assert failure.text.startswith("post_deploy failed (exit 3): exit 3. ")
+    assert failure.text.endswith("was restored and is live; there post_deploy failed (exit 3): exit 3")
+    assert (site.version, site.outcomes[-1]) == ("one", "put_back")
+    assert procmon.serves == str(site.paths.current.resolve())
+
+
+def test_post_deploy_does_not_run_again_when_it_was_not_started(
+    site: Site, upstream: Upstream, procmon: FakeProcmon, tmp_path: Path
+) -> None:
+    upstream.commit("one")
+    site.deploy(status_file=procmon.status_file)
+    upstream.commit("two")
+    hook = f"touch {tmp_path}/ran"
+    # The switch fails: the name of its temporary link is taken by a directory.
+    blocked = f"mkdir {site.path}/.current.new"
+    failure = site.fail(ref="master", status_file=procmon.status_file, pre_deploy=blocked, post_deploy=hook)
+    (site.path / ".current.new").rmdir()
+    assert "was restored and is live" in failure.text
+    assert not (tmp_path / "ran").exists()
