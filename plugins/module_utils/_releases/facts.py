@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""What `releases_info` returns about a project."""
+
 from __future__ import annotations
 
 import time
