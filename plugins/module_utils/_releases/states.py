@@ -128,8 +128,15 @@ def _after_revert(project: Project, choice: Choice) -> str:
     previous = choice.live.commit
     if project.options.state != "reverted" or previous is None:
         return ""
-    log = history.format_log(history.without_repeats(history.read_deploys(project.paths.deploys)), choice.target.commit)
+    log = history.format_log(history.without_repeats(_read_log(project)), choice.target.commit)
     return f"; another revert would return to {previous[:12]}; {log}"
+
+
+def _read_log(project: Project) -> list[str]:
+    """Return the log's commits, as long as all messages show them: every logged commit is pinned in the clone."""
+    lines = history.read_deploys(project.paths.deploys)
+    is_cloned = project.paths.source.is_dir() and project.git.is_repository()
+    return history.lengthen(lines, project.git.pins()) if is_cloned else lines
 
 
 def _skip(project: Project, choice: Choice) -> None:
@@ -166,7 +173,7 @@ def _find_logged(project: Project) -> Choice:
     """Choose a commit of the log by `to` or `steps`."""
     options, git = project.options, project.git
     live = _read_live(project)
-    lines = history.read_deploys(project.paths.deploys)
+    lines = _read_log(project)
     line = history.find(lines, options.to) if options.to else history.steps_back(lines, live.commit, options.steps)
     commit = git.rev_parse(line) if project.paths.source.is_dir() and git.is_repository() else None
     if commit is None:

@@ -90,3 +90,14 @@ def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(OSError, match="No space left"):
         log.append_commit(deploys, "def5678")
     assert deploys.read_text() == "abc1234\n"
+
+
+def test_a_message_shows_the_end_of_a_long_log() -> None:
+    lines = [f"{number:07x}" for number in range(30)]
+    assert log.format_log(lines, lines[-1]).startswith("the log, oldest first: (20 earlier) 0000014 ")
+    assert log.format_log(lines, lines[-1]).endswith(" 000001d (live)")
+    assert log.format_log([], None) == "the log is empty"
+
+
+def test_lines_are_as_long_as_messages_show_commits() -> None:
+    assert log.lengthen(["aaaaaaa", "bbbbbbb"], {"a" * 40, "c" * 40}) == ["a" * 12, "bbbbbbb"]

@@ -12,7 +12,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,9 @@ def _append(path: Path, line: str) -> None:
             raise
 
 
+# How many lines of the log a message shows, and how much of a commit.
+SHOWN_LINES = 10
+SHOWN_CHARACTERS = 12
 # The fewest characters of a commit that `to` accepts.
 SHORTEST_CHARACTERS = 4
 
@@ -142,9 +145,16 @@ def find(lines: Sequence[str], commit: str) -> str:
 
 
 def format_log(lines: Sequence[str], live: str | None = None) -> str:
-    """Format the log for a message, oldest first as in the file, with the live line marked."""
-    shown = [f"{line} (live)" if index == _live_index(lines, live) else line for index, line in enumerate(lines)]
+    """Format the end of the log for a message, oldest first as in the file, with the live line marked."""
+    marked = [f"{line} (live)" if index == _live_index(lines, live) else line for index, line in enumerate(lines)]
+    earlier = len(marked) - SHOWN_LINES
+    shown = [f"({earlier} earlier)", *marked[-SHOWN_LINES:]] if earlier > 0 else marked
     return f"the log, oldest first: {' '.join(shown)}" if shown else "the log is empty"
+
+
+def lengthen(lines: Iterable[str], full_shas: Collection[str]) -> list[str]:
+    """Return the lines as long as all messages show a commit, as far as it is one of the full shas."""
+    return [next((sha[:SHOWN_CHARACTERS] for sha in full_shas if same(sha, line)), line) for line in lines]
 
 
 def _count(number: int, noun: str) -> str:
