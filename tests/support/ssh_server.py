@@ -39,7 +39,7 @@ PermitRootLogin yes
 MaxStartups 200
 MaxSessions 200
 LogLevel VERBOSE
-SetEnv HOME={home}/account
+SetEnv HOME={home}/account PATH={home}/account/bin:{path}
 """
 
 
@@ -108,7 +108,7 @@ def ssh_server(home: Path) -> Iterator[SshServer]:
     make_key(home / "host")
     make_key(home / "key")
     port = free_port()
-    (home / "config").write_text(CONFIG.format(port=port, home=home), encoding="utf-8")
+    (home / "config").write_text(CONFIG.format(port=port, home=home, path=os.environ["PATH"]), encoding="utf-8")
     (home / "log").touch()
     with subprocess.Popen([SSHD, "-D", "-f", str(home / "config"), "-E", str(home / "log")]) as process:
         server = SshServer(home, port, process)

@@ -271,3 +271,32 @@ def test_changed_settings_are_taken_over_in_place(
         wait_for(lambda: len(status(web1)["workers"]) == 2, "there are two again")
     assert report.lost == []
     assert main_pid(web1) == pid
+
+
+@pytest.mark.timeout(600)
+def test_setup_refuses_a_taken_address_and_leaves_what_serves_alone(
+    laptop: Laptop, web1: Server, directory: Path, tmp_path: Path
+) -> None:
+    """The holder is named; an address that the project's own socket covers is none."""
+    inventory = yaml.safe_load(laptop.inventory.read_text())
+    inventory["projects"]["blog"]["bind"] = "127.0.0.1:3999"
+    changed = tmp_path / "projects.yml"
+    changed.write_text(yaml.safe_dump(inventory))
+    pid, config = main_pid(web1), web1.run("cat", "/etc/procmon/blog.toml")
+    web1.run("systemd-run", "--unit=other", "--", "python3", "-m", "http.server", "--bind=127.0.0.1", "3999")
+    wait_for(lambda: ":3999" in web1.run("ss", "--listening", "--tcp", "--numeric"), "the other one listens")
+    done = set_up(replace(laptop, inventory=changed), directory)
+    assert done.code != 0
+    assert "blog: bind 127.0.0.1:3999 is taken by python3 (pid " in " ".join(done.output.split())
+    assert "other.service" in done.output
+    assert (main_pid(web1), web1.run("cat", "/etc/procmon/blog.toml")) == (pid, config)
+    assert web1.get(BLOG) == "supervised"
+    web1.run("systemctl", "stop", "other")
+    inventory["projects"]["blog"]["bind"] = f"0.0.0.0:{BLOG}"
+    changed.write_text(yaml.safe_dump(inventory))
+    done = set_up(replace(laptop, inventory=changed), directory)
+    assert done.code == 0, done.output
+    assert web1.get_within(60, BLOG) == "supervised"
+    done = set_up(laptop, directory)
+    assert done.code == 0, done.output
+    assert web1.get_within(60, BLOG) == "supervised"

@@ -22,3 +22,9 @@ Rooms: `system` knows the operating system, `git` the git program, `records` the
 `environment` Python environments, `release` release directories, `deploy` the transaction. Each may import from those
 before it in this order, and from `errors` and `model`, never from those after it.
 """
+
+from __future__ import annotations
+
+from .._python_version import require
+
+require()

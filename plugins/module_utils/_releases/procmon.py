@@ -164,7 +164,8 @@ class Procmon:
         return Path(status.restart_file) if status.restart_file else self.restart_file
 
     def _how_to_start(self) -> str:
-        return f"start it with: systemctl start procmon@{self.name}"
+        command = f"systemctl start procmon@{self.name}"
+        return f"start it with: {command}. If that fails, as after an upgrade of the server's Python, run setup"
 
 
 @dataclass(frozen=True)

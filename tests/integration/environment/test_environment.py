@@ -16,6 +16,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -527,6 +528,21 @@ def test_an_environment_whose_python_was_removed_is_made_again(
     python.symlink_to("/nonexistent/python3.8")
     assert build(environments, release).built
     assert version_in(first.path) == "1.0"
+
+
+@pytest.mark.usefixtures("wheels")
+def test_an_environment_that_was_moved_is_made_again(make_release: MakeRelease, environments: Environments) -> None:
+    """Its programs name the place that it was built for. By which way the place is reached does not count."""
+    release = make_release({"requirements.txt": "tiny==1.0\n"})
+    first = build(environments, release)
+    other = environments.path.with_name("other")
+    environments.path.rename(other)
+    moved = replace(environments, path=other)
+    assert build(moved, release).built
+    environments.path.symlink_to(other)
+    assert not build(environments, release).built
+    (first.path / ".complete").write_text("")
+    assert not build(environments, release).built, "0.1.0 did not record the place"
 
 
 def test_an_interpreter_that_is_missing_or_broken_is_named(tmp_path: Path) -> None:

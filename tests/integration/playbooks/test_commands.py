@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -154,10 +155,12 @@ def test_work_that_was_not_pushed_is_not_forgotten(laptop: Laptop, upstream: Ups
     upstream.git("clone", "--quiet", str(upstream.path), str(clone))
     path = laptop.project("blog", upstream.path, local=str(clone))
     assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
+    Upstream(clone).commit("unpushed")
     (clone / "page").write_text("not committed")
     refused = laptop.run("playbooks/deploy.yml", extra={"project": "blog"})
     assert refused.code != 0
     assert "M page" in refused.output
+    assert re.search(r"^ *[0-9a-f]{7,} Say unpushed$", refused.output, re.MULTILINE)
     upstream.commit("two")
     forced = laptop.run("playbooks/deploy.yml", extra={"project": "blog", "force": "true"})
     assert forced.code == 0, forced.output
@@ -175,7 +178,7 @@ def test_the_guard_minds_a_clone_without_upstream_and_names_what_is_no_clone(
     assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
     done = laptop.run("playbooks/deploy.yml", extra={"project": "shop"})
     assert done.code != 0
-    assert f"`local` names {tmp_path}/nowhere, in which git finds no clone" in " ".join(done.output.split())
+    assert f"`local` is not a git clone: {tmp_path}/nowhere" in " ".join(done.output.split())
 
 
 def test_a_deploy_runs_from_python(laptop: Laptop, upstream: Upstream, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -31,15 +32,26 @@ else:
     program.write_text(f"#!{{venv}}/bin/python\\nimport sys\\nfrom procmon.cli import main\\nsys.exit(main())\\n")
     program.chmod(0o755)
 """
+OLD_PYTHON = """import sys
+class Version(tuple):
+    major, minor, micro, releaselevel, serial = 3, 8, 18, "final", 0
+sys.version_info = Version((3, 8, 18, "final", 0))
+"""
 SERVED = {"app": "main:app", "bind": "127.0.0.1:3001"}
+
+
+def without_systemd(home: Path) -> dict[str, str]:
+    """The variables by which setup installs procmon in a directory, and starts nothing."""
+    places = {"supervisor_config_dir": str(home / "etc"), "supervisor_state_dir": str(home / "state")}
+    return {"supervisor_systemd": "false", "supervisor_home": str(home), "supervisor_python": sys.executable, **places}
 
 
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("project_path", "srv", "blog: path must be absolute, it is 'srv'"),
+        ("project_path", "srv", "blog: path must be absolute, not 'srv'"),
         ("project_repo", "", "blog: repo must not be empty"),
-        ("project_repo", "ext::touch", "blog: repo must be an ssh or https address, or a path, it is 'ext::touch'"),
+        ("project_repo", "ext::touch", "blog: repo must be an ssh or https address, or a path, not 'ext::touch'"),
         ("project_strategy", "inplace", "value of project_strategy must be one of: releases, in_place, got: inplace"),
     ],
 )
@@ -56,22 +68,43 @@ def test_a_setting_that_cannot_work_is_named(
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("supervisor_app", "main.py", "blog: app must read module:attribute, it is 'main.py'"),
-        ("supervisor_bind", "3001", "blog: bind must read address:port or unix:/path, it is '3001'"),
-        ("supervisor_workers", "0", "blog: workers must be 1 or more, it is 0"),
-        ("supervisor_python", "/nowhere/python", "'/nowhere/python' cannot be run on blog@localhost"),
+        ("supervisor_app", "main.py", """blog: app = 'main.py': must be "module:attribute" """),
+        ("supervisor_bind", "3001", """blog: bind = '3001': must be "host:port", """),
+        ("supervisor_workers", "0", "blog: workers = 0: must be a number from 1 to 512"),
+        ("supervisor_uvicorn", {"backlog": 5}, "blog: uvicorn.backlog is not allowed: "),
     ],
 )
 def test_a_setting_of_procmon_that_cannot_work_is_named(
-    laptop: Laptop, upstream: Upstream, variable: str, value: str, says: str
+    installing: Laptop, upstream: Upstream, variable: str, value: object, says: str
+) -> None:
+    """By procmon itself, before anything is written that would start or configure it."""
+    installing.project("blog", upstream.path, **SERVED)
+    home = installing.folder / "procmon"
+    setting = json.dumps({variable: value})
+    done = installing.run("playbooks/setup.yml", "-e", setting, extra={"project": "blog", **without_systemd(home)})
+    assert done.code != 0
+    assert says in " ".join(done.output.split()) + " "
+    assert not (home / "etc").exists()
+    assert not (home / "current").exists()
+
+
+@pytest.mark.parametrize(
+    ("python", "says"),
+    [
+        ("/nowhere/python", "needs Python 3.10 or newer, and '/nowhere/python' cannot be run there"),
+        ("old", "is 3.8. Install Python 3.10 or newer on the server and name it"),
+    ],
+)
+def test_a_python_that_cannot_run_procmon_is_named(
+    laptop: Laptop, upstream: Upstream, old_python: Path, python: str, says: str
 ) -> None:
     laptop.project("blog", upstream.path, **SERVED)
     home = laptop.folder / "procmon"
-    ours = {"supervisor_systemd": "false", "supervisor_home": str(home)}
-    done = laptop.run("playbooks/setup.yml", extra={"project": "blog", **ours, variable: value})
+    ours = without_systemd(home) | {"supervisor_python": str(old_python) if python == "old" else python}
+    done = laptop.run("playbooks/setup.yml", extra={"project": "blog", **ours})
     assert done.code != 0
     assert says in " ".join(done.output.split())
-    assert not home.exists()
+    assert list(home.iterdir()) == []
 
 
 def test_root_does_not_run_the_app(laptop: Laptop, upstream: Upstream) -> None:
@@ -81,7 +114,33 @@ def test_root_does_not_run_the_app(laptop: Laptop, upstream: Upstream) -> None:
         "playbooks/setup.yml", extra={"project": "blog", "project_system": "true", "project_user": "root"}
     )
     assert done.code != 0
-    assert "say `admin: root` and a `user` that setup will create" in " ".join(done.output.split())
+    assert "set `admin: root`, and `user` to a name that setup creates" in " ".join(done.output.split())
+
+
+@pytest.fixture
+def old_python(tmp_path: Path) -> Path:
+    """An interpreter that takes itself for Python 3.8."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/sitecustomize.py").write_text(OLD_PYTHON)
+    program = tmp_path / "old/python"
+    # Asked what it is, in isolation, it does not read the file above.
+    answer = json.dumps({"path": str(program), "version": "3.8", "tag": "cpython-38", "platform": "linux-x86_64"})
+    asked = f"test \"$1\" != -I || {{ echo '{answer}'; exit; }}"
+    program.write_text(f'#!/bin/sh\n{asked}\nPYTHONPATH={tmp_path}/old exec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize("playbook", ["setup", "deploy", "status"])
+def test_a_python_that_is_too_old_for_the_modules_is_named(
+    laptop: Laptop, upstream: Upstream, old_python: Path, playbook: str
+) -> None:
+    """Setup checks it before it changes anything; the modules do without it, too."""
+    path = laptop.project("blog", upstream.path, python=str(old_python))
+    done = laptop.run(f"playbooks/{playbook}.yml", extra={"project": "blog"})
+    text = " ".join(done.output.split())
+    assert re.search(r"/\S+( on blog@localhost)? is Python 3\.8, but .* needs? Python 3\.9 or newer", text)
+    assert not path.exists()
 
 
 @pytest.fixture
@@ -101,12 +160,12 @@ def test_all_that_setup_installs_comes_from_the_index_of_the_project(
     bare = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PIP_CONFIG_FILE": "/dev/null", "NO_PROXY": "127.0.0.1"}
     kept = {name: value for name, value in laptop.environment.items() if not name.startswith(("PIP_", "UV_"))}
     laptop.environment = {**kept, **bare}
-    ours = {"supervisor_systemd": "false", "supervisor_home": str(laptop.folder / "procmon")}
-    python = {"supervisor_python": sys.executable, "project_python": sys.executable}
-    done = laptop.run("playbooks/setup.yml", "-vvv", extra={"project": "blog", **ours, **python})
+    ours = without_systemd(laptop.folder / "procmon") | {"project_python": sys.executable}
+    done = laptop.run("playbooks/setup.yml", "-vvv", extra={"project": "blog", **ours})
     assert done.code != 0
-    assert "blog: procmon could not be installed: ERROR: " in " ".join(done.output.split())
-    assert "No matching distribution found for flit_core" in done.output
+    text = " ".join(done.output.split())
+    assert "blog: procmon could not be installed: " in text
+    assert "No matching distribution found for flit_core" in text
     assert list((path / "envs/.uv").glob("lib/*/site-packages/uv.py")) != []
     assert {"/simple/uv/", "/simple/flit-core/"} <= index.asked
     assert index.leaked == set()
@@ -125,22 +184,25 @@ def installing(laptop: Laptop, tmp_path: Path) -> Laptop:
 
 
 @pytest.mark.timeout(300)
-def test_an_installed_procmon_reports_the_build_that_setup_has_written(installing: Laptop, upstream: Upstream) -> None:
-    """And it becomes the installed one only when it accepts the configuration."""
+def test_an_installed_procmon_reports_its_build_and_is_built_again_when_its_python_is_gone(
+    installing: Laptop, upstream: Upstream
+) -> None:
+    """As after an upgrade of the server's system."""
     installing.project("blog", upstream.path, **SERVED)
     home = installing.folder / "procmon"
-    ours = {"supervisor_systemd": "false", "supervisor_home": str(home), "supervisor_python": sys.executable}
-    ours |= {"supervisor_config_dir": str(home / "etc"), "supervisor_state_dir": str(home / "state")}
-    refused = json.dumps({"supervisor_uvicorn": {"backlog": 5}})
-    done = installing.run("playbooks/setup.yml", "-e", refused, extra={"project": "blog", **ours})
-    assert done.code != 0
-    assert "uvicorn.backlog is not allowed" in done.output
-    assert not (home / "current").exists()
+    ours = without_systemd(home)
     done = installing.run("playbooks/setup.yml", extra={"project": "blog", **ours})
     assert done.code == 0, done.output
     build = (home / "current/build").read_text()
-    version = subprocess.check_output([home / "current/venv/bin/procmon", "--version"], text=True)
+    program = home / "current/venv/bin/procmon"
+    version = subprocess.check_output([program, "--version"], text=True)
     assert version.strip().endswith(f"({build})")
     assert (home / "current").readlink() == Path(build)
     again = installing.run("playbooks/setup.yml", extra={"project": "blog", **ours})
     assert set(again.changed.values()) == {0}, again.output
+    gone = home / "current/venv/bin/python"
+    gone.unlink()
+    gone.symlink_to("/usr/bin/python3.8-that-was-upgraded")
+    repaired = installing.run("playbooks/setup.yml", extra={"project": "blog", **ours})
+    assert repaired.code == 0, repaired.output
+    assert subprocess.check_output([program, "--version"], text=True) == version

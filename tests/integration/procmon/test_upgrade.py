@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from procmon.client import PENDING
 
 from tests.support.procmon.builds import EXHAUST, REFUSE, VANISH, Builds
 from tests.support.procmon.footprint import Footprint, footprint, holds_no_more
@@ -310,19 +311,43 @@ def test_a_newer_build_and_another_configuration_come_together(service: Start) -
 def test_a_configuration_with_which_the_app_cannot_start_is_reported_and_the_old_workers_go_on(service: Start) -> None:
     s = service().start()
     workers = s.pids()
-    s.config.write_text(s.config.read_text().replace("site_app:app", "site_app:nothing"))
+    app = s.current / "site_app.py"
+    works = app.read_text()
+    app.write_text("raise SystemExit('a setting is missing')")
+    s.config.write_text(s.config.read_text().replace("workers = 2", "workers = 1"))
     for _ in range(2):
         done = s.run("upgrade", "--wait")
         assert done.returncode == 1, "also when it is asked again"
         assert "reload failed" in done.stderr
         assert s.pids() == workers
+    app.write_text(works)
     os.kill(workers[0], signal.SIGKILL)
     until(lambda: len(s.pids()) == 2 and workers[0] not in s.pids(), "another one is started as the old ones were")
-    s.config.write_text(s.config.read_text().replace("site_app:nothing", "site_app:app"))
+    s.config.write_text(s.config.read_text().replace("workers = 1", "workers = 2"))
     serving = s.pids()
     assert s.run("upgrade", "--wait").returncode == 0
     assert s.pids() == serving, "they were started by this configuration"
     assert s.deploy("b")["result"] == "ok"
+
+
+def test_an_app_that_was_renamed_waits_for_the_release_that_has_it(service: Start) -> None:
+    """First the configuration, then the deploy: neither of them fails, and what is live serves on in between."""
+    s = service().start()
+    workers = s.pids()
+    s.config.write_text(s.config.read_text().replace("site_app:app", "renamed:app"))
+    for _ in range(2):
+        done = s.run("upgrade", "--wait")
+        assert done.returncode == PENDING, "also when it is asked again"
+        assert (
+            "renamed:app does not start from the live release, which still serves site_app:app. Deploy" in done.stderr
+        )
+        assert s.pids() == workers
+    assert s.status()["active_app"] == "site_app:app"
+    (s.release("b") / "site_app.py").rename(s.root / "releases/b/renamed.py")
+    s.switch("b")
+    reloaded = s.run("reload", "--wait")
+    assert reloaded.returncode == 0, reloaded.stderr
+    assert (s.version(), s.status()["active_app"]) == ("b", "renamed:app")
 
 
 def test_another_address_takes_a_restart(service: Start) -> None:

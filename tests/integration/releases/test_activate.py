@@ -227,7 +227,8 @@ def test_without_a_running_procmon_nothing_is_changed(served: Site, upstream: Up
     procmon.die()
     failure = served.fail(ref="master", status_file=procmon.status_file)
     assert "procmon is not running for blog (its process " in failure.text
-    assert "has ended). Start it with: systemctl start procmon@blog" in failure.text
+    assert "has ended). Start it with: systemctl start procmon@blog. If that fails, " in failure.text
+    assert "run setup" in failure.text
     assert served.version == "one"
     assert served.outcomes[-1] == "failed"
     assert served.consistent()

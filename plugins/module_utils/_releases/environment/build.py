@@ -41,12 +41,15 @@ __all__ = [
     "is_complete",
     "key",
     "link",
+    "locked",
     "plan_environment",
     "remove",
     "stale",
+    "works",
 ]
 
 COMPLETE = ".complete"
+UV = ".uv"
 KEY_LENGTH = 12
 NAME = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}")
 TAIL_LINES = 25
@@ -75,8 +78,24 @@ def key(spec: Spec, interpreter: Interpreter, environ: Mapping[str, str], told: 
 
 
 def is_complete(path: Path) -> bool:
-    """Tell whether the environment at `path` was built to its end, and its interpreter is still installed."""
-    return (path / COMPLETE).is_file() and (path / "bin" / "python").exists()
+    """Return whether the environment at `path` was built there, to its end, and its interpreter is still installed.
+
+    Its programs name its place: one that was moved is built again. Of those built by 0.1.0 the place is not recorded.
+    """
+    marker = path / COMPLETE
+    built_at = marker.read_text(encoding="utf-8") if marker.is_file() else None
+    return built_at in ("", os.path.realpath(path)) and (path / "bin" / "python").exists()
+
+
+def works(run: Run, program: str) -> bool:
+    """Return whether `program` runs.
+
+    It may be there and not run: its installation was killed, its interpreter is gone, or it was moved.
+    """
+    try:
+        return run([program, "--version"]).rc == 0
+    except (OSError, ReleaseError):
+        return False
 
 
 @dataclass(frozen=True)
@@ -103,7 +122,7 @@ class Environments:
         path = self.path / key(spec, self.interpreter, environ, settings.read_files(environ, release))
         built = False
         if not is_complete(path):
-            with _locked(self.path):
+            with locked(self.path):
                 built = self._build_once(path, spec, release)
         return Environment(path, built, time.monotonic() - started)
 
@@ -111,26 +130,26 @@ class Environments:
         """Build unless another process has done so while this one waited for the lock."""
         if is_complete(path):
             return False
-        uv = self.uv or self._find_uv(release, needed=spec.lead == LOCK)
-        self._build(path, installer.commands(spec, path, self.interpreter, uv), release)
+        uv = self.uv or self.find_uv(needed=spec.lead == LOCK)
+        self._build(path, installer.commands(spec, path, self.interpreter, uv, self.index), release)
         return True
 
-    def _find_uv(self, release: Path, needed: bool) -> str | None:
+    def install(self, path: Path, requirements: Sequence[str], uv: str | None) -> None:
+        """Build an environment at `path` that has these requirements, in place of whatever is there.
+
+        They are words for pip or uv: options, names, archives. Raises ReleaseError as `ensure` does.
+        """
+        self._build(path, installer.install_commands(requirements, path, self.interpreter, uv, self.index), self.path)
+
+    def find_uv(self, needed: bool) -> str | None:
         """Find uv. Nothing but uv reads uv.lock: where that makes it needed, it is installed below `path`."""
-        own = self.path / ".uv"
+        own = self.path / UV
         program = str(own / "bin" / "uv")
-        found = shutil.which("uv") or (program if self._works(program) else None)
+        found = shutil.which("uv") or (program if works(self.run, program) else None)
         if found or not needed:
             return found
-        self._build(own, installer.uv_commands(own, self.interpreter), release)
+        self.install(own, ["uv"], None)
         return program
-
-    def _works(self, program: str) -> bool:
-        """Tell whether `program` runs: one whose installation was killed may be there without being whole."""
-        try:
-            return self.run([program, "--version"]).rc == 0
-        except (OSError, ReleaseError):
-            return False
 
     def _build(self, path: Path, commands: Sequence[Sequence[str]], release: Path) -> None:
         """Run `commands` in the release. `path` is the final place: a virtual environment cannot be moved."""
@@ -183,7 +202,7 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def _locked(envs: Path) -> Iterator[None]:
+def locked(envs: Path) -> Iterator[None]:
     """Let one process build at a time; the kernel frees the lock of a killed one."""
     envs.mkdir(parents=True, exist_ok=True)
     with (envs / ".lock").open("w") as lock:
@@ -193,7 +212,9 @@ def _locked(envs: Path) -> Iterator[None]:
 
 def _mark_complete(path: Path) -> None:
     os.sync()  # the marker must not outlive a power cut that the packages did not
-    with (path / COMPLETE).open("w") as marker:
+    with (path / COMPLETE).open("w", encoding="utf-8") as marker:
+        marker.write(os.path.realpath(path))
+        marker.flush()
         os.fsync(marker.fileno())
     directory = os.open(path, os.O_RDONLY)
     try:

@@ -36,13 +36,21 @@ def without_credentials(text: str) -> str:
 def own(index: str | None) -> dict[str, str]:
     """Return the variables that have pip and uv look at a project's own index: an address, or a directory of wheels.
 
-    Variables, since an address may hold a password, and arguments are for all to see.
+    Variables, since an address may hold a password, and arguments are for all to see. The other sources that variables
+    or pip.conf may name are taken away. For that pip wants a blank: it skips a variable that is empty.
     """
     if index is None:
         return {}
+    others = {"PIP_EXTRA_INDEX_URL": " ", "UV_INDEX": "", "UV_EXTRA_INDEX_URL": ""}
     if index.startswith("/"):
-        return {"PIP_NO_INDEX": "1", "UV_NO_INDEX": "1", "PIP_FIND_LINKS": index, "UV_FIND_LINKS": index}
-    return {"PIP_NO_INDEX": "0", "UV_NO_INDEX": "0", "PIP_INDEX_URL": index, "UV_DEFAULT_INDEX": index}
+        return {**others, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": index, "UV_FIND_LINKS": index}
+    no_links = {"PIP_FIND_LINKS": " ", "UV_FIND_LINKS": ""}
+    return {**others, **no_links, "PIP_NO_INDEX": "0", "PIP_INDEX_URL": index, "UV_DEFAULT_INDEX": index}
+
+
+def uv_options(index: str | None) -> list[str]:
+    """Return what uv has no variable for: to ask no index, where packages come from a directory."""
+    return ["--no-index"] if index is not None and index.startswith("/") else []
 
 
 @contextmanager

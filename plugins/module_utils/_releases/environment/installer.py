@@ -9,9 +9,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from .index import uv_options
 from .interpreter import Interpreter
 from .spec import LOCK, PROJECT, Spec
 
@@ -45,15 +46,11 @@ HINTS = (
 )
 
 
-def commands(spec: Spec, path: Path, python: Interpreter, uv: str | None) -> list[list[str]]:
+def commands(spec: Spec, path: Path, python: Interpreter, uv: str | None, index: str | None = None) -> list[list[str]]:
     """List the commands that build the environment at `path`, to be run in the release; pip's where `uv` is None."""
-    inside = str(path / "bin" / "python")
-    if uv and spec.lead == LOCK:
-        sync = [uv, "sync", "--frozen", "--no-dev", "--no-install-project", "--compile-bytecode"]
-        return [[*sync, "--python", python.path]]
     if uv:
-        install = [uv, "pip", "install", "--compile-bytecode", "--python", inside]
-        return [[uv, "venv", "--python", python.path, str(path)], [*install, "-r", spec.lead]]
+        return _uv_commands(spec, path, python, uv, index)
+    inside = str(path / "bin" / "python")
     install = [inside, "-m", "pip", "install", "-r"]
     if spec.lead == PROJECT:
         extracted = str(path / "requirements.txt")
@@ -61,9 +58,29 @@ def commands(spec: Spec, path: Path, python: Interpreter, uv: str | None) -> lis
     return [venv(path, python), [*install, spec.lead]]
 
 
-def uv_commands(path: Path, python: Interpreter) -> list[list[str]]:
-    """List the commands that put uv itself into an environment of its own at `path`."""
-    return [venv(path, python), [str(path / "bin" / "python"), "-m", "pip", "install", "uv"]]
+def _uv_commands(spec: Spec, path: Path, python: Interpreter, uv: str, index: str | None) -> list[list[str]]:
+    if spec.lead == LOCK and index is None:
+        sync = [uv, "sync", "--frozen", "--no-dev", "--no-install-project", "--compile-bytecode"]
+        return [[*sync, "--python", python.path]]
+    install = [uv, "pip", "install", *uv_options(index), "--compile-bytecode", "--python", str(path / "bin" / "python")]
+    create = [uv, "venv", "--python", python.path, str(path)]
+    if spec.lead == LOCK:
+        # Nothing turns `uv sync` away from the addresses in the lock: its versions and hashes are installed from ours.
+        locked = str(path / "requirements.txt")
+        export = [uv, "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--output-file", locked]
+        return [create, [*export, "--python", python.path], [*install, "-r", locked]]
+    return [create, [*install, "-r", spec.lead]]
+
+
+def install_commands(
+    requirements: Sequence[str], path: Path, python: Interpreter, uv: str | None, index: str | None
+) -> list[list[str]]:
+    """List the commands that build an environment at `path` out of words for pip or uv; pip's where `uv` is None."""
+    inside = str(path / "bin" / "python")
+    if uv is None:
+        return [venv(path, python), [inside, "-m", "pip", "install", *requirements]]
+    install = [uv, "pip", "install", *uv_options(index), "--compile-bytecode", "--python", inside]
+    return [[uv, "venv", "--python", python.path, str(path)], [*install, *requirements]]
 
 
 def venv(path: Path, python: Interpreter) -> list[str]:

@@ -27,6 +27,8 @@ START_SECONDS = 10.0
 QUIET_SECONDS = 2.0
 """A command that takes longer tells a person at a terminal what it waits for."""
 SYSTEMD = Path("/run/systemd/system")
+PENDING = 3
+"""How `upgrade` exits when the live release does not have the app that the configuration names: the next one may."""
 
 
 class ClientError(Exception):
@@ -190,6 +192,14 @@ def _report_reload(config: Config, before: dict[str, Any]) -> int:
     restart = after["restart"]
     if restart["result"] != "failed" or (restart == before and _is_applied(after, config.digest)):
         return 0
+    serving = after.get("active_app")
+    if serving not in (None, config.app):
+        print(
+            f"{config.name}: {config.app} does not start from the live release, which still serves {serving}. "
+            f"Deploy a release that has it: {restart['error']}",
+            file=sys.stderr,
+        )
+        return PENDING
     print(f"{config.name}: reload failed: {restart['error']}", file=sys.stderr)
     return 1
 

@@ -38,6 +38,7 @@ def report(
         "build": BUILD,
         "config_digest": config_digest,
         "active_config_digest": active.config.digest if active else None,
+        "active_app": active.config.app if active else None,
         "state": supervisor.state,
         "generation": active.number if active else 0,
         "release": active.release.path if active else None,
