@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import io
 import os
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,22 @@ def test_an_absent_file_is_empty_and_made(tmp_path: Path) -> None:
     assert log.read_deploys(tmp_path / "deploys") == []
     log.append_entry(tmp_path / "journal", {"outcome": "live"})
     assert log.read_journal(tmp_path / "journal") == [{"outcome": "live"}]
+
+
+def test_a_line_that_was_written_in_part_is_taken_back(tmp_path: Path) -> None:
+    """As on a disk that has room for some bytes only."""
+    deploys = tmp_path / "deploys"
+    deploys.write_text("abc1234\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (12, hard))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            log.append_commit(deploys, "def5678")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert deploys.read_text() == "abc1234\n"
 
 
 def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
