@@ -160,7 +160,7 @@ def _behind(git: Git, commit: str | None, ref: str | None) -> int | None:
     try:
         wanted = git.rev_parse(refs.choose(ref, git.refs()).revision)
     except ReleaseError:
-        # The ref may be wrong, or not fetched yet: how far behind is then unknown, which is what None says.
+        # The ref may be wrong, or not fetched yet: how far behind is then unknown: None.
         return None
     return git.count(wanted, commit) if wanted else None
 

@@ -197,7 +197,7 @@ def test_a_bad_deploy_conf_is_named(ansible: Ansible, text: str, conf: str, expe
 
 
 def test_other_inventories_are_left_to_their_own_plugins(ansible: Ansible) -> None:
-    """Also where somebody has listed this plugin first."""
+    """Also where the user lists this plugin first."""
     ansible.environment["ANSIBLE_INVENTORY_ENABLED"] = "onetouch.deploy.projects,yaml"
     other = ansible.write("other.yml", "all:\n  hosts:\n    plain:\n      note: 'plugin: onetouch.deploy.projects'\n")
     ours = ansible.write("projects.yml", PROJECTS)
