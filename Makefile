@@ -1,6 +1,8 @@
 # make setup      .venv with everything below, and the checkout linked where Ansible finds it
 # make demo       deploy, break and revert a service on this machine, without a server
-# make lint       all quick checks together
+# make quick      format, style, words, types and the pure tests (tests/unit): for after each change, in half a minute
+# make tests T=tests/unit/releases    the tests in one file or folder, or with pytest's own arguments: T='tests/unit -k revert'
+# make lint       all checks that run no test
 # make test       all checks and tests, with servers that boot systemd; installs what it needs (as root)
 # make molecule   only the scenario on those servers
 # make torture    kills a deploy before every single change of the disk (needs strace; long)
@@ -12,9 +14,9 @@
 # make test-bare  whether a plain user can set this up on a bare Debian
 # make CHECK      one of tools/checks/, such as `make types`
 
-CHECKS := $(notdir $(wildcard tools/checks/*))
+CHECKS := $(filter-out tests, $(notdir $(wildcard tools/checks/*)))
 
-.PHONY: setup demo lint test test-bare torture bench-reload bench-procmon bench-boot bench-deploy bench-release clean $(CHECKS)
+.PHONY: setup demo quick lint test tests test-bare torture bench-reload bench-procmon bench-boot bench-deploy bench-release clean $(CHECKS)
 
 setup:
 	@tools/bootstrap dev
@@ -23,11 +25,19 @@ demo:
 	@tools/bootstrap demo
 	@.venv/bin/ansible-playbook playbooks/demo.yml
 
+quick: setup
+	@tools/check format style words types
+	@.venv/bin/python -m pytest --quiet --numprocesses 2 tests/unit
+
 lint: setup
-	@tools/check format style shell changelog docs types yaml
+	@tools/check format style shell words changelog docs types yaml
 
 test: setup
 	@tools/check
+
+# Without T the check of that name: all tests, several at once.
+tests: setup
+	@$(if $(T),.venv/bin/python -m pytest $(T),tools/check tests)
 
 $(CHECKS): setup
 	@tools/check $@
@@ -48,5 +58,5 @@ torture: setup
 	@TORTURE=all .venv/bin/python -m pytest --quiet tests/faults/releases/test_kill.py
 
 clean:
-	rm -rf .venv .ansible dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .ansible .coverage dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

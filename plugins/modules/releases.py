@@ -13,7 +13,7 @@ author: The onetouch.deploy contributors (@onetouch)
 description:
   - Makes a commit of a git repository the live release of a project on this server, in one process that holds a lock
     from start to end.
-  - Every release is a directory of its own, made whole before anything live changes. The symlink C(current) is
+  - Every release is a directory of its own, built completely before anything live changes. The symlink C(current) is
     replaced by a rename.
   - When the project is served by C(procmon), the module asks it to reload by touching O(restart_file), and ends when
     C(procmon) reports that exactly this release serves. Any failure after the switch restores the previous release.
@@ -108,7 +108,7 @@ options:
   status_file:
     description:
       - The file in which C(procmon) answers.
-      - Without it the project has no C(procmon): nothing is touched, and the module does not wait for an answer.
+      - Without it the project has no C(procmon), nothing is touched, and the module waits for no answer.
     type: path
   reload_timeout:
     description:
@@ -285,7 +285,7 @@ diff:
   type: dict
   contains:
     prepared:
-      description: One commit a line, after C(-) or C(+).
+      description: One commit per line, after C(-) or C(+).
       type: str
   sample:
     prepared: "+ 1f0c9a2be6f3 Greet in French\n"

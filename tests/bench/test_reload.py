@@ -34,7 +34,7 @@ def test_no_request_is_lost_over_reloads(combination: str) -> None:
 
 @pytest.mark.parametrize("combination", ["uvloop/httptools", "asyncio/h11"])
 @pytest.mark.parametrize(("action", "times"), [("recycle", 2), ("upgrade", 3), ("restart", 2)])
-def test_no_request_is_lost_over_anything_else(action: str, times: int, combination: str) -> None:
+def test_no_request_is_lost_over_upgrades_recycles_and_restarts(action: str, times: int, combination: str) -> None:
     counts, done, _seconds = asyncio.run(measure(ACTIONS[action], combination, times, requests=0, seed=1))
     assert done == times
     assert_all_are_answered(counts)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import host_vars, schema
 
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|#|mailto:)([^)#\s]+)")
 ROW = re.compile(r"^\| `(\w+)` \|.*\| ?([^|]*?) ?\|$", re.MULTILINE)
+BASES = (".", "plugins/module_utils/_releases", "roles/supervisor/files/procmon/src/procmon")
 PLAYBOOK = re.compile(r"ansible-playbook (?:playbooks/)?([a-z_]+)\.yml|onetouch\.deploy\.([a-z_]+) -e project")
 
 
@@ -26,6 +28,14 @@ def test_links_lead_somewhere(root: Path, files: list[Path]) -> None:
         if not (root / path.parent / target).exists()
     }
     assert broken == set()
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_paths_exist(root: Path, name: str) -> None:
+    """A path may begin at one of the bases that the page is about."""
+    paths = re.findall(r"`([\w.][\w.-]*(?:/[\w.-]+)+/?)`", (root / name).read_text())
+    assert paths
+    assert [path for path in paths if not any((root / base / path).exists() for base in BASES)] == []
 
 
 def test_commands_exist(root: Path, files: list[Path]) -> None:

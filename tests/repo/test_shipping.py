@@ -10,7 +10,10 @@ import yaml
 
 SHIPPED = {"meta", "plugins", "roles", "playbooks"}
 # Not needed to run, but part of a published collection.
-PUBLISHED = {"README.md", "CHANGELOG.md", "LICENSE", "docs", "changelogs", "galaxy.yml"}
+PUBLISHED = {
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE"),
+    *("docs", "changelogs", "galaxy.yml"),
+}
 
 
 def pins(requirements: Path) -> set[str]:

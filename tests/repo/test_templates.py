@@ -59,7 +59,7 @@ def filled(template: str, variables: dict[str, Any]) -> str:
 
 
 def evaluated(expression: str, **variables: object) -> object:
-    """Have Ansible evaluate an expression among the role's variables; unlike `filled`, it knows lookups."""
+    """Evaluate an expression among the role's variables with Ansible; unlike `filled`, it knows lookups."""
     ansible = [str(Path(sys.executable).with_name("ansible")), "--inventory=localhost,", f"--playbook-dir={ROLE}"]
     extra = json.dumps({**BASE, "role_path": str(ROLE), **variables})
     argv = [

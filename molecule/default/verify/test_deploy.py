@@ -100,13 +100,6 @@ def test_a_ref_that_does_not_exist_is_named_with_what_there_is(laptop: Laptop) -
     assert "main" in done.output.replace("origin/mian", "")
 
 
-def test_an_unknown_project_is_an_error_that_lists_the_known_ones(laptop: Laptop) -> None:
-    done = laptop.run("deploy", project="blgo")
-    assert done.code != 0
-    assert "blgo" in done.output
-    assert "blog, cricket, shop" in done.output
-
-
 def test_check_mode_shows_the_commits_and_changes_nothing(laptop: Laptop, web1: Server, upstream: Of) -> None:
     upstream("blog").publish("shown")
     assert laptop.run("deploy", project="blog").code == 0

@@ -5,6 +5,8 @@
 # Private to this collection: may change in any release.
 """What `releases_info` returns: what is live, since when, and what a person should know about it (pure functions)."""
 
+"""What `releases_info` returns about a project."""
+
 from __future__ import annotations
 
 import time

@@ -40,7 +40,8 @@ SERVING = frozenset({"serving", "reloading"})
 class Status:
     """What procmon reports about itself; `stamp` is the touch (mtime, ns) that `result` answers.
 
-    `reload_limit` is the most seconds that one reload may take by its configuration, None when it is not reported.
+    `reload_limit` is the most seconds that one reload may take by its configuration, `restart_file` the file that it
+    watches; both are None when they are not reported.
     """
 
     pid: int
@@ -51,6 +52,7 @@ class Status:
     result: str | None
     error: str
     reload_limit: float | None = None
+    restart_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,26 +123,27 @@ class Procmon:
 
     def before_reload(self) -> BeforeReload:
         """Return what a reload is compared with. Raises ReleaseError when procmon is not running."""
-        return BeforeReload(self.require_running(), restart_file.mtime_ns(self.restart_file))
+        status = self.require_running()
+        return BeforeReload(status, restart_file.mtime_ns(self._watched(status)))
 
     def reload(self, release: Path, before: BeforeReload) -> None:
         """Touch the restart file, unless a hook has, and wait until procmon serves `release`.
 
         Raises ReleaseError when the new workers fail, procmon dies, or it does not finish in time.
         """
-        stamp = self._touched_since(before) or restart_file.touch(self.restart_file, before.status.stamp)
+        stamp = self._touched_since(before) or restart_file.touch(self._watched(before.status), before.status.stamp)
         wait(self.status_file, ReloadRequest(stamp, release, before.status), self.reload_timeout)
 
     def before_restore(self) -> BeforeReload | None:
         """Return what the reload of a restored release is compared with, None for a procmon that never ran."""
         status = self.status()
-        return BeforeReload(status, restart_file.mtime_ns(self.restart_file)) if status else None
+        return BeforeReload(status, restart_file.mtime_ns(self._watched(status))) if status else None
 
     def request_reload(self, release: Path) -> None:
         """Touch the restart file when procmon serves something else, without waiting."""
         status = self.status()
         if status and release.is_dir() and not self.is_serving(release):
-            restart_file.touch(self.restart_file, status.stamp)
+            restart_file.touch(self._watched(status), status.stamp)
 
     def _serving(self) -> Status | None:
         status = self.status()
@@ -149,11 +152,16 @@ class Procmon:
 
     def _touched_since(self, before: BeforeReload) -> int | None:
         """Return the time of a hook's own touch, as hooks of the original make one: procmon answers that one."""
-        stamp = restart_file.mtime_ns(self.restart_file)
+        watched = self._watched(before.status)
+        stamp = restart_file.mtime_ns(watched)
         # A hook that runs as root may have created the file.
-        restart_file.give_to_owner(self.restart_file)
+        restart_file.give_to_owner(watched)
         # A file system with whole seconds may give two touches the same time.
         return None if stamp in {before.touched, before.status.stamp} else stamp
+
+    def _watched(self, status: Status) -> Path:
+        """Return the file to touch: the one that procmon watches, also where the project's key has changed since."""
+        return Path(status.restart_file) if status.restart_file else self.restart_file
 
     def _how_to_start(self) -> str:
         return f"start it with: systemctl start procmon@{self.name}"
@@ -206,6 +214,7 @@ def parse_status(text: str) -> Status | None:
             result=restart.get("result"),
             error=restart.get("error") or "",
             reload_limit=_seconds(found.get("reload_limit")),
+            restart_file=found.get("restart_file") or None,
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

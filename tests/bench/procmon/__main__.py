@@ -72,7 +72,7 @@ async def growth(reloads: int) -> tuple[dict[str, int], dict[str, int]]:
 
 
 def collect(kinds: dict[str, type[Server]], rounds: int, seconds: int) -> Numbers:
-    """Run the servers in turns, so that what else the machine does meets them all."""
+    """Measure the servers in turns, so that other load on the machine affects all of them."""
     numbers: Numbers = defaultdict(lambda: defaultdict(list))
     for number in range(rounds):
         for name, kind in kinds.items():

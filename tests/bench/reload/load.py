@@ -40,7 +40,7 @@ class Load:
                 self.tasks.append(asyncio.create_task(self._client(style, chance)))
 
     async def stop(self) -> Counts:
-        """Wait until every client has finished its request, and return the counts."""
+        """Finish the request of every client, and return the counts."""
         self.stopping = True
         await asyncio.gather(*self.tasks)
         return self.counts

@@ -1,4 +1,4 @@
-"""Releases that cannot serve: whatever is wrong with them, the old one goes on and the reason is told."""
+"""Releases that cannot serve: whatever is wrong with them, the old one keeps serving and the reason is reported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Path(__file__).with_name("child").write_text(str(child.pid))
 
 @pytest.fixture(scope="module")
 def s(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Give a service whose release is good; it serves all tests here, one broken deploy after the other."""
+    """A service whose release is good; it serves all tests here, one broken deploy after the other."""
     made = Service(tmp_path_factory.mktemp("boot"), heartbeat={"interval": 0})
     made.release("a")
     made.switch("a")
@@ -44,7 +44,7 @@ def users(s: Service) -> Iterator[list[Users]]:
 
 
 def code(text: str) -> Sabotage:
-    """Let the app be this."""
+    """Write this as the app."""
     return lambda release: (release / "site_app.py").write_text(text)
 
 
@@ -54,7 +54,7 @@ def lose_app(release: Path) -> None:
 
 
 def lose_environment(release: Path) -> None:
-    """Let the release's environment be one that has been removed."""
+    """Point the release's environment to one that has been removed."""
     (release / ".venv" / "bin").mkdir(parents=True)
     (release / ".venv" / "bin" / "python").symlink_to(release / "gone" / "python")
 
@@ -67,7 +67,7 @@ def lose_release(release: Path) -> None:
 
 
 def become_file(release: Path) -> None:
-    """Let `current` lead to a file."""
+    """Point `current` to a file."""
     lose_release(release)
     release.touch()
 
@@ -120,7 +120,7 @@ def test_a_broken_release_changes_nothing_and_says_why(
     assert {version for user in users for version in user.versions} == {"a"}
 
 
-def test_a_traceback_is_told_from_the_apps_first_line(s: Service) -> None:
+def test_a_traceback_begins_with_the_apps_first_line(s: Service) -> None:
     answer = s.deploy("traced", code="def deep():\n    1 / 0\ndeep()\n")
     assert 'site_app.py", line 3, in <module>' in answer["error"]
     assert answer["error"].endswith("ZeroDivisionError: division by zero")
@@ -163,11 +163,11 @@ def is_dead(pid: int) -> bool:
 
 
 def has_one_worker(s: Service) -> bool:
-    """Say whether just one is left."""
+    """Return whether just one is left."""
     return len(s.status()["workers"]) == 1
 
 
-def test_a_redirect_is_well(service: Start) -> None:
+def test_a_redirect_counts_as_healthy(service: Start) -> None:
     s = service(workers=1, heartbeat={"interval": 0.2}).start()
     body = f"assert scope['type'] == 'http'; {ANSWERS % 302}; {ENDS}"
     assert s.deploy("moved", code=APP.format(body))["result"] == "ok"
@@ -226,12 +226,12 @@ def test_an_exception_after_the_error_page_is_in_the_log_and_in_the_answer(
         assert text in s.log()
 
 
-def test_the_same_at_the_first_start(service: Start) -> None:
+def test_a_broken_first_release_leaves_nothing_serving_and_the_reason_is_reported(service: Start) -> None:
     s = service(heartbeat={"interval": 0})
     s.release("b", code=f"BAD = True\n{RAISES_LATE}")
     s.switch("b")
     s.start("failed")
-    until(lambda: "KeyError: 'the missing key'" in s.status()["restart"]["error"], "the reason is told")
+    until(lambda: "KeyError: 'the missing key'" in s.status()["restart"]["error"], "the reason is reported")
 
 
 WARMING = """

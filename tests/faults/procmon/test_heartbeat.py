@@ -49,7 +49,7 @@ def test_an_answer_that_does_not_end_in_time_reloads(service: Start, illness: st
     until(lambda: s.status()["generation"] > 1 and s.status()["heartbeat"]["failures"] == 0, "all is well again")
 
 
-def test_questions_never_overlap(service: Start) -> None:
+def test_heartbeats_never_overlap(service: Start) -> None:
     """The guard keeps it from reloading: the hanging questions are all of one worker."""
     s = service(workers=1, heartbeat={"interval": 0.2, "timeout": 2, "guard": 3600})
     (s.root / "releases" / "a" / "site_app.py").write_text(SICK)
@@ -60,7 +60,7 @@ def test_questions_never_overlap(service: Start) -> None:
 
 
 def test_after_a_reload_the_guard_holds_while_the_app_stays_ill(service: Start) -> None:
-    """It is ill again as soon as it serves: within the guard nobody reloads another time."""
+    """It fails again as soon as it serves: within the guard there is no second reload."""
     s = service(workers=1, heartbeat={"interval": 0.2, "guard": 4}).start()
     unwell_only_in_public(s)
     until(lambda: s.status()["heartbeat"]["reloads"] == 1, "the guard of the deploy is over")
@@ -73,7 +73,7 @@ def test_after_a_reload_the_guard_holds_while_the_app_stays_ill(service: Start) 
     assert time.monotonic() > began + 4 / 2, "this test may have seen the reload late"
 
 
-def test_a_sickness_that_no_reload_cures_is_reloaded_ever_more_seldom_and_told(service: Start) -> None:
+def test_an_app_that_stays_unhealthy_is_reloaded_at_growing_intervals_and_this_is_logged(service: Start) -> None:
     s = service(workers=1, heartbeat={"interval": 0.1, "guard": 0}).start()
     (s.root / "releases" / "health").write_text("500")
     until(lambda: s.status()["heartbeat"]["reloads"] == 1, "the first reload")
@@ -89,7 +89,7 @@ def test_a_sickness_that_no_reload_cures_is_reloaded_ever_more_seldom_and_told(s
 
 
 def unwell_only_in_public(s: Service) -> None:
-    """Let the app be well when it is probed, and ill for the heartbeat: a probe has no port of its own."""
+    """Write an app that answers the probe well and the heartbeat badly: a probe has no port of its own."""
     b = s.release("b")
     app = b / "site_app.py"
     app.write_text(app.read_text().replace('status(scope["path"])', "500 if scope['client'][1] != 1 else 200"))

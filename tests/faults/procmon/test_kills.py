@@ -1,4 +1,4 @@
-"""Workers killed at each moment of a reload: in the end as many serve as shall, and nobody drained too early."""
+"""Workers killed at each moment of a reload: in the end all slots serve, and no worker drained too early."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.procmon.in_flight import Held
+from tests.support.procmon.in_flight import InFlightRequest
 from tests.support.procmon.load import busy, load
 from tests.support.procmon.service import SECOND_WAITS, Service, Start, alive
 from tests.support.waiting import until
@@ -34,7 +34,7 @@ while number > 1 and not (HERE / f"go{number}").exists():
 
 @pytest.fixture
 def s(service: Start) -> Service:
-    """Give a service of two workers that serves release "a"."""
+    """A service of two workers that serves release "a"."""
     return service(heartbeat={"interval": 0}).start()
 
 
@@ -76,7 +76,7 @@ def test_a_new_worker_killed_when_it_is_ready_is_replaced_and_no_old_one_drained
 
 
 def test_a_new_worker_killed_before_it_confirms_is_replaced_and_no_old_one_drained_before(s: Service) -> None:
-    """It is stopped, so that it cannot confirm, and killed when it has been told to accept."""
+    """It is stopped, so that it cannot confirm, and killed when it has been ordered to accept."""
     old = s.pids()
     with busy(s):
         b = s.begin("b", LATER_WAIT)
@@ -134,9 +134,9 @@ def test_all_old_workers_killed_during_a_reload_come_back_if_it_fails(s: Service
 
 
 @contextlib.contextmanager
-def held_in_each(s: Service) -> Iterator[dict[int, list[Held]]]:
-    """Have each of two workers hold a request at least; give them by the worker's pid."""
-    held: dict[int, list[Held]] = {}
+def held_in_each(s: Service) -> Iterator[dict[int, list[InFlightRequest]]]:
+    """Send requests until each of two workers holds one; return them by the worker's pid."""
+    held: dict[int, list[InFlightRequest]] = {}
     with contextlib.ExitStack() as ends:
         while len(held) < 2:
             request = ends.enter_context(s.hold(s.root / f"barrier{sum(map(len, held.values()))}"))

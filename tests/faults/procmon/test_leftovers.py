@@ -15,7 +15,7 @@ from tests.support.waiting import until
 
 @pytest.fixture
 def s(service: Start) -> Service:
-    """Give a service of two workers, each of which starts processes in every manner."""
+    """A service of two workers, each of which starts processes in every manner."""
     s = service(heartbeat={"interval": 0})
     release = s.root / "releases" / "a"
     shutil.copy(APP.with_name("daemons.py"), release)
@@ -29,7 +29,7 @@ def daemons(s: Service, worker: int) -> list[int]:
     return [int(pid) for pid in (s.root / "releases" / f"daemons-{worker}").read_text().split()]
 
 
-def test_what_a_worker_has_started_goes_with_it_and_with_nobody_else(s: Service) -> None:
+def test_what_a_worker_has_started_ends_with_it_and_with_no_other_worker(s: Service) -> None:
     victim, other = s.pids()
     assert all(alive(pid) for pid in daemons(s, victim))
     os.kill(victim, signal.SIGKILL)
@@ -51,7 +51,7 @@ def test_a_stop_leaves_nothing_behind(s: Service) -> None:
 
 
 def test_a_daemon_that_ends_while_its_worker_lives_is_reaped(s: Service) -> None:
-    """A daemon that was adopted and ended would else stay a zombie for as long as procmon runs."""
+    """Otherwise a daemon that procmon inherits stays a zombie for as long as procmon runs."""
     adopted = daemons(s, s.pids()[0])[2]
     os.kill(adopted, signal.SIGKILL)
     until(lambda: not Path(f"/proc/{adopted}").exists(), "it is reaped")
@@ -91,7 +91,7 @@ def test_when_the_master_is_killed_the_port_is_free_again_though_a_worker_has_fo
 
 
 def without_directory(s: Service) -> Service:
-    """Let the app not ask for its current directory: that has no name any more when the release is deleted."""
+    """Write an app that does not use its current directory: it has no name any more when the release is deleted."""
     app = s.root / "releases" / "a" / "site_app.py"
     app.write_text(app.read_text().replace("Path.cwd()", "''"))
     return s
@@ -112,7 +112,7 @@ def test_a_release_deleted_under_its_workers_serves_until_one_is_lost_and_then_t
     assert "the release that serves was deleted" in s.log()
 
 
-def test_with_the_release_and_the_current_one_gone_whoever_is_left_serves_on_until_there_is_another(
+def test_with_its_release_and_the_current_one_deleted_the_remaining_worker_serves_until_there_is_another(
     service: Start,
 ) -> None:
     s = without_directory(service(heartbeat={"interval": 0})).start()

@@ -21,7 +21,7 @@ from tests.support.waiting import until
 
 @contextlib.contextmanager
 def no_descriptors(pid: int, spare: int) -> Iterator[None]:
-    """Let a process open `spare` more files, and no more, for a while."""
+    """Limit a process to `spare` more open files for a while."""
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     highest = max(int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir())
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (highest + 1 + spare, before[1]))
@@ -97,7 +97,7 @@ def children(s: Service) -> list[str]:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """Give a small file system of its own."""
+    """A small file system of its own."""
     path = tmp_path / "disk"
     path.mkdir()
     mount("-t", "tmpfs", "-o", "size=64k", "none", str(path))
@@ -182,7 +182,7 @@ def test_a_state_directory_that_cannot_be_made_is_an_error_before_anything_start
     assert "state_dir = '/proc/nothing/here' cannot be used: " in done.stderr
 
 
-def test_a_log_that_nobody_reads_any_more_stops_nothing(service: Start) -> None:
+def test_output_without_a_reader_stops_nothing(service: Start) -> None:
     s = service(heartbeat={"interval": 0})
     argv = [sys.executable, "-m", "procmon", "run", str(s.config)]
     s.process = subprocess.Popen(argv, env=s.environment, stderr=subprocess.PIPE)
@@ -210,10 +210,10 @@ os.read = read_and_wait_for_more
 from procmon.cli import main
 raise SystemExit(main())
 """
-"""A procmon that is never faster than whoever writes to it."""
+"""A procmon that is never faster than the workers that write to it."""
 
 
-def test_an_output_that_never_pauses_keeps_procmon_from_nothing(service: Start) -> None:
+def test_output_without_pause_does_not_hold_procmon_up(service: Start) -> None:
     s = service(workers=1, heartbeat={"interval": 0})
     s.command = [sys.executable, "-c", OUTRUN]
     app = s.current / "site_app.py"
@@ -231,7 +231,7 @@ def test_an_output_that_never_pauses_keeps_procmon_from_nothing(service: Start) 
 
 
 @pytest.mark.parametrize("kibibytes", [64, 100, 1000])
-def test_a_header_beyond_measure_is_refused_and_harms_nobody_else(service: Start, kibibytes: int) -> None:
+def test_an_oversized_header_is_refused_and_does_not_affect_others(service: Start, kibibytes: int) -> None:
     s = service(workers=1, heartbeat={"interval": 0}, uvicorn={"http": "h11"}).start()
     worker = s.pids()
     with socket.create_connection(("127.0.0.1", s.port), timeout=30) as user, contextlib.suppress(ConnectionError):
@@ -243,7 +243,7 @@ def test_a_header_beyond_measure_is_refused_and_harms_nobody_else(service: Start
     assert s.pids() == worker
 
 
-def test_a_header_beyond_measure_harms_nobody_with_httptools_which_knows_no_limit(service: Start) -> None:
+def test_an_oversized_header_does_not_affect_others_with_httptools_which_has_no_limit(service: Start) -> None:
     s = service(workers=1, heartbeat={"interval": 0}, uvicorn={"http": "httptools"}).start()
     worker = s.pids()
     with socket.create_connection(("127.0.0.1", s.port), timeout=30) as user:

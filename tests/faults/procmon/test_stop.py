@@ -1,4 +1,4 @@
-"""Being told to stop, in the middle of whatever."""
+"""Stops at each moment."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_request_beyond_the_deadline_is_cut_and_named(service: Start, tmp_path
 
 
 def test_a_request_that_blocks_the_loop_does_not_keep_a_drained_worker(service: Start) -> None:
-    """Nobody can cut it: the worker is ended 20 s after its deadline."""
+    """It cannot be cancelled: the worker is killed 20 s after its deadline."""
     s = service(workers=1, reload={"drain_timeout": 0}, worker={"hang_timeout": 3600}, heartbeat={"interval": 0})
     s.start()
     old = s.pids()
@@ -78,7 +78,7 @@ def test_a_request_that_blocks_the_loop_does_not_keep_a_drained_worker(service: 
     s.wait_version("b")
 
 
-def test_when_it_has_stopped_nobody_listens(service: Start) -> None:
+def test_after_the_stop_no_process_listens(service: Start) -> None:
     s = service().start()
     s.signal(signal.SIGTERM)
     assert s.wait_exit() == 0

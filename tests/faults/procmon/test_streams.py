@@ -62,7 +62,7 @@ def test_websockets_and_streams_live_until_their_time_and_hold_up_no_reload(serv
     assert "had to abort 1 requests" in s.log()
 
 
-def test_a_stop_tells_websockets_as_well(service: Start) -> None:
+def test_a_stop_closes_websockets_with_1012_as_well(service: Start) -> None:
     s = service(workers=1, reload={"drain_timeout": 3, "idle_grace": 0.2})
     prepare(s, "v0")
     s.start()

@@ -57,14 +57,14 @@ def test_a_touch_during_a_drain_is_served_at_once_and_drains_do_not_pile_up(serv
 
 
 def recreate_directory(path: Path) -> None:
-    """Delete its directory and make both anew."""
+    """Delete its directory and create both again."""
     shutil.rmtree(path.parent)
     path.parent.mkdir()
     path.touch()
 
 
 def set_clock_back(path: Path) -> None:
-    """Touch as somebody would whose clock was set back by an hour."""
+    """Touch it with a clock that was set back by an hour."""
     stamp = path.stat().st_mtime_ns - 3600 * 10**9
     os.utime(path, ns=(stamp, stamp))
 
@@ -85,7 +85,7 @@ def change_owner(path: Path) -> None:
 
 
 def generation(s: Service) -> int:
-    """Tell which generation serves."""
+    """Return which generation serves."""
     return int(s.status()["generation"])
 
 
@@ -102,7 +102,7 @@ def reloads_once(s: Service, path: Path, act: Callable[[Path], object]) -> None:
 
 @pytest.fixture
 def watched(service: Start) -> tuple[Service, Path]:
-    """Give a service whose restart file's directory is missing when it starts."""
+    """A service whose restart file's directory is missing when it starts."""
     s = service(workers=1, heartbeat={"interval": 0})
     path = s.root / "public" / "system" / "restart"
     s.config.write_text(s.config.read_text().replace(str(s.restart_file), str(path)))
@@ -149,7 +149,7 @@ def test_a_directory_that_is_a_link_to_another_one_is_followed(watched: tuple[Se
 # -- without inotify --------------------------------------------------------------------------------------------------
 
 
-def test_a_file_name_that_is_no_text_does_not_make_it_deaf(watched: tuple[Service, Path]) -> None:
+def test_touches_are_noticed_beside_file_names_that_are_not_utf8(watched: tuple[Service, Path]) -> None:
     s, path = watched
     path.parent.mkdir(parents=True)
     reloads_once(s, path, Path.touch)

@@ -1,4 +1,4 @@
-"""Errors of procmon's own: one deed goes wrong, the others are done, and whoever waits for an answer gets one."""
+"""Errors in procmon itself: one action fails, the others are executed, and who waits for an answer gets one."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ raise SystemExit(main())
 
 
 def break_procmon(s: Service, module: str, name: str) -> Path:
-    """Let one function of the procmon that will be started fail as long as the file that is returned exists."""
+    """Make one function of the procmon that will be started fail as long as the file that is returned exists."""
     flag = s.root / "flag"
     s.command = [sys.executable, "-c", BROKEN.format(module=module, name=name, flag=str(flag))]
     return flag
 
 
 @pytest.mark.parametrize(("module", "name"), [("master", "resolve"), ("spawn", "worker_argv")])
-def test_a_reload_that_goes_wrong_is_answered_and_the_next_one_works(service: Start, module: str, name: str) -> None:
+def test_a_reload_with_an_internal_error_is_answered_and_the_next_one_works(
+    service: Start, module: str, name: str
+) -> None:
     s = service(heartbeat={"interval": 0})
     flag = break_procmon(s, module, name)
     s.start()
@@ -49,7 +51,7 @@ def test_a_reload_that_goes_wrong_is_answered_and_the_next_one_works(service: St
     s.wait_version("c")
 
 
-def test_a_stop_of_which_a_part_goes_wrong_ends(service: Start) -> None:
+def test_a_stop_completes_when_a_part_of_it_fails(service: Start) -> None:
     s = service(heartbeat={"interval": 0})
     flag = break_procmon(s, "master", "close_listener")
     s.start()
@@ -59,7 +61,7 @@ def test_a_stop_of_which_a_part_goes_wrong_ends(service: Start) -> None:
     assert "could not execute Unlisten" in s.log()
 
 
-def test_an_upgrade_that_goes_wrong_is_answered_and_can_be_asked_for_again(service: Start) -> None:
+def test_an_upgrade_with_an_internal_error_is_answered_and_can_be_repeated(service: Start) -> None:
     s = service(heartbeat={"interval": 0})
     flag = break_procmon(s, "upgrade", "check")
     s.start()

@@ -32,7 +32,7 @@ def alter(s: Service, addition: str, before: str = "", after: str = "") -> None:
     app.write_text(text.replace(before, after) if before else text)
 
 
-def test_a_crash_loop_of_all_workers_slows_down_costs_little_and_is_told(service: Start) -> None:
+def test_a_crash_loop_of_all_workers_slows_down_costs_little_and_is_reported(service: Start) -> None:
     s = service(workers=2, heartbeat={"interval": 0})
     alter(s, DIES)
     s.start()
@@ -54,7 +54,9 @@ def test_a_crash_loop_of_all_workers_slows_down_costs_little_and_is_told(service
 
 
 @pytest.mark.parametrize("limit", [{"max_requests": 100}, {"max_age": 1}, {"max_rss": "120M"}], ids=min)
-def test_worn_workers_are_replaced_one_at_a_time_under_load(service: Start, limit: dict[str, object]) -> None:
+def test_workers_at_their_limits_are_replaced_one_at_a_time_under_load(
+    service: Start, limit: dict[str, object]
+) -> None:
     s = service(workers=2, worker=limit, heartbeat={"interval": 0})
     alter(s, LEAKS, "    await act(", '    HOARD.append(b"x" * (1 << 20))\n    await act(')
     s.start()
@@ -76,7 +78,7 @@ def test_worn_workers_are_replaced_one_at_a_time_under_load(service: Start, limi
     assert "ERROR" not in s.log()
 
 
-def test_a_reload_while_workers_wear_out_keeps_their_number(service: Start) -> None:
+def test_a_reload_while_workers_reach_their_limits_keeps_their_number(service: Start) -> None:
     s = service(workers=2, worker={"max_requests": 50}, heartbeat={"interval": 0}).start()
     with busy(s) as users:
         for number in range(4):

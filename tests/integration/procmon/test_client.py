@@ -48,7 +48,7 @@ class Project:
 
 @pytest.fixture
 def project() -> Iterator[Project]:
-    """Give a project in a directory that every user may enter, unlike pytest's own."""
+    """A project in a directory that every user may enter, unlike pytest's own."""
     with tempfile.TemporaryDirectory() as root:
         Path(root).chmod(0o755)
         yield Project(Path(root))
@@ -56,7 +56,7 @@ def project() -> Iterator[Project]:
 
 @pytest.fixture
 def running(project: Project) -> Iterator[Project]:
-    """Give a project whose procmon, another process, seems to run and to serve."""
+    """A project whose procmon, another process, seems to run and to serve."""
     fd = lock.acquire(project.state)
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
         (project.state / lock.NAME).write_text(f"{process.pid}\n")
@@ -86,7 +86,7 @@ def test_each_reload_leaves_a_newer_stamp(running: Project) -> None:
 
 
 def keep_whole_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let files have whole seconds only, as on some file systems."""
+    """Round the times of files to whole seconds, as some file systems do."""
     real = os.utime
 
     def utime(path: Path, ns: tuple[int, int] | None = None) -> None:

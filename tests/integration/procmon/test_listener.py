@@ -19,7 +19,7 @@ Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[object, .
 
 
 def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[object, ...]) -> None:
-    """Let each name mean these addresses."""
+    """Resolve each name to these addresses."""
 
     def getaddrinfo(*_arguments: object, **_options: object) -> list[Found]:
         families = {2: socket.AF_INET, 4: socket.AF_INET6}
@@ -152,7 +152,7 @@ def test_a_name_that_cannot_be_resolved(monkeypatch: pytest.MonkeyPatch, host: s
 
 @pytest.fixture
 def systemd(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """Give systemd's environment; its first descriptor is a free one instead of 3, which the tests use themselves."""
+    """systemd's environment; its first descriptor is a free one instead of 3, which the tests use themselves."""
     fd = os.open(os.devnull, os.O_RDONLY)
     os.close(fd)
     monkeypatch.setattr(module, "FIRST_HANDED_FD", fd)
@@ -162,7 +162,7 @@ def systemd(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 
 
 def hand_over(sock: socket.socket) -> None:
-    """Give a socket the number of the first one that is handed over."""
+    """Move a socket to the number of the first one that is handed over."""
     fd = sock.detach()
     if fd != module.FIRST_HANDED_FD:
         os.dup2(fd, module.FIRST_HANDED_FD)

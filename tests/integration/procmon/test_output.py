@@ -55,7 +55,7 @@ class Reader:
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """Give a pipe."""
+    """A pipe."""
     ends = os.pipe()
     yield ends
     for end in ends:

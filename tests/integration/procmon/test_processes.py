@@ -315,7 +315,7 @@ def test_a_process_that_keeps_the_output_open_for_ever_is_not_waited_for(
 
 @pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    """Give a process with a group of its own."""
+    """A process with a group of its own."""
     with subprocess.Popen([sys.executable, "-c", ENDLESS], start_new_session=True) as process:
         yield process
         process.kill()

@@ -29,7 +29,7 @@ def git(directory: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """Give a repository with one commit."""
+    """A repository with one commit."""
     path = tmp_path / "source"
     path.mkdir()
     git(path, "init", "-q", "-b", "main")
@@ -70,7 +70,7 @@ def test_a_link_is_followed_once(tmp_path: Path) -> None:
     assert resolve(config(directory=str(tmp_path / "current"))).path == str(tmp_path / "a")
 
 
-def test_a_missing_directory_is_told_from_a_bad_one(tmp_path: Path) -> None:
+def test_a_missing_directory_is_distinguished_from_a_bad_one(tmp_path: Path) -> None:
     with pytest.raises(ReleaseMissingError, match="does not exist"):
         resolve(config(directory=str(tmp_path / "current")))
     (tmp_path / "file").touch()
@@ -155,7 +155,7 @@ def test_an_env_file_without_an_end_is_refused_at_once(tmp_path: Path) -> None:
             resolve(config(directory=str(tmp_path), env_file=path))
 
 
-def test_a_mark_tells_a_touch_from_a_chmod(tmp_path: Path) -> None:
+def test_the_stamp_differs_after_a_touch_and_not_after_a_chmod(tmp_path: Path) -> None:
     file = tmp_path / "restart"
     assert read_stamp(file) is None
     file.touch()

@@ -89,13 +89,13 @@ def no_watch(*_paths: str, **_options: object) -> AsyncIterator[object]:
 
 @pytest.fixture
 def stat_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no watch be had."""
+    """Make every watch fail."""
     monkeypatch.setattr(restart_file, "awatch", no_watch)
 
 
 @pytest.fixture
 def hints_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `stat` be asked once at the start, and then only after a hint."""
+    """Call `stat` once at the start, and then only after a hint."""
     monkeypatch.setattr(restart_file, "POLL_SECONDS", NEVER)
     # While the watch is being set up, too.
     monkeypatch.setattr(RestartFile, "_poll", check_once)
@@ -424,7 +424,7 @@ def lowest_free() -> int:
 
 
 def count_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[float]:
-    """Let each call of one of the module's functions be recorded, by its time."""
+    """Record the time of each call of one of the module's functions."""
     called: list[float] = []
     function = getattr(restart_file, name)
 

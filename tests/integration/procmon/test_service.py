@@ -147,7 +147,7 @@ def test_it_waits_for_the_first_release_without_listening(service: Start) -> Non
     assert s.version() == "a"
 
 
-def test_a_first_release_that_fails_can_be_mended_by_a_deploy(service: Start) -> None:
+def test_a_first_release_that_fails_can_be_fixed_by_a_deploy(service: Start) -> None:
     """The deploy user has no root to start a unit that gave up."""
     s = service()
     s.release("bad", code=BROKEN)
@@ -188,7 +188,7 @@ def test_a_socket_of_systemd_is_used_as_it_is(service: Start) -> None:
     assert s.version() == "a"
 
 
-def test_systemd_hears_of_readiness_and_reloads(service: Start) -> None:
+def test_systemd_is_notified_of_readiness_and_reloads(service: Start) -> None:
     s = service()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(s.root / "notify"))
@@ -262,7 +262,7 @@ def test_reload_without_a_procmon_says_how_to_start_it(service: Start) -> None:
     assert "blog is not running. Start it with: " in done.stderr
 
 
-def test_check_tells_what_is_wrong_and_what_is_there(service: Start) -> None:
+def test_check_reports_what_is_wrong_and_what_is_there(service: Start) -> None:
     s = service()
     done = s.run("check")
     assert done.returncode == 0
@@ -282,7 +282,7 @@ def test_check_tells_what_is_wrong_and_what_is_there(service: Start) -> None:
 # -- under load -------------------------------------------------------------------------------------------------------
 
 
-def test_nobody_notices_a_reload_but_by_the_new_code(service: Start) -> None:
+def test_clients_notice_a_reload_only_by_the_new_code(service: Start) -> None:
     s = service().start()
     users = [Users(s, keep=False), Users(s, keep=True), Users(s, keep=True)]
     for user in users:
@@ -299,7 +299,7 @@ def test_nobody_notices_a_reload_but_by_the_new_code(service: Start) -> None:
 
 
 def test_a_touch_is_seen_by_a_watch_and_not_only_by_looks(service: Start) -> None:
-    """Everything works without the watch, but later; and it is nobody else's."""
+    """Everything works without the watch, but later; and no other test relies on it."""
     s = service(heartbeat={"interval": 0}).start()
     assert s.deploy("b")["result"] == "ok"
     found = s.status()
@@ -328,7 +328,7 @@ def test_each_signal_that_stops_lets_requests_finish(service: Start, tmp_path: P
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGALRM])
-def test_a_signal_without_a_meaning_is_ignored_with_a_word(service: Start, number: signal.Signals) -> None:
+def test_a_signal_without_a_meaning_is_ignored_and_logged(service: Start, number: signal.Signals) -> None:
     s = service(workers=1, heartbeat={"interval": 0}).start()
     s.signal(number)
     until(lambda: f"ignored {number.name}: it has no meaning for procmon" in s.log(), "it is logged")

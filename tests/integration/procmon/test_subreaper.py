@@ -41,7 +41,7 @@ class World:
         self.started: list[int] = []
 
     def leave_behind(self, code: str, worker: int | None = 7) -> int:
-        """Let a worker start a program and exit; return the program's pid."""
+        """Make a worker start a program and exit; return the program's pid."""
         env = {WORKER_ID_VARIABLE: str(worker)} if worker is not None else {}
         argv = [sys.executable, "-c", WORKER, code]
         pid = int(subprocess.run(argv, env=env, stdout=subprocess.PIPE, check=True).stdout)
@@ -56,7 +56,7 @@ class World:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    """Give a world; what is left of it is killed."""
+    """A world of processes; what is left of it is killed."""
     become_subreaper()
     world = World()
     yield world

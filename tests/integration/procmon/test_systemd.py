@@ -52,7 +52,7 @@ def start(s: Service, state: str = "serving") -> None:
 
 @pytest.fixture
 def held(service: Start) -> Iterator[Service]:
-    """Give a service whose socket is held for it."""
+    """A service whose socket is held for it."""
     s = service(heartbeat={"interval": 0})
     with socket_unit(s):
         yield s
@@ -156,7 +156,7 @@ def test_a_successor_that_dies_right_after_the_exec_costs_no_client_an_answer(he
 # -- what it reports --------------------------------------------------------------------------------------------------
 
 
-def test_its_lines_in_the_journal_say_their_level_and_the_apps_lines_are_as_they_are(held: Service) -> None:
+def test_its_lines_in_the_journal_have_their_level_and_the_apps_lines_are_unchanged(held: Service) -> None:
     held.environment["JOURNAL"] = "1"
     start(held)
     assert held.deploy("b", code="print('a line of the app', flush=True)\nraise ValueError('two\\nlines')")["error"]
@@ -202,7 +202,7 @@ class Systemd:
 
 @pytest.fixture
 def systemd(held: Service) -> Iterator[Systemd]:
-    """Give a systemd that listens to the service."""
+    """A systemd that listens to the service."""
     made = Systemd(held)
     with made.socket:
         yield made
@@ -224,7 +224,7 @@ def test_a_reload_by_signal_is_confirmed_also_where_there_is_nothing_to_reload(h
     assert held.status()["state"] == "serving"
 
 
-def test_the_watchdog_hears_of_a_successor_as_well(held: Service, systemd: Systemd) -> None:
+def test_the_watchdog_is_fed_by_a_successor_as_well(held: Service, systemd: Systemd) -> None:
     builds = Builds(held)
     start(held)
     systemd.hear("WATCHDOG=1")
@@ -278,7 +278,7 @@ def test_before_the_first_release_clients_are_answered_at_once_and_then_served(h
         assert (user.failures, set(user.versions[:served]), set(user.versions[served:])) == ([], {"503"}, {"a"})
 
 
-def test_a_first_release_that_cannot_start_is_told_to_clients_without_its_details(held: Service) -> None:
+def test_clients_learn_without_details_that_a_first_release_cannot_start(held: Service) -> None:
     held.release("broken", code="raise RuntimeError('the password is s3cret')")
     held.switch("broken")
     start(held, "failed")

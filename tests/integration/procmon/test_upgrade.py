@@ -87,7 +87,7 @@ def test_many_upgrades_and_reloads_leave_the_master_as_small_as_it_was(service: 
     assert found[-1].rss_bytes < found[0].rss_bytes + (4 << 20)
 
 
-def test_what_is_known_is_known_to_the_successor(service: Start) -> None:
+def test_the_successor_has_the_state_of_its_predecessor(service: Start) -> None:
     s = service(heartbeat={"interval": 0.2})
     builds = Builds(s)
     s.start()
@@ -215,7 +215,7 @@ def test_signals_in_a_row_with_upgrades_are_all_survived(service: Start) -> None
     assert s.status()["upgrade"]["result"] == "ok"
 
 
-def test_a_draining_worker_stays_ours(service: Start, tmp_path: Path) -> None:
+def test_a_draining_worker_is_kept_over_an_upgrade(service: Start, tmp_path: Path) -> None:
     s = service(workers=1)
     builds = Builds(s)
     s.start()

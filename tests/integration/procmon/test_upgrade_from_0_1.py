@@ -42,7 +42,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 @pytest.fixture
 def old(service: Start) -> Old:
-    """Give a function that prepares a service whose procmon is 0.1.0."""
+    """A function that prepares a service whose procmon is 0.1.0."""
 
     def prepare(**settings: object) -> tuple[Service, Builds]:
         s = service(**settings)

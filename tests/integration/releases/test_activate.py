@@ -50,6 +50,19 @@ def test_the_restart_file_may_be_anywhere(site: Site, upstream: Upstream, procmo
     assert procmon.reloads == [sha[:12]]
 
 
+def test_the_file_that_procmon_watches_is_touched_also_when_the_key_has_changed(
+    served: Site, upstream: Upstream, procmon: FakeProcmon
+) -> None:
+    """Until procmon has reread its configuration a touch of another file would wait for an answer that never comes."""
+    sha = upstream.commit("two")
+    procmon.message["restart_file"] = str(procmon.restart_file)
+    procmon.write()
+    served.deploy(
+        status_file=procmon.status_file, restart_file="tmp/restart", post_deploy="mkdir -p tmp; touch tmp/restart"
+    )
+    assert procmon.reloads[-1] == sha[:12]
+
+
 def test_a_release_that_fails_to_start_is_rolled_back(served: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
     upstream.commit("bad", BROKEN="")
     failure = served.fail(ref="master", status_file=procmon.status_file)

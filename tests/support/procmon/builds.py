@@ -89,7 +89,7 @@ class Builds:
         new.rename(self.link)
 
     def upgrade(self) -> dict[str, Any]:
-        """Have the installed build take over, and return the status that follows."""
+        """Upgrade to the installed build, and return the status that follows."""
         done = self.service.run("upgrade", "--wait")
         assert (done.returncode, done.stderr) == (0, ""), done.stderr + self.service.log()
         return self.service.status()

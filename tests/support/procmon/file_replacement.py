@@ -13,6 +13,6 @@ def rename_over(path: Path) -> None:
 
 
 def recreate(path: Path) -> None:
-    """Delete it and make it anew."""
+    """Delete it and create it again."""
     path.unlink()
     path.touch()

@@ -13,7 +13,7 @@ from tests.support.procmon.service import Service, Start
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Start]:
-    """Give a function that prepares a procmon with release "a" as its current one; it is ended with the test."""
+    """A function that prepares a procmon with release "a" as its current one; it is ended with the test."""
     with contextlib.ExitStack() as ends:
 
         def prepare(**settings: object) -> Service:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.support.waiting import until
 
 
-class Held:
+class InFlightRequest:
     """The request: the app tells its `pid` in `<barrier>.held` when it has it, and waits for `<barrier>.go`."""
 
     def __init__(self, connection: http.client.HTTPConnection, barrier: Path) -> None:
@@ -19,7 +19,7 @@ class Held:
         self.pid = int(until(lambda: taken.exists() and taken.read_text(), "the request is in the app"))
 
     def go(self) -> None:
-        """Let the app answer."""
+        """Make the app answer."""
         self._go.touch()
 
     def answer(self) -> tuple[int, str]:

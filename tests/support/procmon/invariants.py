@@ -37,7 +37,7 @@ class Picture:
     stopping: bool
 
 
-def look(core: Supervisor) -> Picture:
+def observe(core: Supervisor) -> Picture:
     """Take a picture."""
     return Picture(holders(core), serving(core), core.reloads.restart, core.stopping)
 
@@ -52,7 +52,7 @@ def serving(core: Supervisor) -> int:
     return sum(worker.state is State.ACTIVE for worker in core.pool.workers.values())
 
 
-def keeps(before: Picture, event: Event, actions: Sequence[Action], core: Supervisor, now: float) -> None:
+def check(before: Picture, event: Event, actions: Sequence[Action], core: Supervisor, now: float) -> None:
     """Assert that the core has kept its promises over one event."""
     due = core.deadline()
     assert due is None or due > now
@@ -61,7 +61,7 @@ def keeps(before: Picture, event: Event, actions: Sequence[Action], core: Superv
         return
     drained = before.holders & {action.worker for action in actions if isinstance(action, Drain)}
     if core.reloads.active:
-        nobody_drains_before_as_many_accept(before, drained, core)
+        no_worker_drains_before_as_many_accept(before, drained, core)
     if core.reloads.active and core.reloads.restart is not before.restart:
         if core.reloads.restart.result == "ok":
             a_reload_is_done_when_all_are_new(core)
@@ -71,14 +71,14 @@ def keeps(before: Picture, event: Event, actions: Sequence[Action], core: Superv
     one_reload_at_a_time(core)
 
 
-def nobody_drains_before_as_many_accept(before: Picture, drained: frozenset[int], core: Supervisor) -> None:
-    """Whoever held a slot leaves it to somebody who accepts."""
+def no_worker_drains_before_as_many_accept(before: Picture, drained: frozenset[int], core: Supervisor) -> None:
+    """A worker that held a slot leaves it to one that accepts."""
     assert not drained or serving(core) >= min(before.serving, core.config.workers)
     assert not drained & holders(core)
 
 
 def a_reload_is_done_when_all_are_new(core: Supervisor) -> None:
-    """Each slot is held by the new generation, and nobody comes in from another one."""
+    """Each slot is held by the new generation, and no worker of another one comes in."""
     assert [slot.worker and slot.worker.generation for slot in core.pool.slots] == [
         core.reloads.active
     ] * core.config.workers
@@ -88,7 +88,7 @@ def a_reload_is_done_when_all_are_new(core: Supervisor) -> None:
 
 
 def a_failed_reload_changes_nothing(before: Picture, event: Event, core: Supervisor, now: float) -> None:
-    """Nobody has lost his slot but the worker that the event is about, and those that were stuck anyway."""
+    """No worker has lost its slot but the one that the event is about, and those that hung anyway."""
     about = {event.worker} if isinstance(event, WorkerEvent | ReleaseGone) else set()
     living = core.pool.workers
     lost = before.holders - holders(core) - about

@@ -70,7 +70,7 @@ def busy(service: Service) -> Iterator[list[Users]]:
 
 @contextlib.contextmanager
 def load(service: Service, fresh: int = 2, keeping: int = 2) -> Iterator[list[Users]]:
-    """Have users at work, `fresh` of them with a connection for each request."""
+    """Run users, `fresh` of them with a connection for each request."""
     users = [Users(service, keep=number >= fresh) for number in range(fresh + keeping)]
     for user in users:
         user.start()

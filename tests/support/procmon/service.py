@@ -17,7 +17,7 @@ from typing import Any
 import procmon
 
 from tests.support.ports import free_port
-from tests.support.procmon.in_flight import Held
+from tests.support.procmon.in_flight import InFlightRequest
 from tests.support.waiting import until
 
 APP = Path(__file__).parent / "apps" / "site.py"
@@ -95,7 +95,7 @@ class Service:
         return path
 
     def switch(self, version: str) -> None:
-        """Let `current` lead to a release, by one rename."""
+        """Point `current` to a release, by one rename."""
         new = self.root / "current.new"
         new.symlink_to(self.root / "releases" / version)
         new.rename(self.current)
@@ -215,10 +215,10 @@ class Service:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     @contextlib.contextmanager
-    def hold(self, barrier: Path) -> Iterator[Held]:
-        """Have a request wait in the app, for as long as the test likes."""
+    def hold(self, barrier: Path) -> Iterator[InFlightRequest]:
+        """Send a request that waits in the app for as long as the test needs."""
         with contextlib.closing(self.open(f"/hold?{barrier}")) as connection:
-            yield Held(connection, barrier)
+            yield InFlightRequest(connection, barrier)
 
     def get(self, path: str = "/") -> list[str]:
         """Return the answer's words: version, pid, colour, directory, first of sys.path."""
@@ -231,7 +231,7 @@ class Service:
         until(lambda: self.version() == version, f"{version} answers")
 
     def version(self) -> str:
-        """Ask which version answers; none before anybody listens."""
+        """Ask which version answers; none before a process listens."""
         try:
             return self.get("/version")[0]
         except ConnectionRefusedError:
@@ -239,7 +239,7 @@ class Service:
 
 
 def alive(pid: int) -> bool:
-    """Say whether a process exists and is no zombie."""
+    """Return whether a process exists and is no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:

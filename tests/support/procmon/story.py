@@ -1,4 +1,4 @@
-"""A procmon without processes: the core, a clock that is set by hand, and a world that does as it is told."""
+"""A procmon without processes: the core, a clock that is set by hand, and a world that answers as the test decides."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from procmon.core.snapshot import dump, load
 from procmon.core.supervisor import Supervisor
 from procmon.core.worker import State, Worker
 
-from tests.support.procmon.invariants import keeps, look
+from tests.support.procmon.invariants import check, observe
 
 A = TypeVar("A", bound=Action)
 WELL = ProbeResult(200, 1.0)
@@ -45,13 +45,13 @@ MISSING = ReleaseUnavailable("directory = '/app' does not exist", None, missing=
 
 
 def config(**settings: object) -> Config:
-    """Give a valid configuration; sections are dicts."""
+    """Return a valid configuration; sections are dicts."""
     base = {"name": "blog", "app": "blog:app", "directory": "/app", "bind": "127.0.0.1:3001", "workers": 2}
     return parse({**base, **settings})
 
 
 class Story:
-    """Tells the core what happens. `acts` is what the last thing told has led to; logs are kept apart in `said`."""
+    """Tells the core what happens. `acts` is what the last event has led to; logs are kept apart in `logged`."""
 
     def __init__(self, **settings: object) -> None:
         self.config = config(**settings)
@@ -60,7 +60,7 @@ class Story:
         self.core = Supervisor(self.config, lambda: 0.0)
         self.now = 1000.0
         self.acts: list[Action] = []
-        self.said: list[str] = []
+        self.logged: list[str] = []
         self.path = "/releases/a"
         """Where the directory leads to now."""
         self.mark: FileStamp | None = FileStamp(1, 1, 1, 0)
@@ -75,7 +75,7 @@ class Story:
         """The exit status, once procmon has ended."""
 
     def with_cores(self, cores: int) -> Story:
-        """Tell it on a machine with so many processor cores, before anything happens."""
+        """Set the number of processor cores, before anything happens."""
         self.cores = cores
         self.core = Supervisor(self.config, lambda: 0.0, cores)
         return self
@@ -83,7 +83,7 @@ class Story:
     # -- telling ------------------------------------------------------------------------------------------------------
 
     def tell(self, event: Event) -> Story:
-        """Let `event` happen now. Resolving and spawning are answered as the world stands, in line as in the loop."""
+        """Pass `event` to the core now. The world answers resolving and spawning, in the loop's order."""
         self.acts = []
         events = deque([event])
         while events:
@@ -91,11 +91,11 @@ class Story:
         return self
 
     def _handle(self, event: Event) -> list[Event]:
-        """Have the core take one event and see that it keeps its promises; return what the world answers."""
-        before = look(self.core)
+        """Pass one event to the core and check the invariants; return what the world answers."""
+        before = observe(self.core)
         actions = self.core.handle(event, self.now)
-        keeps(before, event, actions, self.core, self.now)
-        self.said += [action.text for action in actions if isinstance(action, Log)]
+        check(before, event, actions, self.core, self.now)
+        self.logged += [action.text for action in actions if isinstance(action, Log)]
         self.acts += [action for action in actions if not isinstance(action, Log)]
         return [answer for action in actions if (answer := self._answer(action))]
 
@@ -114,7 +114,7 @@ class Story:
         return None
 
     def after(self, seconds: float, *, ticking: bool = True) -> Story:
-        """Let time pass as the loop would: the core is woken when it asked for it, and healthy workers tick."""
+        """Advance the time as the loop would: the core is woken when it asked for it, and healthy workers tick."""
         until = self.now + seconds
         collected: list[Action] = []
         while True:
@@ -138,6 +138,11 @@ class Story:
         self.mark = FileStamp(1, 1, (self.mark.mtime_ns if self.mark else 0) + 1, 0)
         return self.tell(Touched(self.mark))
 
+    def begin_reload(self) -> list[Event]:
+        """Touch the restart file after the directory was pointed elsewhere; return what is to be answered then."""
+        self.mark = FileStamp(1, 1, (self.mark.mtime_ns if self.mark else 0) + 1, 0)
+        return self._handle(Touched(self.mark))
+
     def deploy(self, path: str) -> Story:
         """Point the directory to another release and touch."""
         self.path = path
@@ -149,7 +154,7 @@ class Story:
         return self
 
     def ready(self, worker: Worker) -> Story:
-        """Let a worker boot and pass its probe."""
+        """Boot a worker up to its passed probe."""
         number = worker.number
         acts: list[Action] = []
         for event in (Loaded(number), Started(number), Probed(number, WELL)):
@@ -158,19 +163,19 @@ class Story:
         return self
 
     def accepted(self, worker: Worker) -> Story:
-        """Let a worker confirm that it accepts."""
+        """Confirm that a worker accepts."""
         return self.tell(Accepted(worker.number))
 
     def exited(self, worker: Worker, how: str = "exit status 0") -> Story:
-        """Let a worker's process end."""
+        """End a worker's process."""
         return self.tell(Exited(worker.number, how))
 
     def failed(self, worker: Worker, error: str = "ImportError: no blog") -> Story:
-        """Let a worker say that it cannot go on."""
+        """Report that a worker gives up."""
         return self.tell(Failed(worker.number, "import", error))
 
     def beat_answered(self, answer: ProbeResult) -> Story:
-        """ProbeResult the heartbeat that is under way."""
+        """Answer the heartbeat that is under way."""
         return self.tell(HeartbeatResult(self.core.reloads.active.number if self.core.reloads.active else 0, answer))
 
     def stop(self) -> Story:
@@ -191,7 +196,7 @@ class Story:
         return new
 
     def proceed(self) -> Story:
-        """Let everything that is under way succeed until nothing changes any more; drains last until they are told."""
+        """Complete all that is under way until nothing changes any more, except for drains."""
         acts: list[Action] = []
         while step := self.next_success():
             acts += self.tell(step).acts
@@ -199,7 +204,7 @@ class Story:
         return self
 
     def next_success(self) -> Event | None:
-        """Give the next thing that would happen if all went well; None when nothing is under way."""
+        """Return the next event if all goes well; None when nothing is under way."""
         for worker in self.workers():
             match worker.state:
                 case State.STARTING:
@@ -219,7 +224,7 @@ class Story:
         return self.begin().proceed()
 
     def end_drains(self) -> Story:
-        """Let every draining worker finish."""
+        """Finish the drains of all workers."""
         acts: list[Action] = []
         for worker in self.workers(State.DRAINING):
             acts += self.exited(worker).acts
@@ -237,7 +242,7 @@ class Story:
         ]
 
     def done(self, kind: type[A]) -> list[A]:
-        """Return the actions of one kind that the last thing told has led to."""
+        """Return the actions of one kind that the last event has led to."""
         return [action for action in self.acts if isinstance(action, kind)]
 
     def spawned(self) -> list[tuple[int, int]]:
@@ -245,11 +250,11 @@ class Story:
         return [(action.slot, action.generation) for action in self.done(Spawn)]
 
     def accepts(self) -> list[int]:
-        """Return the workers that were just told to accept."""
+        """Return the workers that were just ordered to accept."""
         return [action.worker for action in self.done(Accept)]
 
     def drains(self) -> list[int]:
-        """Return the workers that were just told to drain."""
+        """Return the workers that were just ordered to drain."""
         return [action.worker for action in self.done(Drain)]
 
     def beats(self) -> int:

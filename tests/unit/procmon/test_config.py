@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from procmon.config import Bind, ConfigError, load, parse
+from procmon.config import Bind, ConfigError, identity_change, load, parse
 
 BASE = {"name": "blog", "app": "blog.main:app", "directory": "/srv/current", "bind": "127.0.0.1:3001"}
 
@@ -63,6 +63,7 @@ def test_memory_is_bytes_or_has_a_unit(size: object) -> None:
         ({"workers": "2"}, "workers = '2'"),
         ({"env": {"A": 1}}, "env = ['A']: must be names with texts"),
         ({"env": {"A-B": "1"}}, "env = "),
+        ({"env": ["A=1"]}, "env = ['A=1']: must be names with texts"),
         ({"env": {"A": "x\0"}}, "env = "),
         ({"heartbeat": {"path": "status"}}, "heartbeat.path = 'status': must be a path that begins"),
         ({"heartbeat": {"path": "/a b"}}, "heartbeat.path = '/a b'"),
@@ -111,6 +112,47 @@ def test_errors_begin_with_the_file(tmp_path: Path) -> None:
         load(file)
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load(tmp_path / "none.toml")
+
+
+def test_the_digest_changes_with_the_file_and_with_the_state_of_its_env_file(tmp_path: Path) -> None:
+    file, env_file = tmp_path / "blog.toml", tmp_path / "blog.env"
+    text = "\n".join(f"{key} = '{value}'" for key, value in BASE.items())
+    file.write_text(text)
+    plain = load(file).digest
+    file.write_text(f"{text}\nenv_file = '{env_file}'")
+    absent = load(file).digest
+    env_file.write_text("A=1")
+    present = load(file).digest
+    assert load(file).digest == present
+    env_file.write_text("A=one")
+    assert len({plain, absent, present, load(file).digest}) == 4
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [("name", "shop", '"blog" to "shop"'), ("bind", "[::1]:80", ":3001"), ("state_dir", "/run/x", "/run/procmon/blog")],
+)
+def test_a_change_of_what_others_know_it_by_requires_a_restart(key: str, value: str, shown: str) -> None:
+    change = identity_change(parse(BASE), parse({**BASE, key: value}))
+    assert change.startswith(f"changing {key} from ")
+    assert shown in change
+    assert change.endswith("requires a restart of procmon")
+
+
+def test_other_changes_require_no_restart() -> None:
+    assert identity_change(parse(BASE), parse({**BASE, "app": "x:x", "workers": 3, "env": {"A": "1"}})) == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [({}, []), ({"worker": {"preload": True}}, ["worker.preload"])],
+)
+def test_a_removed_key_is_ignored_with_a_warning(settings: dict[str, object], warned: list[str]) -> None:
+    assert [warning.split()[0] for warning in parse({**BASE, **settings}).warnings] == warned
+
+
+def test_http2_may_be_turned_off() -> None:
+    assert parse({**BASE, "uvicorn": {"http2": False}}).uvicorn == {"http2": False}
 
 
 @pytest.mark.parametrize(("hang_timeout", "interval"), [(2, 1 / 3), (30, 5), (3600, 5)])

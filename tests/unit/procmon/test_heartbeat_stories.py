@@ -11,7 +11,7 @@ from tests.support.procmon.story import ILL, WELL, Story
 TIMEOUT = ProbeResult(None, 10000.0, "no answer within 10 s")
 
 
-def test_the_app_is_asked_each_interval() -> None:
+def test_a_heartbeat_is_sent_each_interval() -> None:
     s = Story(heartbeat={"interval": 10}).served()
     assert s.after(9.9).beats() == 0
     assert s.after(0.1).beats() == 1
@@ -19,12 +19,12 @@ def test_the_app_is_asked_each_interval() -> None:
     assert s.after(10).beats() == 1
 
 
-def test_two_questions_never_overlap() -> None:
+def test_two_heartbeats_never_overlap() -> None:
     s = Story(heartbeat={"interval": 1, "timeout": 10}).served()
     assert s.after(9).beats() == 1
 
 
-def test_an_interval_of_0_asks_never() -> None:
+def test_an_interval_of_0_turns_the_heartbeat_off() -> None:
     assert Story(heartbeat={"interval": 0}).served().after(1000).beats() == 0
 
 
@@ -39,7 +39,7 @@ def test_a_bad_answer_reloads_once_and_the_guard_holds_the_next_one_back() -> No
     assert s.core.health.reloads == 2
 
 
-def test_nobody_asks_during_a_reload_or_a_boot() -> None:
+def test_no_heartbeat_is_sent_during_a_reload_or_a_boot() -> None:
     s = Story().begin()
     assert s.after(30).beats() == 0
     s.proceed().deploy("/releases/b")
@@ -52,7 +52,7 @@ def test_an_answer_that_belongs_to_the_previous_generation_is_ignored() -> None:
     assert s.tell(HeartbeatResult(1, ILL)).state == "serving"
 
 
-def test_reloads_that_do_not_help_become_rare() -> None:
+def test_heartbeat_reloads_that_do_not_help_back_off() -> None:
     """With a database down, a reload each ten seconds would only add to the trouble."""
     s = Story(heartbeat={"interval": 5, "guard": 10}).served()
     reloads = []
@@ -66,7 +66,7 @@ def test_reloads_that_do_not_help_become_rare() -> None:
     assert set(gaps[6:]) == {300}
 
 
-def test_one_good_answer_ends_the_rarity() -> None:
+def test_one_success_resets_the_backoff_of_heartbeat_reloads() -> None:
     s = Story(heartbeat={"interval": 5, "guard": 10}).served().after(15)
     for _ in range(3):
         s.beat_answered(ILL).proceed()

@@ -1,4 +1,4 @@
-"""What holds whatever happens, in any order: tried with histories that nobody has thought of."""
+"""What holds whatever happens, in any order: tried with random histories."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Procmon(RuleBasedStateMachine):
 
     @initialize(serving=st.booleans())
     def start(self, serving: bool) -> None:
-        """Half of the histories begin with a procmon that serves: chance alone seldom brings one up."""
+        """Half of the histories begin with a procmon that serves: chance alone rarely brings one up."""
         if serving:
             self.go_on()
 
@@ -73,7 +73,7 @@ class Procmon(RuleBasedStateMachine):
             self.s.tell(event)
 
     def switch(self) -> None:
-        """Let the directory lead to another release: only who reads it now knows."""
+        """Point the directory to another release: only a read of it shows this."""
         self.releases += 1
         self.s.path = f"/releases/{self.releases}"
 
@@ -88,7 +88,7 @@ class Procmon(RuleBasedStateMachine):
         self.s.hup()
 
     @rule(broken=st.sampled_from([None, None, MISSING, UNREADABLE]))
-    def break_or_mend_the_directory(self, broken: ReleaseUnavailable | None) -> None:
+    def break_or_fix_the_directory(self, broken: ReleaseUnavailable | None) -> None:
         self.s.broken = broken
 
     @precondition(lambda self: self.s.core.reloads.active)
@@ -150,7 +150,7 @@ class Procmon(RuleBasedStateMachine):
     @precondition(lambda self: self.s.workers(State.ACTIVE))
     @rule(number=st.integers(0, 99))
     def hang(self, number: int) -> None:
-        """One worker's loop turns no more, all others' do: somebody must come in its place."""
+        """One worker's loop turns no more, all others' do: it must be replaced."""
         stuck = self.some(number, State.ACTIVE)
         for _ in range(36):
             self.s.after(1, ticking=False)
@@ -161,7 +161,7 @@ class Procmon(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.4, 5.0, 31.0, 400.0]), number=st.integers(0, 99))
     def stand_still(self, seconds: float, number: int) -> None:
-        """The master itself stands still. What was said meanwhile is heard before the clock, and nobody is blamed."""
+        """The master itself stands still. What was sent meanwhile is read before the clock; no worker is killed."""
         serving, living = self.s.workers(State.ACTIVE), self.s.workers()
         self.s.now += seconds
         for worker in living[number % (len(living) + 1) :] + living[: number % (len(living) + 1)]:
@@ -179,9 +179,9 @@ class Procmon(RuleBasedStateMachine):
         self.s.tell(HeartbeatResult(active.number - generations_ago if active else 0, answer))
 
     @invariant()
-    def never_told_to_do_the_same_twice(self) -> None:
-        told = [action.worker for action in self.s.acts if isinstance(action, Kill)]
-        assert len(told) == len(set(told))
+    def no_worker_is_killed_twice(self) -> None:
+        killed = [action.worker for action in self.s.acts if isinstance(action, Kill)]
+        assert len(killed) == len(set(killed))
 
     @invariant()
     def answers_are_remembered(self) -> None:
@@ -201,13 +201,13 @@ class Procmon(RuleBasedStateMachine):
         assert (self.s.state != "serving") or self.s.workers(State.ACTIVE)
 
     def calm_down(self) -> None:
-        """Let everything succeed until nothing is under way."""
+        """Complete everything until nothing is under way."""
         for _ in range(12):
             self.s.proceed().end_drains().after(35)
         self.s.proceed().end_drains()
 
     def teardown(self) -> None:
-        """Mend the world: the newest code serves with all workers, or is known to have failed; nobody is left over."""
+        """Repair the world: the newest code serves with all workers, or is known to have failed; none is left over."""
         s = self.s
         s.broken = None
         s.deleted.clear()
@@ -231,7 +231,7 @@ class OneByOne(Procmon):
 
 
 class Stopping(Procmon):
-    """The same with a procmon that is told to stop, once or more."""
+    """The same with a procmon that is asked to stop, once or more."""
 
     @rule()
     def stop(self) -> None:
@@ -242,7 +242,7 @@ class Stopping(Procmon):
         assert not self.s.done(Exit) or not self.s.workers()
 
     def teardown(self) -> None:
-        """Whoever is left ends, and then procmon."""
+        """The remaining workers end, and then procmon."""
         self.s.stop()
         for worker in self.s.workers():
             self.s.exited(worker)
@@ -250,7 +250,7 @@ class Stopping(Procmon):
 
 
 @pytest.mark.parametrize("machine", [Procmon, OneByOne, Stopping])
-def test_no_history_breaks_what_always_holds(machine: type[RuleBasedStateMachine]) -> None:
+def test_invariants_hold_for_random_event_sequences(machine: type[RuleBasedStateMachine]) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(

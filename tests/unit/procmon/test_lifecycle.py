@@ -56,19 +56,19 @@ def test_an_undecided_pair_is_an_error_that_names_it() -> None:
 
 
 def first_boot() -> tuple[Story, Worker]:
-    """Tell of the first worker ever."""
+    """Return a story of the first worker ever."""
     s = Story().begin()
     return s, s.workers()[0]
 
 
 def reload(surge: str = "all") -> tuple[Story, Worker]:
-    """Tell of the first worker of a second generation."""
+    """Return a story of the first worker of a second generation."""
     s = Story(reload={"surge": surge}).served().deploy("/releases/b")
     return s, s.workers(generation=2)[0]
 
 
 def replacement() -> tuple[Story, Worker]:
-    """Tell of a worker that comes in place of one that was lost."""
+    """Return a story of a worker that replaces one that was lost."""
     s = Story().served()
     s.exited(s.workers()[0], "SIGKILL")
     return s, s.workers(State.STARTING)[0]
@@ -77,7 +77,7 @@ def replacement() -> tuple[Story, Worker]:
 COMING = [State.STARTING, State.LOADED, State.PROBING, State.READY, State.ACCEPTING, State.ACTIVE]
 GOING = [State.DRAINING, State.DYING]
 AT_ONCE: list[State] = [state for state in COMING if state is not State.READY]
-"""Where nobody waits for anybody else before he may accept."""
+"""Where no worker waits for another one before it may accept."""
 ROADS: dict[str, tuple[Callable[[], tuple[Story, Worker]], list[State]]] = {
     "first boot": (first_boot, COMING),
     "reload": (reload, [*COMING, *GOING]),
@@ -89,7 +89,7 @@ PLACES = [(road, state) for road, (_, states) in ROADS.items() for state in stat
 
 
 def reach(state: State, road: str = "reload") -> tuple[Story, Worker]:
-    """Tell a story in which one of two slots' workers comes to `state`, in the way in which that happens."""
+    """Return a story in which one of two slots' workers comes to `state`, in the way in which that happens."""
     s, worker = ROADS[road][0]()
     if state in LEAVING:
         s = s.stop() if road == "stopping" else s.proceed()
@@ -106,7 +106,7 @@ def reach(state: State, road: str = "reload") -> tuple[Story, Worker]:
 
 
 def serving_before(s: Story, event: WorkerEvent) -> list[Worker]:
-    """Give the workers that an event must not cost their place: all that serve but the one that it is about."""
+    """Return the workers that an event must not cost their place: all that serve but the one that it is about."""
     return [worker for worker in s.workers(State.ACTIVE) if worker.number != event.worker]
 
 
@@ -115,20 +115,20 @@ def test_every_state_can_be_reached(road: str, state: State) -> None:
     assert reach(state, road)[1].state is state
 
 
-def test_the_roads_lead_everywhere() -> None:
+def test_every_state_is_reached_by_a_story() -> None:
     assert {state for _, state in PLACES} == set(LIVING)
 
 
 @pytest.mark.parametrize("event", WORKER_EVENTS)
 @pytest.mark.parametrize(("road", "state"), PLACES)
-def test_whatever_a_worker_says_in_any_state_the_service_recovers(
+def test_the_service_recovers_from_any_event_of_a_worker_in_any_state(
     road: str, state: State, event: type[WorkerEvent]
 ) -> None:
     """Tells each event in each state; whatever that breaks, those who served before go on, and all do in the end."""
     s, worker = reach(state, road)
-    told = make(event, worker.number)
-    others = serving_before(s, told)
-    s.tell(told)
+    sent = make(event, worker.number)
+    others = serving_before(s, sent)
+    s.tell(sent)
     assert s.core.pool.workers.get(worker.number) is None if step(state, event) is State.GONE else True
     if state is not State.ACCEPTING:
         assert all(other.state is State.ACTIVE for other in others)
@@ -143,14 +143,14 @@ def test_whatever_a_worker_says_in_any_state_the_service_recovers(
 
 
 @pytest.mark.parametrize("state", [state for state in LIVING if state not in LEAVING])
-def test_an_event_that_a_state_does_not_allow_costs_the_worker_its_life(state: State) -> None:
+def test_an_event_that_a_state_does_not_allow_kills_the_worker(state: State) -> None:
     s, worker = reach(state)
     event = Spawned if state is not State.STARTING else Accepted
     assert Kill(worker.number) in s.tell(make(event, worker.number)).acts
 
 
 @pytest.mark.parametrize("event", [event for event in WORKER_EVENTS if event is not Exited])
-def test_old_news_of_a_worker_that_dies_leads_to_nothing(event: type[WorkerEvent]) -> None:
+def test_late_events_of_a_dying_worker_are_ignored(event: type[WorkerEvent]) -> None:
     s, worker = reach(State.DYING)
     assert s.tell(make(event, worker.number)).acts == []
 
@@ -159,5 +159,5 @@ def test_a_tick_never_changes_a_state() -> None:
     assert all(step(state, Ticked) is state for state in LIVING)
 
 
-def test_only_those_who_may_accept_can_begin_to_drain() -> None:
+def test_only_workers_that_may_accept_can_begin_to_drain() -> None:
     assert {state for state in LIVING if step(state, DrainStarted) is State.DRAINING} == ACCEPTS | {State.DRAINING}

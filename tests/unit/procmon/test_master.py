@@ -1,4 +1,4 @@
-"""The master's own events in each of its states, whole: whatever is told when, in the end all workers serve."""
+"""The master's own events in each of its states: whatever happens when, in the end all workers serve."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ UPGRADES: dict[str, Callable[[], Upgrade]] = {
 }
 
 
-def unable(unresolved: ReleaseUnavailable) -> Story:
-    """Tell of a procmon that has never served, in a world that is mended right after."""
+def failing(unresolved: ReleaseUnavailable) -> Story:
+    """Return a procmon that has never served, in a world that is repaired right after."""
     s = Story()
     s.broken = unresolved
     s.begin().broken = None
     return s
 
 
-def bereft() -> Story:
-    """Tell of a procmon that has lost all its workers at once."""
+def without_workers() -> Story:
+    """Return a procmon that has lost all its workers at once."""
     s = Story().served()
     for worker in s.workers():
         s.exited(worker, "SIGKILL")
@@ -66,18 +66,18 @@ def bereft() -> Story:
 
 
 STATES: dict[str, Callable[[], Story]] = {
-    "waiting": lambda: unable(MISSING),
+    "waiting": lambda: failing(MISSING),
     "booting": lambda: Story().begin(),
     "serving": lambda: Story().served(),
     "reloading": lambda: Story().served().touch(),
-    "failed": lambda: unable(UNREADABLE),
-    "failed-later": bereft,
+    "failed": lambda: failing(UNREADABLE),
+    "failed-later": without_workers,
     "stopping": lambda: Story().served().stop(),
 }
 
 
 def calm(s: Story) -> None:
-    """Let everything succeed but an upgrade, until nothing is under way."""
+    """Complete everything but an upgrade, until nothing is under way."""
     for _ in range(4):
         s.proceed().end_drains().after(4)
         if s.core.upgrade.checking:
@@ -101,7 +101,7 @@ def test_every_state_can_be_reached(state: str) -> None:
 @pytest.mark.parametrize("upgrade", UPGRADES)
 @pytest.mark.parametrize("event", EVENTS, ids=repr)
 @pytest.mark.parametrize("state", STATES)
-def test_whatever_the_master_is_told_in_any_state_all_serve_in_the_end(state: str, event: Event, upgrade: str) -> None:
+def test_after_any_event_in_any_state_all_workers_serve_in_the_end(state: str, event: Event, upgrade: str) -> None:
     s = STATES[state]()
     s.core.upgrade = UPGRADES[upgrade]()
     s.tell(event)

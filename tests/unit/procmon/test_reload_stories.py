@@ -1,7 +1,8 @@
-"""How one generation follows the other, told to the core event by event."""
+"""How one generation follows the other, event by event."""
 
 from __future__ import annotations
 
+import pytest
 from procmon.core.actions import Abort, Accept, Drain, Kill, Listen, ResolveRelease
 from procmon.core.events import (
     Exited,
@@ -9,14 +10,20 @@ from procmon.core.events import (
     Loaded,
     Probed,
     ProbeResult,
+    Release,
     ReleaseGone,
+    ReleaseResolved,
     ReleaseUnavailable,
+    ReloadRequested,
     Started,
+    Ticked,
     Touched,
 )
-from procmon.core.worker import BOOTING, State
+from procmon.core.pool import OVERRUN_SECONDS
+from procmon.core.reload import reload_limit_seconds
+from procmon.core.worker import BOOTING, LEAVING, State
 
-from tests.support.procmon.story import ILL, MISSING, Story
+from tests.support.procmon.story import ILL, MISSING, Story, config
 
 
 def test_the_first_worker_proves_the_release_before_the_others_are_started() -> None:
@@ -27,7 +34,7 @@ def test_the_first_worker_proves_the_release_before_the_others_are_started() -> 
     assert s.accepts() == []
 
 
-def test_nobody_accepts_before_all_are_ready() -> None:
+def test_no_worker_accepts_before_all_are_ready() -> None:
     s = Story(workers=2).begin()
     first = s.workers()[0]
     s.ready(first)
@@ -67,7 +74,7 @@ def test_the_answer_names_the_touch_that_the_release_was_read_after() -> None:
 
 
 def test_the_same_touch_reported_late_changes_nothing() -> None:
-    """A reload by signal reads the mark itself; the watch may tell of it afterwards."""
+    """A reload by signal reads the stamp itself; the watch may report it afterwards."""
     s = Story().served()
     s.mark = FileStamp(1, 1, 99, 0)
     s.hup().proceed()
@@ -87,7 +94,7 @@ def test_a_release_that_fails_to_import_leaves_the_old_workers_alone() -> None:
 
 
 def test_a_worker_that_just_exits_is_a_failure_with_its_last_words() -> None:
-    """An app may call os._exit: exit status 0 is no success for somebody who shall serve."""
+    """An app may call os._exit: exit status 0 is no success for a worker that has to serve."""
     s = Story().served().deploy("/releases/b")
     s.exited(s.workers(generation=2)[0], "exit status 0")
     assert "exit status 0" in s.core.reloads.restart.error
@@ -134,7 +141,7 @@ def test_a_boot_that_hangs_ends_at_its_timeout() -> None:
     assert s.active(1) == 2
 
 
-def test_an_app_that_does_not_answer_its_probe_is_told_what_it_was_asked() -> None:
+def test_the_error_of_a_probe_without_an_answer_names_the_request() -> None:
     s = Story(workers=1, reload={"boot_timeout": 20}, heartbeat={"path": "/health"}).served().deploy("/releases/b")
     worker = s.workers(generation=2)[0]
     s.tell(Loaded(worker.number)).tell(Started(worker.number)).after(21).exited(worker, "SIGABRT")
@@ -223,7 +230,7 @@ def test_new_workers_that_accept_already_are_drained_when_the_reload_fails() -> 
     assert s.active(1) == 2
 
 
-def test_a_touch_while_nobody_accepts_yet_starts_over_with_the_newest_code() -> None:
+def test_a_touch_before_any_new_worker_accepts_starts_over_with_the_newest_code() -> None:
     s = Story().served().deploy("/releases/b")
     stale = s.workers(generation=2)[0]
     s.deploy("/releases/c")
@@ -235,7 +242,7 @@ def test_a_touch_while_nobody_accepts_yet_starts_over_with_the_newest_code() -> 
 
 
 def test_a_boot_is_started_over_only_once_in_a_row() -> None:
-    """Else somebody who touches each second would keep new code from ever serving."""
+    """Otherwise a touch in each second would keep new code from ever serving."""
     s = Story().served().deploy("/releases/b").deploy("/releases/c")
     assert s.deploy("/releases/d").acts == []
     s.proceed().after(0.2).proceed()
@@ -267,8 +274,8 @@ def test_a_touch_while_new_workers_accept_runs_another_reload_at_the_end() -> No
     assert s.proceed().active(3) == 1
 
 
-def test_what_is_remembered_waits_until_the_touching_ends_but_not_for_ever() -> None:
-    """A release that boots within a moment would else be reloaded at each of many touches."""
+def test_a_pending_reload_waits_until_the_touches_end_but_not_for_ever() -> None:
+    """Otherwise a release that boots within a moment is reloaded at each of many touches."""
     s = Story(workers=1).served().deploy("/releases/b").deploy("/releases/c").deploy("/releases/d").proceed()
     for _ in range(9):
         assert not s.after(0.1).done(ResolveRelease)
@@ -279,7 +286,7 @@ def test_what_is_remembered_waits_until_the_touching_ends_but_not_for_ever() -> 
     assert s.core.reloads.restart.stamp == s.mark.mtime_ns
 
 
-def test_a_remembered_touch_is_served_after_a_failed_reload_as_well() -> None:
+def test_a_pending_touch_is_served_after_a_failed_reload_as_well() -> None:
     s = Story(workers=1).served().deploy("/releases/b").deploy("/releases/c")
     s.deploy("/releases/d").failed(s.workers(State.STARTING)[0]).after(0.2)
     assert s.state == "reloading"
@@ -339,7 +346,7 @@ def test_before_the_first_release_procmon_waits_and_looks_each_second() -> None:
     assert s.begin().state == "waiting"
     s.after(3)
     assert s.state == "waiting"
-    assert len([line for line in s.said if "waiting" in line]) == 1
+    assert len([line for line in s.logged if "waiting" in line]) == 1
     s.broken = None
     assert s.after(1).spawned() == [(0, 1)]
     assert s.proceed().state == "serving"
@@ -353,7 +360,7 @@ def test_a_touch_ends_the_wait_for_the_first_release_at_once() -> None:
     assert s.touch().spawned() == [(0, 1)]
 
 
-def test_a_first_generation_that_cannot_start_is_tried_again_ever_more_seldom() -> None:
+def test_a_first_generation_that_cannot_start_is_tried_again_at_growing_intervals() -> None:
     s = Story(workers=1).begin()
     tries = []
     began = s.now
@@ -431,6 +438,49 @@ def test_one_by_one_new_workers_that_keep_dying_after_their_turn_fail_the_reload
     assert s.core.reloads.restart.result == "failed"
     s.after(2).proceed()
     assert s.active(1) == 2
+
+
+def test_one_by_one_a_replacement_with_the_old_code_leaves_when_the_reload_is_complete() -> None:
+    """The new worker of the first slot hangs while the second slot still waits for its drain."""
+    s = Story(workers=2, reload={"surge": "one"}, worker={"hang_timeout": 30}).served().deploy("/releases/b")
+    new = s.workers(generation=2)[0]
+    s.ready(new).accepted(new)
+    for _ in range(36):
+        s.after(1, ticking=False)
+        for worker in s.workers():
+            if worker is not new:
+                s.tell(Ticked(worker.number))
+    (old,) = s.workers(State.STARTING, generation=1)
+    assert old.slot == new.slot
+    s.end_drains()
+    second = s.workers(State.STARTING, generation=2)[0]
+    s.ready(second).accepted(second)
+    assert (s.core.reloads.restart.result, s.state) == ("ok", "serving")
+    assert old.state in LEAVING
+
+
+def test_a_request_before_the_release_has_been_read_is_part_of_the_same_reload() -> None:
+    s = Story().served()
+    s.after(20)
+    s.path = "/releases/b"
+    (answer,) = s.begin_reload()
+    assert s.tell(ReloadRequested("SIGHUP")).acts == []
+    s.tell(answer).proceed()
+    assert (s.state, s.active(2), s.core.reloads.count) == ("serving", 2, 2)
+    assert not s.end_drains().after(20).done(ResolveRelease)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_an_answer_about_the_release_that_was_not_asked_for_changes_nothing(missing: object) -> None:
+    s = Story().served()
+    late = MISSING if missing else ReleaseResolved(Release("/releases/x", s.config), s.mark)
+    assert s.tell(late).acts == []
+    assert (s.state, s.core.reloads.count) == ("serving", 1)
+
+
+@pytest.mark.parametrize(("surge", "seconds"), [("all", 3 * 60), ("one", 4 * (60 + 30 + OVERRUN_SECONDS) + 2 * 60)])
+def test_how_long_a_reload_may_take_follows_from_the_configuration(surge: str, seconds: float) -> None:
+    assert reload_limit_seconds(config(workers=4, reload={"surge": surge})) == seconds
 
 
 def test_one_by_one_each_worker_has_its_own_boot_timeout() -> None:

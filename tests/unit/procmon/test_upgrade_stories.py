@@ -23,12 +23,12 @@ def test_a_successor_is_tried_before_it_takes_over() -> None:
     assert upgrades(s.tell(UpgradeChecked())) == [ExecUpgrade()]
 
 
-def test_a_successor_that_is_not_fit_is_refused_and_said() -> None:
+def test_a_successor_that_is_not_fit_is_refused_and_the_reason_logged() -> None:
     s = Story().served()
     s.tell(UpgradeRequested())
     assert upgrades(s.tell(UpgradeChecked("no httpx"))) == []
     assert report(s.core, {}, "")["upgrade"] == {"number": 1, "result": "failed", "error": "no httpx"}
-    assert "upgrade refused, still running the current version: no httpx" in s.said
+    assert "upgrade refused, still running the current version: no httpx" in s.logged
 
 
 def test_asking_again_during_the_check_checks_again() -> None:
@@ -49,7 +49,7 @@ def test_nothing_is_replaced_during_a_rollout() -> None:
     assert upgrades(s.proceed()) == [ExecUpgrade()]
 
 
-def test_what_came_in_between_is_done_first_and_what_failed_is_not_tried_again() -> None:
+def test_an_upgrade_waits_for_pending_reloads_and_a_failed_one_is_not_tried_again() -> None:
     s = Story().served()
     s.tell(UpgradeRequested())
     s.tell(UpgradeChecked())
@@ -60,12 +60,12 @@ def test_what_came_in_between_is_done_first_and_what_failed_is_not_tried_again()
     assert report(s.core, {}, "")["upgrade"]["error"] == "Permission denied"
 
 
-def test_nobody_is_replaced_while_it_stops() -> None:
+def test_no_upgrade_happens_while_it_stops() -> None:
     s = Story().served().stop()
     assert upgrades(s.tell(UpgradeRequested())) == []
 
 
-def test_the_successor_goes_on_where_the_other_was() -> None:
+def test_the_successor_continues_from_the_state_of_its_predecessor() -> None:
     s = Story(heartbeat={"guard": 0}).served().deploy("/releases/b").proceed().after(10)
     s.beat_answered(WELL)
     new = s.succeed(heartbeat={"guard": 0})
@@ -105,7 +105,7 @@ def test_the_state_of_the_heartbeat_survives() -> None:
     assert new.after(1).beats()
 
 
-def test_fewer_workers_are_fewer_once_their_successors_serve() -> None:
+def test_a_lower_number_of_workers_is_reached_once_the_new_ones_serve() -> None:
     s = Story(workers=4).served()
     new = s.succeed(workers=1).tell(Restored("the configuration has changed"))
     assert new.active(1) == 4
@@ -113,13 +113,13 @@ def test_fewer_workers_are_fewer_once_their_successors_serve() -> None:
     assert (new.active(1), new.active(2), len(new.core.pool.slots)) == (0, 1, 1)
 
 
-def test_more_workers_are_more() -> None:
+def test_a_higher_number_of_workers_is_reached_by_the_new_generation() -> None:
     s = Story(workers=1).served()
     new = s.succeed(workers=3).tell(Restored("the configuration has changed")).proceed()
     assert new.active(2) == 3
 
 
-def test_a_core_that_waits_for_its_first_release_waits_on() -> None:
+def test_a_core_that_waits_for_its_first_release_keeps_waiting() -> None:
     s = Story()
     s.broken = MISSING
     new = s.begin().succeed().tell(Restored())
@@ -129,7 +129,7 @@ def test_a_core_that_waits_for_its_first_release_waits_on() -> None:
 
 
 @given(st.lists(st.sampled_from(["touch", "hup", "proceed", "drains", "kill", "time", "ill"]), max_size=12))
-def test_whatever_has_happened_it_is_remembered_whole(history: list[str]) -> None:
+def test_a_snapshot_is_complete_whatever_has_happened(history: list[str]) -> None:
     s = Story(workers=2).served()
     for step in history:
         _do(s, step)

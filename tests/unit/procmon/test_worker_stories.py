@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import pytest
 from procmon.core.actions import Abort, Drain, Exit, Kill, Spawn, Unlisten
-from procmon.core.events import Accepted, DrainFinished, DrainStarted, Ticked
+from procmon.core.events import (
+    Accepted,
+    DrainFinished,
+    DrainStarted,
+    Event,
+    Exited,
+    Loaded,
+    Probed,
+    ReleaseGone,
+    Started,
+    Ticked,
+)
 from procmon.core.worker import State
 
-from tests.support.procmon.story import Story
+from tests.support.procmon.story import ILL, Story
 
 
 def test_a_crashed_worker_is_replaced_at_once_from_the_release_that_serves() -> None:
@@ -62,7 +73,7 @@ def test_with_every_worker_lost_the_state_says_that_nothing_serves() -> None:
     assert s.proceed().state == "serving"
 
 
-def test_a_crash_loop_is_told_until_a_worker_holds_out() -> None:
+def test_a_crash_loop_is_reported_until_a_worker_holds_out() -> None:
     s = Story(workers=1).served()
     for _ in range(3):
         assert s.core.pool.crash_loop() == ""
@@ -73,7 +84,7 @@ def test_a_crash_loop_is_told_until_a_worker_holds_out() -> None:
     assert s.after(1).core.pool.crash_loop() == ""
 
 
-def test_a_stuck_worker_is_replaced_first_and_then_made_to_tell_where() -> None:
+def test_a_hung_worker_is_replaced_first_and_then_writes_its_stack() -> None:
     s = Story(worker={"hang_timeout": 30}).served()
     stuck, well = s.workers()
     for _ in range(36):
@@ -88,14 +99,14 @@ def test_a_stuck_worker_is_replaced_first_and_then_made_to_tell_where() -> None:
     assert s.exited(stuck, "SIGABRT").spawned() == []
 
 
-def test_a_worker_that_had_nothing_new_to_say_is_given_as_much_longer() -> None:
-    """It has said nothing for 34 s, and may have turned for the first five of them."""
+def test_the_hang_timeout_is_extended_by_the_tick_interval() -> None:
+    """It has sent nothing for 34 s, and its loop may have turned for the first five of them."""
     s = Story(worker={"hang_timeout": 30}, heartbeat={"interval": 0})
     assert s.served().after(34, ticking=False).done(Abort) == []
     assert len(s.after(1, ticking=False).done(Abort)) == 2
 
 
-def test_a_worker_that_turns_again_before_it_is_replaced_may_finish() -> None:
+def test_a_hung_worker_that_recovers_before_it_is_replaced_is_drained() -> None:
     s = Story(worker={"hang_timeout": 30}).served()
     stuck, well = s.workers()
     for _ in range(36):
@@ -105,15 +116,34 @@ def test_a_worker_that_turns_again_before_it_is_replaced_may_finish() -> None:
     assert s.ready(new).accepted(new).drains() == [stuck.number]
 
 
-def test_when_all_are_stuck_nobody_waits_for_a_replacement() -> None:
+def test_a_replacement_that_fails_its_probe_is_replaced_and_fails_no_reload() -> None:
+    s = Story().served()
+    before = s.core.reloads.restart
+    s.exited(s.workers()[0], "SIGKILL")
+    (new,) = s.workers(State.STARTING)
+    s.tell(Loaded(new.number)).tell(Started(new.number)).tell(Probed(new.number, ILL))
+    assert new.state is State.DYING
+    s.exited(new).after(2)
+    assert [worker.slot for worker in s.workers(State.STARTING)] == [new.slot]
+    assert s.core.reloads.restart == before
+
+
+@pytest.mark.parametrize("event", [Ticked(99), Exited(99, "SIGKILL"), ReleaseGone(99)])
+def test_what_comes_from_a_worker_that_is_no_longer_there_changes_nothing(event: Event) -> None:
+    s = Story().served()
+    assert s.tell(event).acts == []
+    assert (s.state, s.active(1)) == ("serving", 2)
+
+
+def test_when_all_workers_hang_they_are_ended_without_waiting_for_replacements() -> None:
     s = Story(worker={"hang_timeout": 30}).served()
     s.after(36, ticking=False)
     assert len(s.done(Abort)) == 2
     assert len(s.spawned()) == 2
 
 
-def test_a_master_that_stood_still_does_not_blame_its_workers() -> None:
-    """SIGSTOP, or a suspended machine: their ticks were not heard because nobody listened."""
+def test_a_stalled_master_does_not_replace_its_workers() -> None:
+    """SIGSTOP, or a suspended machine: their ticks were not read in time."""
     s = Story(worker={"hang_timeout": 30}).served()
     s.after(5)
     s.now += 500
@@ -121,14 +151,14 @@ def test_a_master_that_stood_still_does_not_blame_its_workers() -> None:
     assert s.after(5).active(1) == 2
 
 
-def test_a_master_that_stood_still_for_just_the_hang_timeout_hears_its_workers_first() -> None:
+def test_a_master_that_stalled_for_the_hang_timeout_reads_its_messages_first() -> None:
     s = Story(heartbeat={"interval": 0}, worker={"hang_timeout": 30}).served()
     s.now += 31
     assert not s.tell(Ticked(s.workers()[0].number)).done(Abort)
     assert not s.spawned()
 
 
-def test_a_master_that_stood_still_gives_back_the_time_to_boot_and_to_drain() -> None:
+def test_a_stalled_master_extends_the_times_to_boot_and_to_drain() -> None:
     s = Story(workers=1, reload={"boot_timeout": 20, "drain_timeout": 10}).served().deploy("/releases/b").proceed()
     s.deploy("/releases/c")
     s.now += 500
@@ -145,7 +175,7 @@ def test_a_master_that_stood_still_gives_back_the_time_to_boot_and_to_drain() ->
         ({"max_rss": "300M"}, {"rss_bytes": 300 << 20}),
     ],
 )
-def test_worn_workers_are_replaced_one_at_a_time_replacement_first(
+def test_workers_at_their_limits_are_replaced_one_at_a_time_replacement_first(
     limits: dict[str, object], tick: dict[str, int]
 ) -> None:
     s = Story(worker=limits).served()
@@ -187,15 +217,15 @@ def test_a_drain_that_overruns_is_ended() -> None:
     assert s.after(1).done(Kill) == [Kill(old.number)]
 
 
-def test_a_worker_that_said_its_last_word_but_stays_is_killed() -> None:
+def test_a_worker_that_does_not_exit_after_its_final_message_is_killed() -> None:
     s = Story(workers=1).served().deploy("/releases/b").proceed()
     old = s.workers(State.DRAINING)[0]
     s.tell(DrainFinished(old.number, cut=2))
-    assert "had to abort 2 requests" in s.said[-1]
+    assert "had to abort 2 requests" in s.logged[-1]
     assert s.after(5).done(Kill) == [Kill(old.number)]
 
 
-def test_a_worker_that_speaks_out_of_turn_is_not_trusted() -> None:
+def test_a_worker_that_sends_an_unexpected_message_is_killed() -> None:
     s = Story().served()
     worker = s.workers()[0]
     s.tell(Accepted(worker.number))
@@ -203,7 +233,7 @@ def test_a_worker_that_speaks_out_of_turn_is_not_trusted() -> None:
     assert s.spawned() == [(0, 1)]
 
 
-def test_sigterm_lets_everybody_finish_and_then_exits_with_0() -> None:
+def test_sigterm_drains_all_workers_and_then_exits_with_0() -> None:
     s = Story(reload={"drain_timeout": 20}).served()
     s.stop()
     assert s.acts == [Unlisten(), Drain(1, 20.0, last=True), Drain(2, 20.0, last=True)]
@@ -226,7 +256,7 @@ def test_a_second_sigterm_means_at_once() -> None:
     assert s.proceed().acts == [Exit(0)]
 
 
-def test_sigterm_before_there_is_anybody_exits_at_once() -> None:
+def test_sigterm_before_there_is_a_worker_exits_at_once() -> None:
     assert Story().stop().acts == [Unlisten(), Exit(0)]
 
 

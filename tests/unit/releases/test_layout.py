@@ -41,6 +41,16 @@ def test_all_there_means_nothing_to_do() -> None:
     assert layout.plan_layout(layout.Layout(present=all_made(BLOG), url=str(BLOG.repo)), BLOG) == []
 
 
+def test_what_is_in_the_place_of_the_clone_is_left_alone() -> None:
+    with pytest.raises(ReleaseError, match="/srv/blog/source is not a git clone"):
+        layout.plan_layout(layout.Layout(occupied=True), BLOG)
+
+
+def test_without_a_clone_the_address_of_the_repository_is_needed() -> None:
+    with pytest.raises(ReleaseError, match="no clone at /srv/blog/source"):
+        layout.plan_layout(layout.Layout(), Options(name="blog", path=Path("/srv/blog")))
+
+
 def test_another_address_is_set() -> None:
     found = layout.Layout(present=all_made(BLOG), url="old")
     assert layout.plan_layout(found, BLOG) == [layout.SetUrl(str(BLOG.repo))]

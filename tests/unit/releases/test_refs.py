@@ -61,6 +61,26 @@ def test_a_name_that_means_none_or_several_is_an_error(ref: str, said: str) -> N
         refs.choose(ref, KNOWN)
 
 
+@pytest.mark.parametrize(
+    ("known", "ref", "message"),
+    [
+        (refs.Refs(), "master", "no commit yet"),
+        (refs.Refs(), None, "no commit yet"),
+        (refs.Refs({"master": A}), None, "no ref was given"),
+    ],
+)
+def test_a_repository_without_what_is_asked_for_is_an_error(known: refs.Refs, ref: str | None, message: str) -> None:
+    with pytest.raises(ReleaseError, match=message):
+        refs.choose(ref, known)
+
+
+@pytest.mark.parametrize(
+    ("ref", "full"), [(A, True), (A[1:], False), (A.upper(), False), ("master", False), (None, False)]
+)
+def test_only_a_full_sha_means_the_same_everywhere(ref: str | None, full: object) -> None:
+    assert refs.is_full(ref) is full
+
+
 def test_an_unknown_name_lists_some_of_what_there_is() -> None:
     many = refs.Refs({f"b{number}": A for number in range(20)}, {})
     with pytest.raises(ReleaseError) as caught:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import Current, Target
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.options import Options
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records import state as attempt
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.records.state import Recovery
 
@@ -48,6 +51,24 @@ def test_the_line_in_the_log_decides(link: str | None, lines: str, remedy: Recov
     """It is written when everything has been verified. With a line or a link of another deploy nothing is undone."""
     logged = [letter * 7 for letter in lines.split()]
     assert attempt.choose_recovery(TRIED, link, "releases/new", logged) == remedy
+
+
+def test_an_attempt_contains_what_was_live_before() -> None:
+    assert TRIED.live_before() == Current(link="releases/old", commit="a" * 40, source_head="a" * 40)
+
+
+def test_a_new_attempt_without_a_target_has_the_wanted_ref() -> None:
+    options = Options(name="blog", path=Path("/srv/blog"), by="tj", to="a" * 7)
+    one, other = (attempt.new_attempt(options, "revert", Current()) for _ in range(2))
+    assert (one.ref, one.commit, one.release, one.lines, one.by) == ("a" * 7, "", "", 0, "tj")
+    assert one.id != other.id
+    target = Target(NEW, Path("/srv/releases/new"), "master")
+    assert attempt.new_attempt(options, "deploy", Current(), target, 3).ref == "master"
+
+
+def test_times_are_utc_and_sort_as_text() -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    assert before <= datetime.strptime(attempt.now(), "%Y-%m-%dT%H:%M:%S%z") <= datetime.now(UTC)
 
 
 def test_an_attempt_survives_the_disk(tmp_path: Path) -> None:

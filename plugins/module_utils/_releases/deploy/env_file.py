@@ -22,7 +22,7 @@ LINE = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)=(.*)")
 def read(path: Path) -> Mapping[str, str]:
     """Read a file of variables. Raises ReleaseError, without any value, when it cannot be read."""
     try:
-        return parse(path.read_text(encoding="utf-8"))
+        return parse(path.read_bytes().decode())
     except (OSError, ValueError) as error:
         raise ReleaseError(
             f"env_file {path} cannot be read: {error}", "correct the file or the key env_file"

@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""Python environments: found by their key, or built."""
+
 from __future__ import annotations
 
 import fcntl

@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""Where packages come from: the variables of pip and uv, without passwords in arguments."""
+
 from __future__ import annotations
 
 import hashlib

@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""The command lines of uv and pip, and what to do when they fail."""
+
 from __future__ import annotations
 
 import re

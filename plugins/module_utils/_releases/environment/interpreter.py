@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""What a Python interpreter is: its path, version and platform."""
+
 from __future__ import annotations
 
 import json

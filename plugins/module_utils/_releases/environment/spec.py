@@ -4,6 +4,8 @@
 #
 # Private to this collection: may change in any release.
 
+"""What a release asks of its Python environment, read from its files."""
+
 from __future__ import annotations
 
 import hashlib

@@ -27,13 +27,13 @@ class Greeting(asyncio.Protocol):
 
 
 async def greet(sock: socket.socket) -> None:
-    """Have the connection greeted by a protocol of the running loop."""
+    """Greet the connection with a protocol of the running loop."""
     sock.setblocking(False)
     await asyncio.get_running_loop().connect_accepted_socket(Greeting, sock)
 
 
 async def turns(count: int) -> None:
-    """Let the event loop run `count` iterations."""
+    """Run `count` iterations of the event loop."""
     for _turn in range(count):
         await asyncio.sleep(0)
 

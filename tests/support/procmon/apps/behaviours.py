@@ -52,12 +52,12 @@ async def respond(send: Send, body: bytes) -> None:
 
 
 async def hello(_scope: Message, _receive: Receive, send: Send) -> None:
-    """Tell which process answers."""
+    """Return which process answers."""
     await respond(send, str(os.getpid()).encode())
 
 
 async def scope_of(scope: Message, _receive: Receive, send: Send) -> None:
-    """Tell what the app was told of the connection."""
+    """Return what the app knows about the connection."""
     await respond(send, json.dumps({key: scope[key] for key in ("client", "server", "scheme", "path")}).encode())
 
 

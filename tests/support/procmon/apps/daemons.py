@@ -15,7 +15,7 @@ quiet = subprocess.DEVNULL
 print(subprocess.Popen(sys.argv[1:4], stdout=quiet, stderr=quiet, start_new_session=True).pid, flush=True)
 time.sleep(3600 if len(sys.argv) > 4 else 0)
 """
-"""Starts the rest of its arguments in a session of its own, and ends, or stays when told so."""
+"""Starts the rest of its arguments in a session of its own, and ends, or stays when asked to."""
 
 
 def start_all() -> list[int]:

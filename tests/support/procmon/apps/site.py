@@ -33,7 +33,7 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
 
 
 def status(path: str) -> int:
-    """Say how well the site is."""
+    """Return the site's health."""
     health = HERE.parent / "health"
     return int(health.read_text()) if path == "/" and health.exists() else 200
 

@@ -98,7 +98,7 @@ def _create(path: Path) -> None:
 
 
 def _give_to_owner(path: Path) -> None:
-    """Let what root has just created belong to the owner of the directory that it is in."""
+    """Pass what root has just created to the owner of its directory."""
     if os.geteuid() == 0:
         directory = path.parent.stat()
         os.chown(path, directory.st_uid, directory.st_gid, follow_symlinks=False)
@@ -151,7 +151,7 @@ def _not_running(config: Config) -> ClientError:
 
 
 def upgrade(arguments: argparse.Namespace) -> int:
-    """Have the running procmon replaced in place where it differs from this one or has read another configuration."""
+    """Replace the running procmon in place where it differs from this one or has read another configuration."""
     path: Path = arguments.config.absolute()
     config = load(path)
     before = _running(config)

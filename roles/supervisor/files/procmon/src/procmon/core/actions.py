@@ -38,7 +38,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Listen:
-    """Let the kernel queue connections: a worker is about to accept them."""
+    """Open the socket's queue for connections: a worker is about to accept them."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class HealthCheck:
     grace_until: float = 0.0
 
     def start_grace(self, now: float) -> None:
-        """Give the workers time after a reload before their failures count.
+        """Start the time after a reload in which failures do not count.
 
         A reload that does not help is repeated at growing intervals: with a database down, reloading cures nothing.
         """

@@ -75,7 +75,7 @@ class Pool:
         self._jitter = jitter
 
     def log(self, level: str, text: str) -> None:
-        """Have a line logged."""
+        """Order a line in the log."""
         self.actions.append(Log(level, text))
 
     # -- one worker ---------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ class Pool:
         return worker
 
     def accept(self, worker: Worker) -> None:
-        """Let it accept."""
+        """Order it to accept."""
         worker.enter(State.ACCEPTING, self.now)
         worker.accept_by = self.now + ACK_SECONDS
         self.actions.append(Accept(worker.number))
@@ -119,7 +119,7 @@ class Pool:
         worker.abort_at = worker.kill_at - DUMP_SECONDS
 
     def end(self, worker: Worker, failure: str) -> None:
-        """Let it exit in order, soon: what it has to write about `failure` would be lost with a kill."""
+        """Expect it to exit by itself, soon: what it has to write about `failure` would be lost with a kill."""
         worker.enter(State.DYING, self.now)
         worker.failure = failure
         worker.abort_at, worker.kill_at = None, self.now + EVIDENCE_SECONDS
@@ -158,7 +158,7 @@ class Pool:
     # -- slots --------------------------------------------------------------------------------------------------------
 
     def promote(self, worker: Worker) -> None:
-        """Give `worker` its slot; what held it before leaves."""
+        """Put `worker` into its slot; what held it before leaves."""
         self._extend(worker.slot + 1)
         slot = self.slots[worker.slot]
         previous = [other for other in (slot.worker, slot.replacement) if other is not None and other is not worker]
@@ -167,7 +167,7 @@ class Pool:
             self.retire(other)
 
     def resize(self, count: int) -> None:
-        """Have `count` slots; the workers of those beyond leave."""
+        """Change the number of slots to `count`; the workers of those beyond leave."""
         self._extend(count)
         surplus, self.slots = self.slots[count:], self.slots[:count]
         for slot in surplus:
@@ -239,7 +239,7 @@ class Pool:
     # -- workers that serve, but should not ---------------------------------------------------------------------------
 
     def replace_hung(self) -> None:
-        """Have hung workers replaced; where no other worker serves there is nothing to wait for."""
+        """Replace hung workers; where no other worker serves there is nothing to wait for."""
         holders = [slot.worker for slot in self.slots if slot.worker and slot.worker.state is State.ACTIVE]
         hung = [worker for worker in holders if is_hung(worker, self.now)]
         for worker in hung:
@@ -252,7 +252,7 @@ class Pool:
                 self.log("error", f"{worker} hangs: {silent}; replacing it")
 
     def recycle_expired(self, active: Generation) -> None:
-        """Have one worker replaced that has reached a limit, when all others are stable."""
+        """Replace one worker that has reached a limit, when all others are stable."""
         if not all(slot.is_stable() for slot in self.slots):
             return
         for slot in self.slots:

@@ -47,7 +47,7 @@ def dump(supervisor: Supervisor) -> dict[str, Any]:
 
 
 def load(supervisor: Supervisor, state: Mapping[str, Any]) -> None:
-    """Let a new supervisor go on where the other one was.
+    """Restore the state of another supervisor in a new one.
 
     Raises ConfigError, KeyError, TypeError and ValueError for what it cannot.
     """

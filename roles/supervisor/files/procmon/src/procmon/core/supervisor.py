@@ -38,7 +38,7 @@ from .health import NOT_READY, HealthCheck, describe, is_healthy, question
 from .pool import Pool
 from .reload import Reloads
 from .upgrade import Upgrade
-from .worker import ACCEPTS, BOOTING, LEAVING, State, Worker, step
+from .worker import ACCEPTS, BOOTING, LEAVING, Generation, State, Worker, step
 
 STALLED_SECONDS = 0.5
 MIN_DELAY_SECONDS = 0.01
@@ -258,8 +258,8 @@ class Supervisor:
         """Do whatever is due now, in the order in which one may enable the next."""
         self.reloads.start_due()
         self.reloads.advance()
-        if self.reloads.active is not None and not self.stopping:
-            self._maintain_pool()
+        if (active := self.reloads.active) is not None and not self.stopping:
+            self._maintain_pool(active)
         self._update_socket()
         self._send_heartbeat()
         if self.is_idle() and (action := self.upgrade.next()):
@@ -268,9 +268,7 @@ class Supervisor:
             self._exited = True
             self.pool.actions.append(Exit(0))
 
-    def _maintain_pool(self) -> None:
-        if (active := self.reloads.active) is None:
-            return
+    def _maintain_pool(self, active: Generation) -> None:
         self.pool.advance()
         if self.reloads.rollout is None:
             self.pool.recycle_expired(active)

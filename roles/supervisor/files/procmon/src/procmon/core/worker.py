@@ -158,7 +158,7 @@ class Worker:
             self.active_at = self.last_tick = now
 
     def extend_deadlines(self, seconds: float) -> None:
-        """Give it `seconds` more for whatever it is expected to do."""
+        """Allow it `seconds` more for what it is expected to do."""
         self.boot_by += seconds
         self.last_tick += seconds
         self.accept_by, self.abort_at, self.kill_at = (

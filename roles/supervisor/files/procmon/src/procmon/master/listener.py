@@ -66,7 +66,7 @@ def take_over(fd: int) -> socket.socket:
 
 
 def listen(listener: socket.socket) -> None:
-    """Let the kernel queue connections. Raises `ListenError` when another program does so on the same address."""
+    """Open the queue for connections. Raises `ListenError` when another program does so on the same address."""
     try:
         listener.listen(BACKLOG)
     except OSError as error:

@@ -154,7 +154,7 @@ class Master:
         return status
 
     def feed(self, event: Event) -> None:
-        """Let the core decide about `event`, and execute its actions. Events that come in between wait in line."""
+        """Pass `event` to the core and execute its actions. Events that come in between wait in line."""
         self._events.append(event)
         if self._busy:
             return

@@ -53,7 +53,7 @@ class Output:
         return len(self._buffer) >= FULL_BYTES
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let the running loop write what does not go at once."""
+        """Use the running loop for what cannot be written at once."""
         self._loop = loop
 
     def write(self, data: bytes) -> None:

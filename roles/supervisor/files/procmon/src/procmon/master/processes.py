@@ -113,7 +113,7 @@ class Children:
             await asyncio.wait(self._cleanups)
 
     def watch(self, child: Child, on_message: Callable[[bytes], None], on_exit: Callable[[str], None]) -> None:
-        """Give each datagram that it sends to `on_message`, and to `on_exit` how it exited, after the last of these."""
+        """Call `on_message` with each datagram that it sends, and then `on_exit` with how it exited."""
         child.control.setblocking(False)
         os.set_blocking(child.output_fd, False)
         self.pids.add(child.pid)
@@ -138,7 +138,7 @@ class Children:
         on_exit(how)
 
     async def _clean_up(self, child: Child) -> None:
-        """Give its helpers, and others that still write to its output, their time; then reap it."""
+        """Wait a limited time for its helpers and for others that still write to its output; then reap it."""
         end = self._loop.time() + HELPER_SECONDS
         helpers = child.helpers()
         while (helpers or child in self._writing) and self._loop.time() < end:

@@ -48,7 +48,7 @@ def read_stamp(path: Path) -> FileStamp | None:
 class RestartFile:
     """Calls `on_touch` with each new stamp of `path`, the first one included.
 
-    Its second argument tells of a touch that the stamp does not show: the file system's clock is too coarse.
+    Its second argument reports a touch that the stamp does not show: the file system's clock is too coarse.
     """
 
     def __init__(self, path: Path, on_touch: OnTouch) -> None:

@@ -29,7 +29,7 @@ def program() -> list[str]:
 
 
 def block_signals() -> None:
-    """Let signals wait until `unblock_signals`; an exec in between changes nothing about that."""
+    """Hold back signals until `unblock_signals`; an exec in between changes nothing about that."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
@@ -39,7 +39,7 @@ def unblock_signals() -> None:
 
 
 async def check(config: Path, handover: Handover, excluded_pids: set[int]) -> str:
-    """Have the installed procmon read the configuration and the handover; return why it cannot, or an empty text.
+    """Return why the installed procmon cannot read the configuration and the handover, or an empty text.
 
     The pid of its process is in `excluded_pids` as long as it runs, so that it is reaped here alone.
     """
@@ -113,7 +113,7 @@ def close_on_exec(descriptors: Sequence[int]) -> None:
 
 @contextlib.contextmanager
 def memory_file(data: bytes) -> Iterator[int]:
-    """Give the descriptor of a file in memory that contains `data`."""
+    """Yield the descriptor of a file in memory that contains `data`."""
     fd = os.memfd_create("procmon")
     try:
         with os.fdopen(os.dup(fd), "wb") as state:

@@ -89,7 +89,7 @@ class Workers:
         self._send(action.worker, {"type": "drain", "seconds": action.seconds, **last})
 
     def abort(self, action: Abort) -> None:
-        """Let it write where it hangs, and end."""
+        """Make it write where it hangs, and end."""
         self._signal(action.worker, signal.SIGABRT)
 
     def kill(self, action: Kill) -> None:
@@ -97,7 +97,7 @@ class Workers:
         self._signal(action.worker, signal.SIGKILL)
 
     def open_probe(self, number: int, client: Address, server: Address) -> socket.socket:
-        """Give the worker one end of a new connection and return the other.
+        """Send the worker one end of a new connection and return the other.
 
         To the app it comes from `client` to `server`, as a user's does. Raises OSError when the worker can take none.
         """

@@ -68,7 +68,7 @@ class Channel:
         return Command(body["type"], body, tuple(fds))
 
     def attach(self) -> None:
-        """Let the running event loop read the channel: from now on commands come from `next_command`."""
+        """Read the channel with the running event loop: from now on commands come from `next_command`."""
         # A queue made outside of a loop belongs to none in Python 3.10 and later.
         self._socket.setblocking(False)
         asyncio.get_running_loop().add_reader(self._socket, self._collect)

@@ -32,7 +32,7 @@ def install(signum: int, handler: Handler) -> None:
 
 
 def reset_in_forked_children() -> None:
-    """Let each forked child start with the default actions. SIGTERM waits until they are set."""
+    """Reset the actions to their defaults in each forked child. SIGTERM waits until they are set."""
     os.register_at_fork(before=_block_sigterm, after_in_parent=_unblock_sigterm, after_in_child=_reset)
 
 
