@@ -3,9 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Private to this collection: may change in any release.
-"""What `releases_info` returns: what is live, since when, and what a person should know about it (pure functions)."""
 
-"""What `releases_info` returns about a project."""
+"""What `releases_info` returns about a project: what is live, since when, and what a person should know about it."""
 
 from __future__ import annotations
 

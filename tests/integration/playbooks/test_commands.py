@@ -72,12 +72,12 @@ def test_several_projects_and_all_projects(laptop: Laptop, upstream: Upstream) -
     paths = [laptop.project(name, upstream.path) for name in ("blog", "shop", "wiki")]
     assert laptop.run("playbooks/deploy.yml", extra={"project": "blog,shop"}).code == 0
     assert [path.exists() for path in paths] == [True, True, False]
-    stranger = laptop.folder / "stranger.ini"
-    stranger.write_text("stranger ansible_connection=local\n")
-    done = laptop.run("playbooks/deploy.yml", "-i", str(stranger), extra={"project": "all"})
+    foreign = laptop.folder / "foreign.ini"
+    foreign.write_text("foreign ansible_connection=local\n")
+    done = laptop.run("playbooks/deploy.yml", "-i", str(foreign), extra={"project": "all"})
     assert done.code == 0, done.output
     assert [path.exists() for path in paths] == [True, True, True]
-    assert "stranger" not in done.changed
+    assert "foreign" not in done.changed
 
 
 def test_what_cannot_be_found_is_named_with_what_there_is(laptop: Laptop, upstream: Upstream) -> None:

@@ -88,9 +88,9 @@ def test_a_limit_may_leave_out_the_first_server(laptop: Laptop, upstream: Upstre
 def test_all_projects_of_an_inventory_that_holds_other_servers_too(laptop: Laptop, upstream: Upstream) -> None:
     """Without a group of projects `all` would be every server."""
     laptop.servers("a b", upstream)
-    stranger = laptop.folder / "stranger.ini"
-    stranger.write_text("stranger ansible_connection=local\n")
-    done = laptop.run("playbooks/deploy.yml", "-i", str(stranger), extra={"project": "all"})
+    foreign = laptop.folder / "foreign.ini"
+    foreign.write_text("foreign ansible_connection=local\n")
+    done = laptop.run("playbooks/deploy.yml", "-i", str(foreign), extra={"project": "all"})
     assert done.code != 0
-    assert "stranger belong to no project" in " ".join(done.output.split())
+    assert "foreign belong to no project" in " ".join(done.output.split())
     assert laptop.run("playbooks/deploy.yml", extra={"project": "all"}).code == 0

@@ -172,7 +172,7 @@ def test_the_whole_file_may_be_vaulted(ansible: Ansible) -> None:
     assert found["shop"]["hosts"] == ["shop@web1"]
 
 
-def test_everything_that_is_wrong_is_said_with_its_line(ansible: Ansible) -> None:
+def test_every_error_is_reported_with_its_line(ansible: Ansible) -> None:
     broken = PROJECTS.replace("repo: git@git.example.com:me/blog.git", "rep: x").replace("workers: 3", "workers: two")
     source = ansible.write("projects.yml", broken)
     done = ansible.run("ansible-inventory", "--list", "-i", source)
