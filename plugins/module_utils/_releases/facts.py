@@ -161,7 +161,7 @@ def _behind(git: Git, commit: str | None, ref: str | None) -> int | None:
     try:
         wanted = git.rev_parse(refs.choose(ref, git.refs()).revision)
     except ReleaseError:
-        # The ref may be wrong, or not fetched yet: how far behind is then unknown: None.
+        # The ref may be wrong, or not fetched yet: how far behind it is cannot be known.
         return None
     return git.count(wanted, commit) if wanted else None
 

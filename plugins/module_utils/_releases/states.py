@@ -133,10 +133,9 @@ def _after_revert(project: Project, choice: Choice) -> str:
 
 
 def _read_log(project: Project) -> list[str]:
-    """Return the log's commits, as long as all messages show them: every logged commit is pinned in the clone."""
-    lines = history.read_deploys(project.paths.deploys)
-    is_cloned = project.paths.source.is_dir() and project.git.is_repository()
-    return history.lengthen(lines, project.git.pins()) if is_cloned else lines
+    """Return the commits of `.deploys` as all messages show them: 12 characters of each that the clone has."""
+    cloned = project.paths.source.is_dir() and project.git.is_repository()
+    return history.with_one_length(history.read_deploys(project.paths.deploys), project.git.pins() if cloned else [])
 
 
 def _skip(project: Project, choice: Choice) -> None:
