@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Inventory plugin: one host for each project on each of its servers."""
+"""Inventory plugin: one host for each project on each of its servers. The work is done in plugin_utils/_projects."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ description:
     Projects that share a server keep their own variables that way.
   - Hosts are grouped by project, by server, and all together in C(projects).
   - All keys of a project are described in C(docs/configuration.md).
-  - Everything that is wrong in the file is reported at once, with the number of the line.
+  - All errors in the file are reported at once, with their line numbers.
 options:
   plugin:
-    description: Says that the file belongs to this plugin.
+    description: Marks the file as one of this plugin.
     type: str
     required: true
     choices: [onetouch.deploy.projects]
@@ -35,7 +35,7 @@ options:
       - What is the same for all projects of a server, by the server's name.
       - Takes C(host) (its address), C(user), C(port), C(key), C(admin), C(python), C(connection), C(forward_agent)
         and C(needs_tty).
-      - What a project says itself goes first.
+      - A project's own keys take precedence.
     type: dict
   deploy_conf:
     description:
@@ -77,29 +77,18 @@ plugin: onetouch.deploy.projects
 deploy_conf: deploy.conf
 """
 
-import re
-from pathlib import Path
-
 from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.deploy_conf import read_deploy_conf
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.hosts import (
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.errors import ProjectsError
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.file import is_projects_file, read_source
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.host_vars import (
     group_hosts,
     host_name,
     host_variables,
 )
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.kind import is_text
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.placement import Placement, place
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem, ProjectsError
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Source, local_path
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_form import line_of, read_yaml
-
-OURS = re.compile(
-    r"""\A\$ANSIBLE_VAULT;|^(["']?)plugin\1[ \t]*:[ \t]*(["']?)onetouch\.deploy\.projects\2[ \t]*(#.*)?$""",
-    re.MULTILINE,
-)
 
 
 class InventoryModule(BaseInventoryPlugin):
@@ -108,33 +97,17 @@ class InventoryModule(BaseInventoryPlugin):
     NAME = "onetouch.deploy.projects"
 
     def verify_file(self, path: str) -> bool:
-        """Accept a YAML file that names this plugin; of a vaulted one that cannot be known before it is read."""
-        if not path.endswith((".yml", ".yaml")) or not super().verify_file(path):  # type: ignore[no-untyped-call]
-            return False
-        return OURS.search(Path(path).read_text(encoding="utf-8", errors="replace")) is not None
+        """Accept a YAML file that names this plugin, or a vaulted one: what it names is known only after decryption."""
+        return bool(super().verify_file(path)) and is_projects_file(path)  # type: ignore[no-untyped-call]
 
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         """Fill `inventory`. Raises AnsibleParserError with all problems when the file cannot be used."""
         super().parse(inventory, loader, path, cache)
         try:
-            placements = place(self._read(loader, path))
+            placements = place(read_source(loader, path))
         except ProjectsError as error:
             raise AnsibleParserError(str(error)) from error
         _fill(inventory, placements)
-
-    def _read(self, loader: DataLoader, path: str) -> Source:
-        data = loader.load_from_file(path, cache="none", trusted_as_template=True)
-        if not isinstance(data, dict) or data.get("plugin") != self.NAME:
-            raise ProjectsError([Problem(path, 1, "", f"the first line must be 'plugin: {self.NAME}'")])
-        text = loader.get_text_file_contents(path)
-        source = read_yaml(data, text, path)
-        if not is_text(data.get("deploy_conf")):
-            return source
-        conf = Path(str(local_path(data["deploy_conf"], path)))
-        if not conf.is_file():
-            line = line_of(text, "deploy_conf")
-            return source.joined(Source(problems=[Problem(path, line, "", f"there is no file {conf}")]))
-        return source.joined(read_deploy_conf(loader.get_text_file_contents(str(conf)), str(conf)))
 
 
 def _fill(inventory: InventoryData, placements: list[Placement]) -> None:
@@ -143,8 +116,9 @@ def _fill(inventory: InventoryData, placements: list[Placement]) -> None:
         for name, value in host_variables(placement).items():
             inventory.set_variable(host_name(placement), name, value)
     for group, hosts in group_hosts(placements).items():
-        inventory.add_group(group)
+        # The caller's settings may change the name. check_command then reports that the project has no group.
+        added = inventory.add_group(group)
         for host in hosts:
-            inventory.add_child(group, host)
-    # Looking for an interpreter costs another remote execution. A group's variable: `python` and group_vars go first.
+            inventory.add_child(added, host)
+    # Discovering the interpreter costs a remote execution. As a group's variable, `python` and group_vars override it.
     inventory.set_variable("projects", "ansible_python_interpreter", "/usr/bin/python3")

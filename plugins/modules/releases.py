@@ -77,7 +77,7 @@ options:
     description:
       - A shell command that runs in the new release before the switch. When it fails nothing changes.
       - All hooks run as the user who deploys, with the release's own C(.venv/bin) and the system's directories as
-        C(PATH), with O(env) and O(env_file), and with C(SHARED), C(DEPLOY_PROJECT), C(DEPLOY_COMMIT),
+        C(PATH), with those of O(env_file), and with C(SHARED), C(DEPLOY_PROJECT), C(DEPLOY_COMMIT),
         C(DEPLOY_PREVIOUS), C(DEPLOY_REF), C(DEPLOY_PATH) and C(DEPLOY_RELEASE) in the environment. Their output goes
         to C(shared/logs/deploy.log).
       - A hook of several lines stops at the first line that fails, as in CI systems. In a single line, C(&&) does that.
@@ -92,14 +92,10 @@ options:
   test:
     description: A shell command that runs last in the new release. When it fails the previous release is restored.
     type: str
-  env:
-    description:
-      - Variables of the app that hooks get as well, as the workers of C(procmon) do. They win over O(env_file).
-    type: dict
-    default: {}
   env_file:
     description:
-      - A file on the server with such variables, one C(KEY=value) per line, in the syntax of C(procmon).
+      - A file on the server with variables of the app that hooks get as well, as the workers of C(procmon) do. One
+        C(KEY=value) per line, in the syntax of C(procmon).
     type: path
   restart_file:
     description: The file whose touch asks C(procmon) to reload, relative to C(current) or absolute.

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: releases_info
-short_description: Tell what is live of a project on a server
+short_description: Returns what is live of a project on a server
 version_added: 0.1.0
 author: The onetouch.deploy contributors (@onetouch)
 description:
-  - Tells which commit of a project is live, since when it exists, what was live before, and what is not as it should
-    be.
+  - Returns which commit of a project is live, since when, what was live before, and what is not as it should be.
   - Changes nothing. Uses the network only with O(fetch=true).
 options:
   name:
@@ -24,7 +23,7 @@ options:
     type: path
     required: true
   status_file:
-    description: The file in which C(procmon) tells how it is. Without it the project has no C(procmon).
+    description: The status file of C(procmon). Without it the project has no C(procmon).
     type: path
   ref:
     description: The branch, tag or sha that RV(behind) compares with; without it the newest tag.
@@ -79,8 +78,15 @@ subject:
   returned: success
   type: str
   sample: Greet in French
-age:
-  description: How many seconds ago the live commit was made.
+live_since:
+  description:
+    - When the live commit went live (UTC), by the journal, or by the log where the original script has deployed.
+    - Null when neither shows it.
+  returned: success
+  type: str
+  sample: "2026-11-23T15:28:49Z"
+live_seconds:
+  description: How many seconds ago that was, by the server's clock.
   returned: success
   type: int
   sample: 86400
@@ -120,7 +126,7 @@ locked_by:
   type: dict
   sample: {"by": "tj", "doing": "deployed origin/master", "since": "2026-11-23T15:28:49Z", "pid": 812}
 interrupted:
-  description: The run that was interrupted and not put right yet. Null when there is none.
+  description: The run that was interrupted and has not been recovered yet. Null when there is none.
   returned: success
   type: dict
   sample: {"by": "tj", "started": "2026-11-23T15:28:49Z", "commit": 1f0c9a2be6f3d0a4c5b8e7d6f1a2b3c4d5e6f708}
@@ -130,19 +136,21 @@ behind:
   type: int
   sample: 2
 drift:
-  description: Where C(current), the log and the clone tell different things.
+  description: Where C(current), the log and the clone disagree.
   returned: success
   type: list
   elements: str
-  sample: ["the log ends with 0a1b2c3, live is 1f0c9a2be6f3"]
+  sample: ["the log ends with 0a1b2c3d4e5f, live is 1f0c9a2be6f3"]
 procmon:
-  description: What C(procmon) tells of itself. Its C(state) is V(not running) when there is no such process. Null
+  description: The status of C(procmon). Its C(state) is V(not running) when there is no such process. Null
     without O(status_file).
   returned: success
   type: dict
   sample: {"state": "serving", "generation": 3, "workers": []}
 notes:
-  description: What somebody who looks at this project should know, in a few words each.
+  description:
+    - What a person who looks at this project should know, in a few words each.
+    - While RV(locked_by) is set, its sentence is the only one.
   returned: success
   type: list
   elements: str

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import hosts, keys
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import host_vars, schema
 
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|#|mailto:)([^)#\s]+)")
 ROW = re.compile(r"^\| `(\w+)` \|.*\| ?([^|]*?) ?\|$", re.MULTILINE)
@@ -85,7 +85,9 @@ def test_every_setting_that_is_no_key_is_listed(root: Path) -> None:
         yaml.safe_load((root / "roles" / role / "defaults" / "main.yml").read_text())
         for role in ("project", "supervisor")
     )
-    by_key = {f"project_{key}" for key in {*keys.known("project")} - {*hosts.CONNECTION_KEYS} - hosts.OTHER_KEYS}
+    by_key = {
+        f"project_{key}" for key in {*schema.known("project")} - {*host_vars.CONNECTION_KEYS} - host_vars.OTHER_KEYS
+    }
     taken_over = {name for name, value in of_procmon.items() if str(value).startswith("{{")}
     expected = {name: value for name, value in {**of_project, **of_procmon}.items() if name not in by_key | taken_over}
     listed = rows(root, "Set other variables")

@@ -55,8 +55,8 @@ def test_the_second_server_is_left_alone_when_the_first_fails(
     assert web2.run("wc", "-l", "/srv/shop/.deploys.jsonl") == attempts
 
 
-def test_a_secret_reaches_the_app_alone(laptop: Laptop, web1: Server, upstream: Of) -> None:
-    """It stands in one file, which only root and the project's group can read, and in the workers' environment."""
+def test_a_secret_reaches_the_workers_and_the_hooks_alone(laptop: Laptop, web1: Server, upstream: Of) -> None:
+    """It is in one file, which only root and the project's group can read, and in the environment of both."""
     upstream("cricket").publish("cricket knows a secret")
     done = laptop.run("deploy", project="cricket")
     assert done.code == 0, done.output
@@ -66,6 +66,10 @@ def test_a_secret_reaches_the_app_alone(laptop: Laptop, web1: Server, upstream: 
     assert "PASSWORD=the 'secret' of \"cricket\"" in web1.run(
         "runuser", "-u", "deploy", "--", "cat", f"/proc/{worker}/environ"
     ).split("\0")
+    length = len("the 'secret' of \"cricket\"")
+    assert f" with a password of {length} characters" in web1.run(
+        "tail", "-n", "1", "/srv/cricket/shared/logs/hook.log"
+    )
     for readable in ("/run/procmon/cricket/status.json", "/etc/procmon/cricket.toml"):
         assert "secret" not in web1.run("cat", readable)
     assert "secret" not in web1.run("sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null")

@@ -1,6 +1,6 @@
-"""Send requests until a file appears, then say what was answered and what was lost: client.py HOST:PORT STOP_FILE
+"""Send requests until a file appears, then count what was answered and what was lost: client.py HOST:PORT STOP_FILE
 
-Two clients keep their connection, two open one for each request; none tries twice. Prints one JSON object.
+Two clients keep their connection, two open one per request; none retries. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LONGEST_SECONDS = 120
 
 
 class Client(threading.Thread):
-    """Asks again and again, and counts answers by version and losses by kind."""
+    """Sends requests in a loop, and counts answers by version and losses by kind."""
 
     def __init__(self, address: str, stop: Path, keep: bool) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Client(threading.Thread):
         self.lost: Counter[str] = Counter()
 
     def run(self) -> None:
-        """Ask until the stop file is there, or for `LONGEST_SECONDS`."""
+        """Send requests until the stop file exists, or for `LONGEST_SECONDS`."""
         end = time.monotonic() + LONGEST_SECONDS
         connection = http.client.HTTPConnection(self.address, timeout=30)
         while not self.stop.exists() and time.monotonic() < end:
@@ -60,11 +60,9 @@ def main() -> None:
         client.join()
     answers = sum((client.answers for client in clients), Counter())
     lost = sum((client.lost for client in clients), Counter())
-    print(
-        json.dumps(
-            {"answered": sum(answers.values()), "by_version": answers, "lost": sum(lost.values()), "by_kind": lost}
-        )
-    )
+    versions = ", ".join(f"{count} by {version}" for version, count in sorted(answers.items()))
+    counts = {"answered": sum(answers.values()), "versions": versions, "lost": sum(lost.values()), "by_kind": lost}
+    print(json.dumps(counts))
 
 
 if __name__ == "__main__":

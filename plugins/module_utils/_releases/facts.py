@@ -4,13 +4,14 @@
 #
 # Private to this collection: may change in any release.
 
-"""What `releases_info` returns about a project."""
+"""What `releases_info` returns: what is live, since when, and what a person should know about it (pure functions)."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,17 @@ from .release import current, prune
 from .system.run import Run
 
 JOURNAL_TAIL = 20
+# Outcomes after which the commit was live; "recovered" is a run that was interrupted and finished by the next one.
+LIVE_OUTCOMES = ("live", "recovered")
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+# What the lock's holder is doing, by the first word of its purpose.
+ACTIVITIES = {"setup": "setting up", "prepare": "preparing", "deploy": "deploying", "revert": "reverting"}
 
 
 def collect_facts(
     paths: ProjectPaths, run: Run, ref: str | None, status_file: Path | None, *, fetch: bool
 ) -> dict[str, Any]:
-    """Say all there is to know about a project on this server. Only `fetch` uses the network, or writes.
+    """Return all there is to know about a project on this server. Only `fetch` uses the network, or writes.
 
     Raises ReleaseError when git refuses to look, or the remote cannot be asked.
     """
@@ -38,71 +44,114 @@ def collect_facts(
     if fetch and cloned:
         git.fetch()
     live = current.read(paths, git)
-    lines = history.read_deploys(paths.deploys)
+    lines, journal = history.read_deploys(paths.deploys), history.read_journal(paths.journal)
     facts: dict[str, Any] = {
         "commit": live.commit,
+        "subject": _subject(git, live.commit),
+        **_live_since(paths, live, lines, journal),
         "release": str(live.release) if live.release else None,
         "releases": sorted(prune.release_ages(paths)),
         "history": lines,
-        "journal": history.read_journal(paths.journal)[-JOURNAL_TAIL:],
+        "journal": journal[-JOURNAL_TAIL:],
         "locked_by": _locked_by(paths),
         "interrupted": _interrupted(paths),
         "behind": _behind(git, live.commit, ref) if cloned else None,
-        "drift": drift(live, lines),
+        "drift": drift(live, [git.rev_parse(line) or line for line in lines[-1:]] if cloned else lines),
         "procmon": _procmon(status_file),
-        **_subject(git, live.commit),
     }
-    return {**facts, "notes": notes(facts, cloned=cloned)}
+    return {**facts, "notes": notes(facts, cloned=cloned, now=time.time())}
+
+
+def live_since(entries: Iterable[Mapping[str, Any]], commit: str) -> float | None:
+    """Return when the journal's last entries made `commit` live, in seconds since the epoch.
+
+    Entries that made it live again while it was live count as one. None when the last commit that the journal saw go
+    live is another one, or an entry is damaged.
+    """
+    since = None
+    for entry in reversed([entry for entry in entries if entry.get("outcome") in LIVE_OUTCOMES]):
+        if entry.get("commit") != commit:
+            break
+        since = parse_time(entry.get("time"))
+    return since
+
+
+def parse_time(text: object) -> float | None:
+    """Return the seconds since the epoch that an ISO time of our records means, None for anything else."""
+    try:
+        return datetime.strptime(str(text), TIME_FORMAT).replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        return None
 
 
 def drift(live: Current, lines: list[str]) -> list[str]:
-    """Say where `current`, the log and the HEAD of `source` tell different things."""
+    """Return where `current`, the log and the HEAD of `source` disagree."""
     commit = live.commit
     if live.link is not None and commit is None:
         return [f"current points at {live.link}, which is no release"]
     if commit is None:
         return ["the log has commits, but there is no current"] if lines else []
-    told = []
+    found = []
     if not lines or not history.same(lines[-1], commit):
-        told.append(f"the log ends with {lines[-1] if lines else 'nothing'}, live is {commit[:12]}")
+        found.append(f"the log ends with {lines[-1][:12] if lines else 'nothing'}, live is {commit[:12]}")
     if live.source_head and live.source_head != commit:
-        told.append(f"the HEAD of source is {live.source_head[:12]}, live is {commit[:12]}")
-    return told
+        found.append(f"the HEAD of source is {live.source_head[:12]}, live is {commit[:12]}")
+    return found
 
 
-def notes(facts: Mapping[str, Any], *, cloned: bool) -> list[str]:
-    """Say in a few words each what somebody who looks at this project should know."""
-    told = list(facts["drift"])
-    if not cloned:
-        told.append("not set up")
-    elif facts["commit"] is None and not told:
-        told.append("never deployed")
+def notes(facts: Mapping[str, Any], *, cloned: bool, now: float) -> list[str]:
+    """Return what a person who looks at this project should know, in a few words each.
+
+    While a run is under way its sentence is the only one: what it has not finished yet is no drift.
+    """
     if facts["locked_by"]:
-        holder = facts["locked_by"]
-        told.append(f"locked by {holder['by']} ({holder['doing']}) since {holder['since']}")
+        return [activity(facts["locked_by"], now)]
+    found = list(facts["drift"])
+    if not cloned:
+        found.append("not set up")
+    elif facts["commit"] is None and not found:
+        found.append("never deployed")
     if facts["interrupted"]:
-        told.append(f"a run of {facts['interrupted']['by']} was interrupted at {facts['interrupted']['started']}")
+        found.append(f"a run of {facts['interrupted']['by']} was interrupted at {facts['interrupted']['started']}")
     if facts["behind"]:
-        told.append(f"{facts['behind']} behind")
-    return [*told, *_supervision(facts)]
+        found.append(f"{facts['behind']} behind")
+    return [*found, *_supervision(facts)]
+
+
+def activity(holder: Mapping[str, Any], now: float) -> str:
+    """Return who holds the lock, what they are doing and for how long, as one sentence."""
+    verb, _blank, rest = str(holder["doing"]).partition(" ")
+    steps = f" step{'' if rest == '1' else 's'}" if verb == "revert" and rest.isdigit() else ""
+    doing = f"{ACTIVITIES.get(verb, verb)} {rest}{steps}".rstrip()
+    since = parse_time(holder["since"])
+    return f"{holder['by']} is {doing}" + ("" if since is None else f", for {max(0, int(now - since))} s")
 
 
 def _supervision(facts: Mapping[str, Any]) -> list[str]:
-    procmon = facts["procmon"]
-    told: list[str] = []
-    if procmon is None or facts["release"] is None:
-        return told
-    if procmon["state"] in {"serving", "reloading"} and procmon.get("release") != facts["release"]:
-        told.append(f"procmon serves {procmon.get('release')}")
-    if (procmon.get("restart") or {}).get("result") == "failed":
-        told.append("the last reload failed")
-    return told
+    status = facts["procmon"]
+    if status is None or facts["release"] is None:
+        return []
+    found = []
+    if status["state"] in {"serving", "reloading"} and status.get("release") != facts["release"]:
+        found.append(f"procmon serves {status.get('release')}")
+    if (status.get("restart") or {}).get("result") == "failed":
+        found.append("the last reload failed")
+    return found
 
 
-def _subject(git: Git, commit: str | None) -> dict[str, Any]:
-    if commit is None or git.rev_parse(commit) is None:
-        return {"subject": None, "age": None}
-    return {"subject": git.commits(commit)[0].subject, "age": max(0, int(time.time()) - git.committed(commit))}
+def _live_since(paths: ProjectPaths, live: Current, lines: list[str], journal: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return `live_since` and `live_seconds`; the original script writes no journal, but its line is the log's last."""
+    since = live_since(journal, live.commit) if live.commit else None
+    if since is None and live.commit and lines and history.same(lines[-1], live.commit):
+        since = paths.deploys.stat().st_mtime
+    if since is None:
+        return {"live_since": None, "live_seconds": None}
+    text = datetime.fromtimestamp(since, timezone.utc).strftime(TIME_FORMAT)
+    return {"live_since": text, "live_seconds": max(0, int(time.time() - since))}
+
+
+def _subject(git: Git, commit: str | None) -> str | None:
+    return git.commits(commit)[0].subject if commit and git.rev_parse(commit) else None
 
 
 def _behind(git: Git, commit: str | None, ref: str | None) -> int | None:

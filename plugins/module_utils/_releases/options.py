@@ -12,7 +12,7 @@ import getpass
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,7 +24,6 @@ STRATEGIES = ("releases", "in_place")
 STATES = ("present", "prepared", "deployed", "reverted")
 # pip and uv take a directory for several at a blank or a comma.
 INDEX = re.compile(r"(?:https?|file)://\S+|/[^\s,]+")
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # The least value of each number.
 MINIMUM = {"keep": 1, "steps": 1, "reload_timeout": 0, "hook_timeout": 0, "lock_wait": 0}
 
@@ -45,7 +44,6 @@ class Options:
     pre_deploy: str | None = None
     post_deploy: str | None = None
     test: str | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
     env_file: Path | None = None
     restart_file: str = "public/system/restart"
     status_file: Path | None = None
@@ -91,7 +89,6 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "pre_deploy": {"type": "str"},
         "post_deploy": {"type": "str"},
         "test": {"type": "str"},
-        "env": {"type": "dict", "no_log": True, "default": {}},
         "env_file": {"type": "path"},
         "restart_file": {"type": "str", "default": DEFAULTS["restart_file"]},
         "reload_timeout": {"type": "float"},
@@ -122,7 +119,6 @@ def read(given: Mapping[str, Any]) -> Options:
         python=_program(given["python"]),
         path=Path(given["path"]),
         shared_paths=tuple(str(PurePosixPath(entry)) for entry in given["shared_paths"] if entry),
-        env={str(name): _text(value) for name, value in (given["env"] or {}).items()},
         env_file=_path(given["env_file"]),
         status_file=_path(given["status_file"]),
         by=given["by"] or getpass.getuser(),
@@ -146,8 +142,6 @@ def check(options: Options) -> None:
     if options.ref:
         refs.check(options.ref)
     _check_index(options.index)
-    for name in options.env:
-        _check_variable(name)
     if options.commit and not refs.is_full(options.commit):
         raise ReleaseError(f"commit is {options.commit!r}", "it must be a full sha; set anything else as ref")
 
@@ -172,11 +166,6 @@ def _check_index(index: str | None) -> None:
         raise ReleaseError("index is not a valid URL or path", remedy)
 
 
-def _check_variable(name: str) -> None:
-    if not VARIABLE.fullmatch(name):
-        raise ReleaseError(f"env has {name!r}", "a variable's name has letters, digits and _ only")
-
-
 def _check_shared(entry: str) -> None:
     parts = PurePosixPath(entry).parts
     if entry == "." or entry.startswith("/") or ".." in parts or parts[0] in {".git", ".venv"}:
@@ -185,11 +174,6 @@ def _check_shared(entry: str) -> None:
 
 def _path(given: str | None) -> Path | None:
     return Path(given) if given else None
-
-
-def _text(value: object) -> str:
-    """Return a variable's value as procmon's configuration has it: YAML's true is "true"."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _program(python: str | None) -> str:

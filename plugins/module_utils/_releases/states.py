@@ -128,8 +128,14 @@ def _after_revert(project: Project, choice: Choice) -> str:
     previous = choice.live.commit
     if project.options.state != "reverted" or previous is None:
         return ""
-    log = history.format_log(history.without_repeats(history.read_deploys(project.paths.deploys)), choice.target.commit)
+    log = history.format_log(history.without_repeats(_read_log(project)), choice.target.commit)
     return f"; another revert would return to {previous[:12]}; {log}"
+
+
+def _read_log(project: Project) -> list[str]:
+    """Return the commits of `.deploys` as all messages show them: 12 characters of each that the clone has."""
+    cloned = project.paths.source.is_dir() and project.git.is_repository()
+    return history.with_one_length(history.read_deploys(project.paths.deploys), project.git.pins() if cloned else [])
 
 
 def _skip(project: Project, choice: Choice) -> None:
@@ -166,7 +172,7 @@ def _find_logged(project: Project) -> Choice:
     """Choose a commit of the log by `to` or `steps`."""
     options, git = project.options, project.git
     live = _read_live(project)
-    lines = history.read_deploys(project.paths.deploys)
+    lines = _read_log(project)
     line = history.find(lines, options.to) if options.to else history.steps_back(lines, live.commit, options.steps)
     commit = git.rev_parse(line) if project.paths.source.is_dir() and git.is_repository() else None
     if commit is None:

@@ -1,8 +1,7 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-"""Which project goes to which server, with the settings of both."""
+"""Which project goes to which server, with the settings of both, and where two of them collide."""
 
 from __future__ import annotations
 
@@ -10,13 +9,13 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.check import check_project, check_server
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import Problem, ProjectsError
+from .errors import Problem, ProjectsError
+from .validation import check_project, check_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section, Source
+    from .section import Section, Source
 
 
 @dataclass(frozen=True)
@@ -30,22 +29,22 @@ class Placement:
 
 
 def place(source: Source) -> list[Placement]:
-    """Turn checked sections into placements, in the order of the file.
+    """Return the placements of a configuration, in the order of the file.
 
-    Raises ProjectsError with all that is wrong: with sections first, with their company only when each is sound.
+    Raises ProjectsError with all problems of single sections; when there are none, with all collisions between them.
     """
     problems = [*source.problems, *_section_problems(source)]
     if problems:
         raise ProjectsError(problems)
     placements = list(_placements(source))
-    problems = [*_twins(source), *_collisions(placements)]
+    problems = [*_duplicate_hosts(source), *_collisions(placements)]
     if problems:
         raise ProjectsError(problems)
     return placements
 
 
 def servers_of(project: Section) -> list[str]:
-    """Name the servers of a project, in order; `localhost` when `connection: local` stands alone."""
+    """Return the servers of a project, in order; `localhost` when `connection: local` has no host."""
     hosts = project.values.get("hosts")
     if isinstance(hosts, list):
         return [str(host) for host in hosts]
@@ -60,30 +59,30 @@ def _section_problems(source: Source) -> Iterator[Problem]:
 
 
 def _placements(source: Source) -> Iterator[Placement]:
-    own = {server.name: server.rooted() for server in source.servers}
+    own = {server.name: server.with_absolute_paths() for server in source.servers}
     for project in source.projects:
-        values = {key: value for key, value in project.rooted().items() if key not in {"host", "hosts"}}
+        values = {key: value for key, value in project.with_absolute_paths().items() if key not in {"host", "hosts"}}
         for server in servers_of(project):
             settings = {**own.get(server, {}), **values}
             yield Placement(project, server, str(settings.pop("host", server)), settings)
 
 
-def _twins(source: Source) -> Iterator[Problem]:
+def _duplicate_hosts(source: Source) -> Iterator[Problem]:
     for project in source.projects:
         servers = servers_of(project)
         for server in sorted({server for server in servers if servers.count(server) > 1}):
-            yield project.problem("hosts", f"{server!r} stands twice")
+            yield project.problem("hosts", f"duplicate host {server!r}")
 
 
 def _collisions(placements: Iterable[Placement]) -> Iterator[Problem]:
     taken: dict[tuple[object, ...], str] = {}
     for placement in placements:
-        # One server may go by two names; behind one address, another port is another machine.
+        # Two names may mean one server; behind one address, another port is another machine.
         machine = (placement.address, placement.settings.get("port"))
         for key, value in _exclusive(placement):
             owner = taken.setdefault((*machine, key, value), placement.project.name)
             if owner != placement.project.name:
-                message = f"{value!r} on server {placement.server} belongs to project {owner} already"
+                message = f"{value!r} on server {placement.server} is already used by project {owner}"
                 yield placement.project.problem(key, message)
 
 

@@ -71,7 +71,7 @@ def test_hostile_settings_are_named_by_file_line_and_section(laptop: Laptop, sit
     for name, (key, _) in HOSTILE.items():
         section = lines.index(f"  {name}:")
         line = next(number for number in range(section, len(lines)) if lines[number].startswith(f"    {key}:")) + 1
-        assert f"{laptop.inventory}:{line}: project {name}, {key}: wanted " in told
+        assert f"{laptop.inventory}:{line}: project {name}, {key}: must be " in told
     assert not (laptop.folder / "srv").exists()
     assert site.outcomes == ["live"]
 

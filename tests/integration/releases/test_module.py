@@ -58,7 +58,8 @@ def test_info_tells_what_is_live(site: Site, upstream: Upstream, procmon: FakePr
     answered = site.info(ref="origin/master", status_file=status_file)
     assert not answered["changed"]
     assert (answered["commit"], answered["subject"], answered["behind"]) == (first, "one", 1)
-    assert 0 <= answered["age"] < 3600
+    assert 0 <= answered["live_seconds"] < 3600
+    assert answered["live_since"] == answered["journal"][-1]["time"]
     assert answered["release"] == str(site.paths.release(first))
     assert answered["releases"] == sorted([first[:12], second[:12]])
     assert answered["history"] == site.logged

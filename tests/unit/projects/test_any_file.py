@@ -10,17 +10,17 @@ import contextlib
 from typing import Any
 
 import yaml
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import keys
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.deploy_conf import read_deploy_conf
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.hosts import group_hosts, host_variables
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import schema
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.deploy_conf_reader import read_deploy_conf
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.errors import ProjectsError
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.host_vars import group_hosts, host_variables
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.placement import place
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import ProjectsError
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Source
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_form import read_yaml
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_reader import read_yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-KEYS = [*keys.known("project"), *(f"{table}.{name}" for table, names in keys.TABLES.items() for name in names)]
+KEYS = [*schema.known("project"), *(f"{table}.{name}" for table, names in schema.TABLES.items() for name in names)]
 TEXT = st.text("ab1_-./:#[]{}'\" \té~", max_size=8)
 NAMES = st.one_of(st.sampled_from(KEYS), TEXT, st.integers(), st.booleans(), st.none())
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), TEXT)

@@ -178,7 +178,7 @@ def test_everything_that_is_wrong_is_said_with_its_line(ansible: Ansible) -> Non
     done = ansible.run("ansible-inventory", "--list", "-i", source)
     assert f"{source}:6: project blog: 'repo' is missing" in done.stderr
     assert f"{source}:8: project blog, rep: unknown key; did you mean 'repo'?" in done.stderr
-    assert f"{source}:18: project shop, workers: wanted a whole number, 1 to 512, found 'two'" in done.stderr
+    assert f"{source}:18: project shop, workers: must be an integer from 1 to 512, not 'two'" in done.stderr
     assert json.loads(done.stdout)["_meta"]["hostvars"] == {}, "no half of a configuration is used"
 
 
@@ -186,7 +186,7 @@ def test_everything_that_is_wrong_is_said_with_its_line(ansible: Ansible) -> Non
     ("text", "conf", "expected"),
     [
         ("deploy_conf: gone.conf", "", "projects.yml:2: there is no file {home}/gone.conf"),
-        ("deploy_conf: [a]", "", "projects.yml:2: 'deploy_conf' wants the path of a file, found ['a']"),
+        ("deploy_conf: [a]", "", "projects.yml:2: 'deploy_conf' must be the path of a file, not ['a']"),
         ("deploy_conf: deploy.conf", "[a]\nhst x\n", "deploy.conf:2: project a: unknown key 'hst'"),
     ],
 )

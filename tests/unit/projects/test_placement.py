@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.errors import ProjectsError
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.placement import Placement, place
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.problem import ProjectsError
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_form import read_yaml
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_reader import read_yaml
 
 
 def placed(text: str) -> list[Placement]:
@@ -20,7 +20,7 @@ def placed(text: str) -> list[Placement]:
 def complaints(text: str) -> list[str]:
     with pytest.raises(ProjectsError) as error:
         placed(text)
-    assert str(error.value).startswith("the projects cannot be used:\n")
+    assert str(error.value).startswith("invalid project configuration:\n")
     return [str(problem) for problem in error.value.problems]
 
 
@@ -64,21 +64,21 @@ def test_a_local_project_needs_no_host() -> None:
     [
         (
             "  a: {host: h, repo: r, path: /x}\n  b: {host: h, repo: r, path: /x/}",
-            "/etc/p.yml:3: project b, path: '/x' on server h belongs to project a already",
+            "/etc/p.yml:3: project b, path: '/x' on server h is already used by project a",
         ),
         (
             "  a: {host: h, repo: r, path: /a, app: 'a:b', bind: 'h:1'}\n"
             "  b: {hosts: [g, h], repo: r, path: /b, app: 'a:b', bind: 'h:1'}",
-            "/etc/p.yml:3: project b, bind: 'h:1' on server h belongs to project a already",
+            "/etc/p.yml:3: project b, bind: 'h:1' on server h is already used by project a",
         ),
         (
             "  a: {host: h, repo: r, path: /x}\n  b: {host: 192.0.2.1, repo: r, path: /x}\n"
             "servers: {h: {host: 192.0.2.1}}",
-            "/etc/p.yml:3: project b, path: '/x' on server 192.0.2.1 belongs to project a already",
+            "/etc/p.yml:3: project b, path: '/x' on server 192.0.2.1 is already used by project a",
         ),
         (
             "  a: {hosts: [h, g, h], repo: r, path: /a}",
-            "/etc/p.yml:2: project a, hosts: 'h' stands twice",
+            "/etc/p.yml:2: project a, hosts: duplicate host 'h'",
         ),
     ],
 )

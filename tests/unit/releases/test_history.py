@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
-import signal
 from pathlib import Path
 
 import pytest
@@ -62,22 +60,6 @@ def test_an_absent_file_is_empty_and_made(tmp_path: Path) -> None:
     assert log.read_journal(tmp_path / "journal") == [{"outcome": "live"}]
 
 
-def test_a_line_that_was_written_in_part_is_taken_back(tmp_path: Path) -> None:
-    """A full disk, as the kernel reports it while some bytes are still free."""
-    deploys = tmp_path / "deploys"
-    deploys.write_text("abc1234\n")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (12, hard))
-    try:
-        with pytest.raises(OSError, match="No space left"):
-            log.append_commit(deploys, "def5678")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
-    assert deploys.read_text() == "abc1234\n"
-
-
 def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a sha would be read as a commit."""
     deploys = tmp_path / "deploys"
@@ -90,3 +72,17 @@ def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(OSError, match="No space left"):
         log.append_commit(deploys, "def5678")
     assert deploys.read_text() == "abc1234\n"
+
+
+def test_commits_are_shown_with_one_length() -> None:
+    """Those that no full sha belongs to, or more than one, keep what the file has of them."""
+    one, two, near = "a" * 40, "ab" + "0" * 38, "ab" + "0" * 37 + "1"
+    found = log.with_one_length(["aaaa", "abab", "ab00", "a" * 40, "cccc"], [two, near, one])
+    assert found == ["a" * 12, "abab", "ab00", "a" * 12, "cccc"]
+    assert log.with_one_length(["a" * 40], []) == ["a" * 12]
+
+
+def test_of_a_long_log_the_newest_lines_are_listed() -> None:
+    lines = [f"{number:04}" for number in range(log.MAX_LISTED + 1)]
+    assert log.format_log(lines) == f"the log, oldest first: ... {' '.join(lines[1:])}"
+    assert log.format_log(lines[1:]) == f"the log, oldest first: {' '.join(lines[1:])}"

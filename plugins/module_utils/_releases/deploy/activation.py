@@ -36,7 +36,7 @@ class Activation:
             return
         self.started_hooks.add(name)
         hook = hooks.Hook(name, command, options.hook_timeout)
-        variables = {**hooks.app_environment(options.env, options.env_file), **self._variables(release)}
+        variables = {**hooks.app_environment(options.env_file), **self._variables(release)}
         with self.project.report.phase(name):
             hooks.run_hook(hook, release, variables, self.project.paths.hook_log)
 

@@ -25,7 +25,8 @@ def read(path: Path) -> Mapping[str, str]:
         return parse(path.read_bytes().decode())
     except (OSError, ValueError) as error:
         raise ReleaseError(
-            f"env_file {path} cannot be read: {error}", "correct the file or the key env_file"
+            f"env_file {path} cannot be read: {error}",
+            "run setup, which writes it, or correct the file",
         ) from error
 
 

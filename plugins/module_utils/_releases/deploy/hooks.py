@@ -52,9 +52,9 @@ def environment(release: Path, variables: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **person, "PATH": search_path(release), **variables}
 
 
-def app_environment(env: Mapping[str, str], env_file: Path | None) -> dict[str, str]:
-    """Return the variables that the app's workers get as well. Raises ReleaseError when `env_file` cannot be read."""
-    return {**(env_files.read(env_file) if env_file else {}), **env}
+def app_environment(env_file: Path | None) -> Mapping[str, str]:
+    """Return the variables that the app's workers get as well. Raises ReleaseError when the file cannot be read."""
+    return env_files.read(env_file) if env_file else {}
 
 
 def run_hook(hook: Hook, release: Path, variables: Mapping[str, str], output: Path) -> None:

@@ -242,10 +242,6 @@ class Git:
         end = ["--not", without] if without else []
         return int(self._git("count the commits", "rev-list", "--count", newest, *end, "--"))
 
-    def committed(self, sha: str) -> int:
-        """Return when `sha` was committed, in seconds since the epoch."""
-        return int(self._git("read the commit", "log", "-1", "--format=%ct", sha, "--"))
-
     def tracks(self, path: str) -> bool:
         return bool(self._git("list the tracked files", "ls-files", "--", path))
 

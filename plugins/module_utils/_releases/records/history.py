@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from io import RawIOBase
 from pathlib import Path
@@ -21,6 +22,8 @@ from ..errors import ReleaseError
 from ..system import files
 
 COMMIT = re.compile(r"[0-9a-f]{4,40}")
+SHOWN_CHARACTERS = 12
+MAX_LISTED = 20
 
 
 def parse_deploys(text: str) -> list[str]:
@@ -49,6 +52,18 @@ def without_repeats(commits: Iterable[str]) -> list[str]:
         if not kept or not same(kept[-1], commit):
             kept.append(commit)
     return kept
+
+
+def with_one_length(commits: Iterable[str], shas: Iterable[str]) -> list[str]:
+    """Return `commits` with 12 characters each: those of the one full sha in `shas` that it begins."""
+    ordered = sorted(shas)
+    return [(_full(commit, ordered) or commit)[:SHOWN_CHARACTERS] for commit in commits]
+
+
+def _full(commit: str, ordered: list[str]) -> str | None:
+    index = bisect_left(ordered, commit)
+    found = [sha for sha in ordered[index : index + 2] if sha.startswith(commit)]
+    return found[0] if len(found) == 1 else None
 
 
 def read_deploys(path: Path) -> list[str]:
@@ -142,9 +157,11 @@ def find(lines: Sequence[str], commit: str) -> str:
 
 
 def format_log(lines: Sequence[str], live: str | None = None) -> str:
-    """Format the log for a message, oldest first as in the file, with the live line marked."""
-    shown = [f"{line} (live)" if index == _live_index(lines, live) else line for index, line in enumerate(lines)]
-    return f"the log, oldest first: {' '.join(shown)}" if shown else "the log is empty"
+    """Format the newest lines of the log for a message, oldest first as in the file, with the live one marked."""
+    at = _live_index(lines, live)
+    shown = [f"{line} (live)" if index == at else line for index, line in enumerate(lines)]
+    older = ["..."] if len(shown) > MAX_LISTED else []
+    return f"the log, oldest first: {' '.join([*older, *shown[-MAX_LISTED:]])}" if shown else "the log is empty"
 
 
 def _count(number: int, noun: str) -> str:

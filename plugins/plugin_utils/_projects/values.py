@@ -1,8 +1,7 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-"""The kinds of value that a key may have: what is accepted, and how one is written on a line of deploy.conf."""
+"""The types of value that a key may have: what is accepted, and how the text of a deploy.conf line becomes a value."""
 
 from __future__ import annotations
 
@@ -16,46 +15,46 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_PORT = 65535
+MAX_DESCRIPTION_CHARACTERS = 60
 FLAGS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
-SHOWN = 60
 SOCKET_PATH_BYTES = 108  # the kernel's limit for the path of a unix socket, its final NUL included
 
 
 @dataclass(frozen=True)
-class Kind:
-    """`wanted` completes the sentence "wanted …"; `parse` turns the text of a deploy.conf line into a value."""
+class ValueType:
+    """`expected` completes the sentence "must be …"; `parse` turns the text of a deploy.conf line into a value."""
 
-    wanted: str
+    expected: str
     accepts: Callable[[object], bool]
     parse: Callable[[str], object] = str
 
 
-def shown(value: object) -> str:
-    """Name a wrong value to its writer."""
+def describe_value(value: object) -> str:
+    """Return a short description of a wrong value, for the person who wrote it."""
     if value is None:
-        return "nothing"
+        return "an empty value"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, (str, int, float, list)):
         text = repr(value)
-        return text if len(text) <= SHOWN else text[:SHOWN] + "…"
-    return "a value of another kind"
+        return text if len(text) <= MAX_DESCRIPTION_CHARACTERS else text[:MAX_DESCRIPTION_CHARACTERS] + "…"
+    return "a value of another type"
 
 
 def is_template(value: object) -> bool:
-    """Tell whether Ansible fills this in later, so that its form cannot be judged now."""
+    """Return whether Ansible fills this in later, so that its form cannot be checked yet."""
     return isinstance(value, str) and "{{" in value
 
 
 def is_text(value: object) -> bool:
-    """Accept any text but the empty one."""
+    """Accept any text that is not blank."""
     return isinstance(value, str) and value.strip() != ""
 
 
 def is_whole(value: object) -> bool:
-    """Accept an int that is not a bool, which Python counts among them."""
+    """Accept an int; a bool, which is one to Python, is not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -65,23 +64,23 @@ def is_number(value: object) -> bool:
 
 
 def matching(pattern: str) -> Callable[[object], bool]:
-    """Make a test for text that `pattern` matches as a whole."""
+    """Return a test for text that `pattern` matches as a whole."""
     compiled = re.compile(pattern)
     return lambda value: is_template(value) or (isinstance(value, str) and compiled.fullmatch(value) is not None)
 
 
 def between(least: float, most: float, test: Callable[[object], bool]) -> Callable[[object], bool]:
-    """Make a test for a number from `least` to `most`."""
+    """Return a test for a number from `least` to `most`."""
     return lambda value: test(value) and isinstance(value, (int, float)) and least <= value <= most
 
 
 def at_least(least: float, test: Callable[[object], bool]) -> Callable[[object], bool]:
-    """Make a test for a number that is `least` or more."""
+    """Return a test for a number that is `least` or more."""
     return between(least, math.inf, test)
 
 
 def listing(test: Callable[[object], bool]) -> Callable[[object], bool]:
-    """Make a test for a list, not empty, whose every item passes `test`."""
+    """Return a test for a non-empty list whose every item passes `test`."""
     return lambda value: isinstance(value, list) and value != [] and all(test(item) for item in value)
 
 
@@ -91,12 +90,12 @@ def is_absolute(value: object) -> bool:
 
 
 def is_tree(value: object) -> bool:
-    """Accept an absolute path that can stand in a PATH, as that of a release's programs does."""
+    """Accept an absolute path that can be part of PATH, as that of a release's programs is."""
     return is_absolute(value) and (is_template(value) or (":" not in str(value) and str(value).isprintable()))
 
 
 def is_within(value: object) -> bool:
-    """Accept a path, relative or not, that never goes up."""
+    """Accept a path, relative or absolute, without `..`."""
     return is_text(value) and ".." not in PurePosixPath(str(value)).parts
 
 
@@ -127,12 +126,12 @@ def is_memory(value: object) -> bool:
 
 
 def is_environment_value(value: object) -> bool:
-    """Accept text, a whole number, or a vaulted value of Ansible's own type; not what YAML made of yes or 1.10."""
+    """Accept text, an int, or a vaulted value of Ansible's own type; not what YAML makes of yes or 1.10."""
     return value is not None and not isinstance(value, (bool, float, dict, list))
 
 
 def number(text: str) -> object:
-    """Read a number; give back text that is none, for the check to complain of."""
+    """Return the number that `text` is, or `text` itself when it is none: validation reports it."""
     try:
         return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
     except ValueError:
@@ -140,12 +139,12 @@ def number(text: str) -> object:
 
 
 def flag(text: str) -> object:
-    """Read yes or no; give back text that is neither."""
+    """Return the bool that `text` means, or `text` itself when it means none."""
     return FLAGS.get(text.lower(), text)
 
 
 def scalar(text: str) -> object:
-    """Read what YAML would: a number, yes or no, or text."""
+    """Return what YAML would make of `text`: a number, a bool, or text."""
     read = number(text)
     return flag(text) if read == text else read
 
@@ -154,53 +153,55 @@ def is_index(value: object) -> bool:
     """Accept an address, an absolute path, or a vaulted value: an address may hold a password."""
     if not isinstance(value, str):
         return is_environment_value(value) and not is_whole(value)
-    # pip and uv take a directory for several at a blank or a comma.
+    # pip and uv split a directory at a blank or a comma.
     return is_template(value) or re.fullmatch(r"(?:https?|file)://\S+|/[^\s,]+", value) is not None
 
 
 def is_plain(value: object) -> bool:
-    """Accept what TOML can hold, and so procmon's configuration: anything but nothing, however deep."""
+    """Accept what TOML, and so procmon's configuration, can hold: at any depth, anything but null."""
     if isinstance(value, dict):
         return all(isinstance(name, str) and is_plain(item) for name, item in value.items())
     return all(map(is_plain, value)) if isinstance(value, list) else value is not None
 
 
-def seconds(least: float, most: float = 86400) -> Kind:
-    """Make the kind of a duration from `least` to `most`."""
-    return Kind(f"a number of seconds, {least:g} to {most:g}", between(least, most, is_number), number)
+def seconds(least: float, most: float = 86400) -> ValueType:
+    """Return the type of a duration from `least` to `most` seconds."""
+    return ValueType(f"a number of seconds from {least:g} to {most:g}", between(least, most, is_number), number)
 
 
-def choice(*allowed: str) -> Kind:
-    """Make the kind of a word out of a few."""
-    return Kind(" or ".join(allowed), lambda value: value in allowed)
+def choice(*allowed: str) -> ValueType:
+    """Return the type of a word that is one of `allowed`."""
+    return ValueType(" or ".join(allowed), lambda value: value in allowed)
 
 
-TEXT = Kind("text", is_text)
-WORD = Kind("text without blanks", matching(r"\S+"))
-# What git would take for an option, or for a command to run, is neither.
-REF = Kind("a branch, a tag or a commit", matching(r"(?!-)\S+"))
-REPO = Kind("an ssh or https address, or a path", matching(r"(?!-|[A-Za-z0-9]+::)\S+"))
-SERVER = Kind("a host name or an address", matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9a-fA-F:]*:[0-9a-fA-F:.]*"))
-SERVERS = Kind("a list of host names", listing(SERVER.accepts), str.split)
-FLAG = Kind("yes or no", lambda value: isinstance(value, bool), flag)
-COUNT = Kind("a whole number of 1 or more", at_least(1, is_whole), number)
-WORKERS = Kind("a whole number, 1 to 512", between(1, 512, is_whole), number)
-PORT = Kind(f"a port, 1 to {MAX_PORT}", lambda value: is_whole(value) and value in range(1, MAX_PORT + 1), number)
-WHOLE_SECONDS = Kind("a whole number of seconds, 0 or more", at_least(0, is_whole), number)
-ABSOLUTE = Kind("an absolute path", is_absolute)
-TREE = Kind("an absolute path without ':'", is_tree)
-WITHIN = Kind("a path without '..'", is_within)
-INSIDE = Kind("a list of relative paths without '..'", listing(is_inside), str.split)
-BIND = Kind("host:port or unix:/path", is_bind)
-APP = Kind("module:attribute, such as blog.main:app", matching(r"[\w.]+:[\w.]+(\(\))?"))
-URL_PATH = Kind("a path that begins with '/'", matching(r"/[!-~]*"))
-MEMORY = Kind("bytes, 1048576 or more, or such as 300M or 2G", is_memory, number)
-STATUSES = Kind(
+TEXT = ValueType("a string that is not blank", is_text)
+WORD = ValueType("a string without whitespace", matching(r"\S+"))
+# git would read the rest as an option, or as a command to run.
+REF = ValueType("a branch, a tag or a commit", matching(r"(?!-)\S+"))
+REPO = ValueType("an ssh or https URL or a path, without whitespace", matching(r"(?!-|[A-Za-z0-9]+::)\S+"))
+SERVER = ValueType("a host name or an address", matching(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9a-fA-F:]*:[0-9a-fA-F:.]*"))
+SERVERS = ValueType("a list of host names", listing(SERVER.accepts), str.split)
+FLAG = ValueType("yes or no", lambda value: isinstance(value, bool), flag)
+COUNT = ValueType("an integer >= 1", at_least(1, is_whole), number)
+WORKERS = ValueType("an integer from 1 to 512", between(1, 512, is_whole), number)
+PORT = ValueType(
+    f"a port number from 1 to {MAX_PORT}", lambda value: is_whole(value) and value in range(1, MAX_PORT + 1), number
+)
+WHOLE_SECONDS = ValueType("an integer >= 0 (seconds)", at_least(0, is_whole), number)
+ABSOLUTE = ValueType("an absolute path", is_absolute)
+TREE = ValueType("an absolute path without ':'", is_tree)
+WITHIN = ValueType("a path without '..'", is_within)
+INSIDE = ValueType("a list of relative paths without '..'", listing(is_inside), str.split)
+BIND = ValueType("host:port or unix:/path", is_bind)
+APP = ValueType("module:attribute, such as blog.main:app", matching(r"[\w.]+:[\w.]+(\(\))?"))
+URL_PATH = ValueType("a path that starts with '/'", matching(r"/[!-~]*"))
+MEMORY = ValueType("a number of bytes >= 1048576, or a size such as 300M or 2G", is_memory, number)
+STATUSES = ValueType(
     "a list of HTTP status codes, such as [200, 302]",
     listing(lambda value: is_whole(value) and value in range(100, 600)),
     lambda text: [number(word) for word in text.split()],
 )
-ENVIRONMENT_VALUE = Kind("text (quote numbers with a point, yes and no)", is_environment_value)
-INDEX = Kind("an address such as https://pypi.example.com/simple, or an absolute path", is_index)
+ENVIRONMENT_VALUE = ValueType("a string (put quotes around yes, no and decimal numbers)", is_environment_value)
+INDEX = ValueType("a URL such as https://pypi.example.com/simple, or an absolute path", is_index)
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-ANYTHING = Kind("a value", is_plain, scalar)
+ANYTHING = ValueType("a value", is_plain, scalar)

@@ -1,8 +1,7 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-"""What is wrong in a configuration file, and where."""
+"""Problems of a configuration file: where each is, and the error that reports all of them."""
 
 from __future__ import annotations
 
@@ -16,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to mend.
+    """One thing to correct.
 
-    `line` counts from 1; `where` is such as "project blog, heartbeat.path", or empty for the file as a whole.
+    `line` counts from 1; `where` is for example "project blog, heartbeat.path", or empty for the file as a whole.
     """
 
     file: str
@@ -27,22 +26,22 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        """Write it as compilers do, so that an editor can jump to the line."""
+        """Format it as compilers do, so that an editor can jump to the line."""
         place = f"{self.where}: " if self.where else ""
         return f"{self.file}:{self.line}: {place}{self.message}"
 
 
 class ProjectsError(Exception):
-    """Raised with every problem found, when a configuration cannot be used."""
+    """Raised with every problem found when a configuration cannot be used."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         """Keep `problems` in the order of their lines."""
         self.problems = sorted(problems, key=lambda problem: (problem.file, problem.line))
-        super().__init__("\n".join(["the projects cannot be used:", *map(str, self.problems)]))
+        super().__init__("\n".join(["invalid project configuration:", *map(str, self.problems)]))
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Say which of `known` was probably meant by `word`; list them all when none is near."""
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return a question with the known word that is closest to `word`, or a list of all when none is close."""
     known = sorted(known)
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"

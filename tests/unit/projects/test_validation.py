@@ -10,15 +10,16 @@ import inspect
 import re
 from contextlib import nullcontext
 from dataclasses import fields
+from datetime import date
 from pathlib import Path
 
 import pytest
 import uvicorn
 import yaml
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import keys
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.check import check_project, check_server
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import schema
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_form import read_yaml
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.validation import check_project, check_server
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_reader import read_yaml
 from procmon import config as procmon
 
 CHECKOUT = Path(__file__).parents[3]
@@ -76,77 +77,91 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
     assert complaints({**SOUND, "env_file": "/etc/blog.env"}) == []
     assert complaints({**SOUND, "index": "/srv/wheels"}) == []
     assert complaints({**SOUND, "repo": "::1:/srv/blog.git", "path": "/srv/a \"b\" 'c' $(x);"}) == []
-    assert {*EVERYTHING, "host", "env_file"} == set(keys.known("project"))
+    assert {*EVERYTHING, "host", "env_file"} == set(schema.known("project"))
 
 
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("port", "22", "port: wanted a port, 1 to 65535, found '22'"),
-        ("port", 0, "port: wanted a port, 1 to 65535, found 0"),
-        ("port", True, "port: wanted a port, 1 to 65535, found yes"),
-        ("user", None, "user: wanted text without blanks, found nothing"),
-        ("user", "a b", "user: wanted text without blanks, found 'a b'"),
-        ("path", "srv/blog", "path: wanted an absolute path without ':', found 'srv/blog'"),
-        ("path", "/", "path: wanted an absolute path without ':', found '/'"),
-        ("path", "//", "path: wanted an absolute path without ':', found '//'"),
-        ("path", "/srv/a:b", "path: wanted an absolute path without ':', found '/srv/a:b'"),
-        ("path", "/srv/a\tb", "path: wanted an absolute path without ':', found '/srv/a\\tb'"),
-        ("repo", "ext::touch", "repo: wanted an ssh or https address, or a path, found 'ext::touch'"),
-        ("repo", "--upload-pack=x", "repo: wanted an ssh or https address, or a path, found '--upload-pack=x'"),
-        ("ref", "--upload-pack=x", "ref: wanted a branch, a tag or a commit, found '--upload-pack=x'"),
-        ("restart_file", "../x", "restart_file: wanted a path without '..', found '../x'"),
-        ("restart_file", 1, "restart_file: wanted a path without '..', found 1"),
-        ("host", "we b", "host: wanted a host name or an address, found 'we b'"),
-        ("strategy", "inplace", "strategy: wanted releases or in_place, found 'inplace'"),
-        ("connection", "docker", "connection: wanted ssh or local, found 'docker'"),
-        ("keep", 0, "keep: wanted a whole number of 1 or more, found 0"),
-        ("workers", 1.5, "workers: wanted a whole number, 1 to 512, found 1.5"),
-        ("workers", 513, "workers: wanted a whole number, 1 to 512, found 513"),
-        ("shared_paths", "media", "shared_paths: wanted a list of relative paths without '..', found 'media'"),
-        ("shared_paths", ["/a"], "shared_paths: wanted a list of relative paths without '..', found ['/a']"),
-        ("shared_paths", ["a/../b"], "shared_paths: wanted a list of relative paths without '..', found ['a/../b']"),
-        ("shared_paths", ["."], "shared_paths: wanted a list of relative paths without '..', found ['.']"),
-        ("shared_paths", [], "shared_paths: wanted a list of relative paths without '..', found []"),
-        ("test", "", "test: wanted text, found ''"),
-        ("post_deploy", ["a"], "post_deploy: wanted text, found ['a']"),
-        ("forward_agent", "yes", "forward_agent: wanted yes or no, found 'yes'"),
-        ("reload_timeout", 1.5, "reload_timeout: wanted a whole number of 1 or more, found 1.5"),
-        ("hook_timeout", 0, "hook_timeout: wanted a whole number of 1 or more, found 0"),
-        ("lock_wait", -1, "lock_wait: wanted a whole number of seconds, 0 or more, found -1"),
-        ("env_file", "env", "env_file: wanted an absolute path, found 'env'"),
+        ("port", "22", "port: must be a port number from 1 to 65535, not '22'"),
+        ("port", 0, "port: must be a port number from 1 to 65535, not 0"),
+        ("port", True, "port: must be a port number from 1 to 65535, not yes"),
+        ("user", None, "user: must be a string without whitespace, not an empty value"),
+        ("user", "a b", "user: must be a string without whitespace, not 'a b'"),
+        ("path", "srv/blog", "path: must be an absolute path without ':', not 'srv/blog'"),
+        ("path", "/", "path: must be an absolute path without ':', not '/'"),
+        ("path", "//", "path: must be an absolute path without ':', not '//'"),
+        ("path", "/srv/a:b", "path: must be an absolute path without ':', not '/srv/a:b'"),
+        ("path", "/srv/a\tb", "path: must be an absolute path without ':', not '/srv/a\\tb'"),
+        ("repo", "ext::touch", "repo: must be an ssh or https URL or a path, without whitespace, not 'ext::touch'"),
+        (
+            "repo",
+            "--upload-pack=x",
+            "repo: must be an ssh or https URL or a path, without whitespace, not '--upload-pack=x'",
+        ),
+        ("ref", "--upload-pack=x", "ref: must be a branch, a tag or a commit, not '--upload-pack=x'"),
+        ("restart_file", "../x", "restart_file: must be a path without '..', not '../x'"),
+        ("restart_file", 1, "restart_file: must be a path without '..', not 1"),
+        ("host", "we b", "host: must be a host name or an address, not 'we b'"),
+        ("strategy", "inplace", "strategy: must be releases or in_place, not 'inplace'"),
+        ("connection", "docker", "connection: must be ssh or local, not 'docker'"),
+        ("keep", 0, "keep: must be an integer >= 1, not 0"),
+        ("workers", 1.5, "workers: must be an integer from 1 to 512, not 1.5"),
+        ("workers", 513, "workers: must be an integer from 1 to 512, not 513"),
+        ("shared_paths", "media", "shared_paths: must be a list of relative paths without '..', not 'media'"),
+        ("shared_paths", ["/a"], "shared_paths: must be a list of relative paths without '..', not ['/a']"),
+        ("shared_paths", ["a/../b"], "shared_paths: must be a list of relative paths without '..', not ['a/../b']"),
+        ("shared_paths", ["."], "shared_paths: must be a list of relative paths without '..', not ['.']"),
+        ("shared_paths", [], "shared_paths: must be a list of relative paths without '..', not []"),
+        ("shared_paths", [1], "shared_paths: must be a list of relative paths without '..', not [1]"),
+        ("keep", date(2026, 1, 31), "keep: must be an integer >= 1, not a value of another type"),
+        (
+            "index",
+            7,
+            "index: must be a URL such as https://pypi.example.com/simple, or an absolute path, not 7",
+        ),
+        ("test", "", "test: must be a string that is not blank, not ''"),
+        ("post_deploy", ["a"], "post_deploy: must be a string that is not blank, not ['a']"),
+        ("forward_agent", "yes", "forward_agent: must be yes or no, not 'yes'"),
+        ("reload_timeout", 1.5, "reload_timeout: must be an integer >= 1, not 1.5"),
+        ("hook_timeout", 0, "hook_timeout: must be an integer >= 1, not 0"),
+        ("lock_wait", -1, "lock_wait: must be an integer >= 0 (seconds), not -1"),
+        ("env_file", "env", "env_file: must be an absolute path, not 'env'"),
         (
             "index",
             "pypi.example.com",
-            "index: wanted an address such as https://pypi.example.com/simple, or an absolute path, "
-            "found 'pypi.example.com'",
+            "index: must be a URL such as https://pypi.example.com/simple, or an absolute path, not 'pypi.example.com'",
         ),
         ("hst", "x", "hst: unknown key; did you mean 'host'?"),
         ("pre-deploy", "x", "pre-deploy: unknown key; did you mean 'pre_deploy'?"),
-        ("env", "A=1", "env: wanted a mapping, found 'A=1'"),
-        ("env", {"A": True}, "env.A: wanted text (quote numbers with a point, yes and no)"),
-        ("env", {"A": 1.10}, "env.A: wanted text (quote numbers with a point, yes and no)"),
-        ("env", {"A": None}, "env.A: wanted text (quote numbers with a point, yes and no)"),
-        ("env", {"A-B": "x"}, "env.A-B: a variable's name takes letters, digits and '_' only"),
-        ("env", {1: "x"}, "env: wanted names that are text, found 1"),
-        ("heartbeat", "/up", "heartbeat: wanted a mapping, found '/up'"),
+        ("env", "A=1", "env: must be a mapping, not 'A=1'"),
+        ("env", {"A": True}, "env.A: must be a string (put quotes around yes, no and decimal numbers)"),
+        ("env", {"A": 1.10}, "env.A: must be a string (put quotes around yes, no and decimal numbers)"),
+        ("env", {"A": None}, "env.A: must be a string (put quotes around yes, no and decimal numbers)"),
+        ("env", {"A-B": "x"}, "env.A-B: a variable's name may have letters, digits and '_' only"),
+        ("env", {1: "x"}, "env: names must be strings, not 1"),
+        ("heartbeat", "/up", "heartbeat: must be a mapping, not '/up'"),
         ("heartbeat", {"pth": "/"}, "heartbeat.pth: unknown key; did you mean 'path'?"),
-        ("heartbeat", {"path": "up"}, "heartbeat.path: wanted a path that begins with '/', found 'up'"),
+        ("heartbeat", {"path": "up"}, "heartbeat.path: must be a path that starts with '/', not 'up'"),
         (
             "heartbeat",
             {"accept": 200},
-            "heartbeat.accept: wanted a list of HTTP status codes, such as [200, 302], found 200",
+            "heartbeat.accept: must be a list of HTTP status codes, such as [200, 302], not 200",
         ),
-        ("reload", {"surge": "two"}, "reload.surge: wanted all or one, found 'two'"),
-        ("worker", {"max_rss": 5}, "worker.max_rss: wanted bytes, 1048576 or more, or such as 300M or 2G, found 5"),
-        ("worker", {"hang_timeout": 1}, "worker.hang_timeout: wanted a number of seconds, 2 to 86400, found 1"),
-        ("reload", {"idle_grace": 3601}, "reload.idle_grace: wanted a number of seconds, 0 to 3600, found 3601"),
-        ("uvicorn", {"log_level": None}, "uvicorn.log_level: wanted a value, found nothing"),
-        ("uvicorn", {"log_config": {"root": None}}, "uvicorn.log_config: wanted a value, found a mapping"),
+        ("reload", {"surge": "two"}, "reload.surge: must be all or one, not 'two'"),
+        (
+            "worker",
+            {"max_rss": 5},
+            "worker.max_rss: must be a number of bytes >= 1048576, or a size such as 300M or 2G, not 5",
+        ),
+        ("worker", {"hang_timeout": 1}, "worker.hang_timeout: must be a number of seconds from 2 to 86400, not 1"),
+        ("reload", {"idle_grace": 3601}, "reload.idle_grace: must be a number of seconds from 0 to 3600, not 3601"),
+        ("uvicorn", {"log_level": None}, "uvicorn.log_level: must be a value, not an empty value"),
+        ("uvicorn", {"log_config": {"root": None}}, "uvicorn.log_config: must be a value, not a mapping"),
         (
             "uvicorn",
             {"ssl_keyfile": "/key"},
-            "uvicorn.ssl_keyfile: cannot be set under procmon: TLS belongs to a proxy in front",
+            "uvicorn.ssl_keyfile: cannot be set under procmon: use a proxy in front for TLS",
         ),
         ("uvicorn", {"workers": 2}, "uvicorn.workers: cannot be set under procmon: use the project's workers"),
         ("uvicorn", {"fd": 3}, "uvicorn.fd: cannot be set under procmon: use bind"),
@@ -158,12 +173,12 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
         (
             "uvicorn",
             {"http2": True},
-            "uvicorn.http2: cannot be set under procmon: procmon cannot drain HTTP/2, leave it to a proxy in front",
+            "uvicorn.http2: cannot be set under procmon: procmon cannot drain HTTP/2 connections: use a proxy in front",
         ),
         (
             "worker",
             {"preload": True},
-            "worker.preload: was removed, the workers always import the app themselves. Delete the key",
+            "worker.preload: was removed: workers always import the app themselves. Delete the key",
         ),
     ],
 )
@@ -178,13 +193,13 @@ def test_a_bind_is_an_address_or_a_socket(bind: str) -> None:
 
 @pytest.mark.parametrize("bind", ["3001", ":3001", "a:0", "a:65536", "::1:80", "unix:run", "unix:/" + "x" * 120, 3001])
 def test_a_wrong_bind_is_refused(bind: object) -> None:
-    assert [text[:34] for text in complaints({**SOUND, "bind": bind})] == ["bind: wanted host:port or unix:/pa"]
+    assert [text[:35] for text in complaints({**SOUND, "bind": bind})] == ["bind: must be host:port or unix:/pa"]
 
 
 @pytest.mark.parametrize("app", ["blog", "blog.main", "blog/main.py:app", "blog:", ":app"])
 def test_a_wrong_app_is_refused(app: str) -> None:
     (text,) = complaints({**SOUND, "app": app, "bind": "a:1"})
-    assert text.startswith("app: wanted module:attribute")
+    assert text.startswith("app: must be module:attribute")
 
 
 def test_a_long_value_is_cut_and_a_secret_is_not_shown() -> None:
@@ -195,12 +210,12 @@ def test_a_long_value_is_cut_and_a_secret_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("all", "a project cannot be named 'all': Ansible uses that name itself"),
-        ("ungrouped", "a project cannot be named 'ungrouped': Ansible uses that name itself"),
-        ("localhost", "a project cannot be named 'localhost': Ansible uses that name itself"),
-        ("-blog", "a project's name takes letters, digits, '_', '-' and '.' only; '_blog' would do"),
-        ("a:b", "a project's name takes letters, digits, '_', '-' and '.' only; 'a_b' would do"),
-        ("a/../b", "a project's name takes letters, digits, '_', '-' and '.' only; 'a_.._b' would do"),
+        ("all", "a project cannot be named 'all': that is the name of a group or a host of its own"),
+        ("ungrouped", "a project cannot be named 'ungrouped': that is the name of a group or a host of its own"),
+        ("localhost", "a project cannot be named 'localhost': that is the name of a group or a host of its own"),
+        ("-blog", "a project's name may have letters, digits, '_', '-' and '.' only, for example '_blog'"),
+        ("a:b", "a project's name may have letters, digits, '_', '-' and '.' only, for example 'a_b'"),
+        ("a/../b", "a project's name may have letters, digits, '_', '-' and '.' only, for example 'a_.._b'"),
     ],
 )
 def test_a_name_that_is_no_group_is_refused(name: str, expected: str) -> None:
@@ -218,15 +233,18 @@ def test_a_name_that_the_original_takes_is_taken(name: str) -> None:
         ({"host": "a", "path": "/a"}, ["'repo' is missing"]),
         ({}, ["'repo' is missing", "'path' is missing", "'host' (or 'hosts', or 'connection: local') is missing"]),
         ({"connection": "local", "repo": "r", "path": "/p"}, []),
-        ({**SOUND, "hosts": ["b"]}, ["hosts: 'host' and 'hosts' exclude each other; put all names into 'hosts'"]),
-        ({**SOUND, "app": "a:b"}, ["app: 'bind' is missing: where procmon serves the app, such as 127.0.0.1:3001"]),
+        ({**SOUND, "hosts": ["b"]}, ["hosts: 'host' and 'hosts' cannot be combined: list all servers in 'hosts'"]),
+        (
+            {**SOUND, "app": "a:b"},
+            ["app: 'bind' is missing: the address at which procmon serves the app, such as 127.0.0.1:3001"],
+        ),
         (
             {**SOUND, "env": {}, "env_file": "/e"},
-            ["env_file: 'env' and 'env_file' exclude each other: setup writes 'env' to such a file"],
+            ["env_file: 'env' and 'env_file' cannot be combined: setup writes 'env' to a file of its own"],
         ),
         (
             {**SOUND, "hosts": ["b", "b"], "host": "b"},
-            ["hosts: 'host' and 'hosts' exclude each other; put all names into 'hosts'"],
+            ["hosts: 'host' and 'hosts' cannot be combined: list all servers in 'hosts'"],
         ),
     ],
 )
@@ -249,7 +267,7 @@ def test_the_keys_of_procmon_are_those_that_procmon_knows() -> None:
     """Two places know them, since neither side may import the other."""
     kinds = {"heartbeat": procmon.HeartbeatConfig, "reload": procmon.ReloadConfig, "worker": procmon.WorkerConfig}
     known = {name: {item.metadata["rule"].key for item in fields(kind)} for name, kind in kinds.items()}
-    assert {name: set(table) for name, table in keys.TABLES.items()} == known
+    assert {name: set(table) for name, table in schema.TABLES.items()} == known
 
 
 def test_procmon_agrees_with_what_is_accepted_here() -> None:
@@ -291,7 +309,7 @@ def test_a_key_that_was_removed_is_named_with_its_line() -> None:
     )
     (blog,) = read_yaml(yaml.safe_load(text), text, "projects.yml").projects
     assert [str(problem) for problem in check_project(blog)] == [
-        "projects.yml:7: project blog, worker.preload: was removed, the workers always import the app themselves. "
+        "projects.yml:7: project blog, worker.preload: was removed: workers always import the app themselves. "
         "Delete the key"
     ]
 
@@ -304,19 +322,19 @@ def test_http2_may_be_switched_off() -> None:
 def test_an_option_of_uvicorn_is_refused_on_both_sides_or_on_neither(option: str) -> None:
     """Two places know them, since neither side may import the other."""
     base = {"name": "blog", "app": "a:b", "directory": "/d", "bind": "a:1"}
-    refused = option.startswith("ssl_") or option in keys.RESERVED_UVICORN_OPTIONS
+    refused = option.startswith("ssl_") or option in schema.RESERVED_UVICORN_OPTIONS
     assert (complaints({**SOUND, "uvicorn": {option: True}}) != []) == refused
     with pytest.raises(procmon.ConfigError) if refused else nullcontext():
         procmon.parse({**base, "uvicorn": {option: True}})
 
 
 def test_the_reserved_options_are_options_of_uvicorn() -> None:
-    assert set(keys.RESERVED_UVICORN_OPTIONS) <= set(UVICORN_OPTIONS)
+    assert set(schema.RESERVED_UVICORN_OPTIONS) <= set(UVICORN_OPTIONS)
 
 
 def test_every_key_is_in_the_documentation() -> None:
     text = (CHECKOUT / "docs" / "configuration.md").read_text()
-    inner = [f"`{name}`" for table in keys.TABLES.values() for name in table]
-    missing = [name for name in [f"`{key}`" for key in keys.known("project")] + inner if name not in text]
+    inner = [f"`{name}`" for table in schema.TABLES.values() for name in table]
+    missing = [name for name in [f"`{key}`" for key in schema.known("project")] + inner if name not in text]
     assert missing == []
-    assert [name for name in keys.RESERVED_UVICORN_OPTIONS if not re.search(rf"`{name}(`|: true`)", text)] == []
+    assert [name for name in schema.RESERVED_UVICORN_OPTIONS if not re.search(rf"`{name}(`|: true`)", text)] == []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Source
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_form import read_yaml
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.yaml_reader import line_of, read_yaml
 
 TEXT = """\
 plugin: onetouch.deploy.projects
@@ -46,25 +46,37 @@ def test_a_key_that_is_not_there_has_the_line_of_what_it_belongs_to(key: str, li
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("plugin: x\n", "p.yml:1: 'projects' is missing (or 'deploy_conf', the path of a file in the original form)"),
+        ("plugin: x\n", "p.yml:1: 'projects' is missing (or 'deploy_conf', the path of the original script's file)"),
         (
             "projects: {}\ndeploy_conf: d\n",
-            "p.yml:2: 'deploy_conf' stands in place of 'projects': remove one of them",
+            "p.yml:2: 'deploy_conf' and 'projects' cannot be combined: remove one of them",
         ),
         ("plugin: x\nprojects: {}\nserver: {}\n", "p.yml:3: unknown key 'server'; did you mean 'servers'?"),
-        ("plugin: x\nprojects:\n  - blog\n", "p.yml:2: projects: wanted a mapping of names, found ['blog']"),
-        ("plugin: x\nprojects:\n", "p.yml:2: projects: wanted a mapping of names, found nothing"),
-        ("projects:\n  blog:\n", "p.yml:2: project blog: wanted a mapping of keys, found nothing"),
-        ("projects: {}\nservers:\n  web1: www\n", "p.yml:3: server web1: wanted a mapping of keys, found 'www'"),
-        ("projects:\n  a: {}\n  b: {}\n  a: {}\n", "p.yml:4: projects: 'a' stands here and in line 2"),
+        ("plugin: x\nprojects:\n  - blog\n", "p.yml:2: projects: must be a mapping of names, not ['blog']"),
+        ("plugin: x\nprojects:\n", "p.yml:2: projects: must be a mapping of names, not an empty value"),
+        ("projects:\n  blog:\n", "p.yml:2: project blog: must be a mapping of keys, not an empty value"),
+        ("projects: {}\nservers:\n  web1: www\n", "p.yml:3: server web1: must be a mapping of keys, not 'www'"),
+        ("projects:\n  a: {}\n  b: {}\n  a: {}\n", "p.yml:4: projects: duplicate key 'a' (first on line 2)"),
         (
             "projects:\n  a:\n    ref: x\n    ref: y\n",
-            "p.yml:4: projects, a: 'ref' stands here and in line 3",
+            "p.yml:4: projects, a: duplicate key 'ref' (first on line 3)",
         ),
     ],
 )
 def test_a_bad_outline_is_reported_with_its_line(text: str, expected: str) -> None:
     assert [str(problem) for problem in read(text).problems] == [expected]
+
+
+def test_the_line_of_a_key_at_the_top() -> None:
+    assert line_of(TEXT, "servers") == 2
+    assert line_of(TEXT, "deploy_conf") == 1, "the file as a whole"
+
+
+def test_two_files_are_one_source() -> None:
+    """A projects.yml may hold servers, and name a deploy.conf."""
+    both = read("projects:\n  a: {}\nother: 1\n").merge(read(TEXT))
+    assert [section.name for section in both.projects + both.servers] == ["a", "blog", "web1"]
+    assert [problem.line for problem in both.problems] == [3]
 
 
 def test_merged_keys_point_at_the_section() -> None:

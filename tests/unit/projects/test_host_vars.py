@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import keys
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.hosts import (
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import schema
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.host_vars import (
     control_path,
     group_hosts,
     host_name,
@@ -59,7 +59,7 @@ def test_settings_become_variables(settings: dict[str, object], variables: dict[
 def test_the_documented_variables_are_the_ones_that_are_set() -> None:
     section = HOST_VARIABLES.read_text().partition("\n## Host variables\n")[2].partition("\n## ")[0]
     documented = {name for name in re.findall(r"\b(?:project|ansible)_\w+", section) if not name.endswith("_")}
-    everything: dict[str, object] = {**dict.fromkeys(keys.known("project"), "x"), "connection": "ssh", "env": {}}
+    everything: dict[str, object] = {**dict.fromkeys(schema.known("project"), "x"), "connection": "ssh", "env": {}}
     del everything["host"], everything["hosts"]
     assert set(host_variables(placement(settings=everything))) == documented
 

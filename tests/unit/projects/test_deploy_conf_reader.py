@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.deploy_conf import read_deploy_conf
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.deploy_conf_reader import read_deploy_conf
 
 ORIGINAL = """\
 # two projects, one server
@@ -117,35 +117,35 @@ def test_a_dotted_table_collects_its_keys() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("user u\n[a]\n", "deploy.conf:1: 'user' stands before the first [section]"),
-        ("\n# nothing\n", "deploy.conf:1: no [section] found; each project begins with one"),
-        ("[a]\n[b\n", "deploy.conf:2: project a: wanted [section], found '[b'"),
-        ("[a] # main\n", "deploy.conf:1: wanted [section], found '[a] # main'"),
-        ("[a]\n[b]\n[a]\n", "deploy.conf:3: project a: [a] stands here and in line 1"),
+        ("user u\n[a]\n", "deploy.conf:1: 'user' comes before the first [section]"),
+        ("\n# nothing\n", "deploy.conf:1: no [section] found: each project starts with one"),
+        ("[a]\n[b\n", "deploy.conf:2: project a: must be a [section], not '[b'"),
+        ("[a] # main\n", "deploy.conf:1: must be a [section], not '[a] # main'"),
+        ("[a]\n[b]\n[a]\n", "deploy.conf:3: project a: duplicate section [a] (first on line 1)"),
         ("[a]\nhst x\n", "deploy.conf:2: project a: unknown key 'hst'; did you mean 'host'?"),
         ("[a]\nhostname x\n", "deploy.conf:2: project a: unknown key 'hostname'; did you mean 'host'?"),
         ("[a]\npost-deplo x\n", "deploy.conf:2: project a: unknown key 'post-deplo'; did you mean 'post-deploy'?"),
         ("[a]\nheartbeat.pth /\n", "deploy.conf:2: project a: unknown key 'heartbeat.pth'; did you mean 'path'?"),
         (
             "[a]\nworker.preload yes\n",
-            "deploy.conf:2: project a: 'worker.preload' was removed, the workers always import the app themselves. "
+            "deploy.conf:2: project a: 'worker.preload' was removed: workers always import the app themselves. "
             "Delete the key",
         ),
-        ("[a]\nenv A=1\n", "deploy.conf:2: project a: 'env' takes a name and a value: env.NAME value"),
-        ("[a]\nenv. 1\n", "deploy.conf:2: project a: 'env' takes a name and a value: env.NAME value"),
-        ("[a]\nport\n", "deploy.conf:2: project a: 'port' has no value; remove the line, or write the value behind it"),
+        ("[a]\nenv A=1\n", "deploy.conf:2: project a: 'env' needs a name and a value: env.NAME value"),
+        ("[a]\nenv. 1\n", "deploy.conf:2: project a: 'env' needs a name and a value: env.NAME value"),
+        ("[a]\nport\n", "deploy.conf:2: project a: 'port' has no value. Add one, or remove the line"),
         (
             "[a]\nuser u # main\n",
-            "deploy.conf:2: project a: 'user': a comment takes a line of its own; here it would belong to the value",
+            "deploy.conf:2: project a: 'user': the comment would be part of the value. Move it to a line of its own",
         ),
         (
             "[a]\nref x\n\nref y\n",
-            "deploy.conf:4: project a: 'ref' stands here and in line 2; the original reads the first",
+            "deploy.conf:4: project a: duplicate key 'ref' (first on line 2; the original script used that one)",
         ),
         (
             "[a]\n  port 22\n",
-            "deploy.conf:2: project a: 'port 22' is indented, and the original skips it: "
-            "unindent it, or put # before it",
+            "deploy.conf:2: project a: 'port 22' is indented, and the original script skips it. "
+            "Remove the indent, or put # before it",
         ),
     ],
 )

@@ -1,8 +1,7 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-"""Inventory hosts, their variables and their groups, out of placements."""
+"""Placements as inventory hosts: names, variables and groups."""
 
 from __future__ import annotations
 
@@ -10,34 +9,34 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import keys
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.check import RESERVED
+from . import schema
+from .validation import RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.placement import Placement
+    from .placement import Placement
 
-# These keys say how to reach the server, and become variables of Ansible itself.
+# These keys define the connection, and become variables of Ansible itself.
 CONNECTION_KEYS = {"user": "ansible_user", "port": "ansible_port", "connection": "ansible_connection"}
 OTHER_KEYS = {"host", "hosts", "key", "forward_agent", "needs_tty"}
 
 
 def host_name(placement: Placement) -> str:
-    """Name the inventory host of a placement."""
+    """Return the name of a placement's inventory host."""
     return f"{placement.project.name}@{placement.server}"
 
 
 def host_variables(placement: Placement) -> dict[str, object]:
-    """Turn settings into host variables; an absent key sets none."""
+    """Return the host variables of a placement; an absent key sets none."""
     settings = placement.settings
-    own = set(keys.known("project")) - set(CONNECTION_KEYS) - OTHER_KEYS
+    own = set(schema.known("project")) - set(CONNECTION_KEYS) - OTHER_KEYS
     variables = {f"project_{key}": value for key, value in settings.items() if key in own}
     variables |= {CONNECTION_KEYS[key]: value for key, value in settings.items() if key in CONNECTION_KEYS}
     variables |= {"project_name": placement.project.name, "project_server": placement.server}
     variables["ansible_host"] = placement.address
-    # One remote execution for a task instead of five, whatever the ansible.cfg of the one who installed the collection
-    # says. Without it Ansible can ask for a terminal.
+    # One remote execution per task instead of five, whatever the caller's ansible.cfg sets. Ansible can request a
+    # terminal only without it.
     variables["ansible_pipelining"] = not settings.get("needs_tty", False)
     if "env" in settings:
         variables["project_env"] = _as_text(settings["env"])
@@ -47,17 +46,17 @@ def host_variables(placement: Placement) -> dict[str, object]:
 
 
 def control_path(address: str, port: object, key: object, agent: object) -> str:
-    """Name the shared connection of a login, apart from that of another key or agent.
+    """Return a name for the shared connection of a login that differs for another key or agent.
 
-    Ansible's own name knows host, port and user only. ssh itself puts the user in, since `setup` logs in as another.
-    The name stays short: the path of a unix socket has room for a hundred bytes.
+    Ansible's own name depends on host, port and user only. ssh fills in the user (%r), since `setup` logs in as another
+    one. The name is short, because the path of a unix socket is limited to some hundred bytes.
     """
     digest = hashlib.sha256(repr((address, port, key, agent)).encode()).hexdigest()
     return f"%(directory)s/{digest[:10]}-%%r"
 
 
 def group_hosts(placements: Iterable[Placement]) -> dict[str, list[str]]:
-    """Group the hosts: `projects` has all, then one group a project and one a server."""
+    """Return the hosts of each group: `projects` has all, then one group per project and one per server."""
     placements = list(placements)
     servers = server_groups(
         [placement.server for placement in placements], {placement.project.name for placement in placements}
@@ -71,7 +70,7 @@ def group_hosts(placements: Iterable[Placement]) -> dict[str, list[str]]:
 
 
 def server_groups(servers: Iterable[str], projects: Iterable[str]) -> dict[str, str]:
-    """Name a group for each server: its own name made valid, with a prefix (and a number) where that is taken."""
+    """Return the group of each server: its name made valid, with a prefix (and a number) if that is taken."""
     taken = {*RESERVED, *projects}
     groups: dict[str, str] = {}
     for server in dict.fromkeys(servers):
@@ -84,7 +83,7 @@ def server_groups(servers: Iterable[str], projects: Iterable[str]) -> dict[str, 
 
 
 def _as_text(env: object) -> dict[str, object]:
-    """Write numbers as text, as an environment needs it; text keeps its Ansible tags, vaulted values their vault."""
+    """Return the variables with numbers as text; text keeps its Ansible tags, a vaulted value its vault."""
     values: Mapping[str, object] = env if isinstance(env, dict) else {}
     return {name: str(value) if isinstance(value, int) else value for name, value in values.items()}
 

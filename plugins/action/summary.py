@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shows lines as they are, which `_summary` makes of module results: a debug task would wrap them in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import result_text, rollout_table, status_table
+
+OPTIONS = {
+    "lines": {"type": "list", "elements": "str"},
+    "release": {"type": "dict"},
+    "rollout": {"type": "str"},
+    "status": {"type": "str"},
+}
+
+
+class ActionModule(ActionBase):
+    """Prints a summary."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Print the lines and return them."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = self.validate_argument_spec(OPTIONS, required_one_of=[tuple(OPTIONS)])[1]  # type: ignore[no-untyped-call]
+        lines = _lines(arguments, task_vars or {})
+        Display().display("\n".join(["", *lines]))
+        return {**result, "changed": False, "lines": lines}
+
+
+def _lines(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
+    lines = [*(arguments["lines"] or [])]
+    if arguments["release"] is not None:
+        lines.append(result_text(variables["inventory_hostname"], variables["project_name"], arguments["release"]))
+    if arguments["status"] is not None:
+        registered = _registered(arguments["status"], variables["groups"]["all"], variables)
+        lines += status_table({host: result for host, result in registered.items() if result is not None})
+    if arguments["rollout"] is not None:
+        registered = _registered(arguments["rollout"], variables["ansible_play_hosts_all"], variables)
+        lines += rollout_table({host: result or {} for host, result in registered.items()})
+    return lines
+
+
+def _registered(name: str, hosts: Iterable[str], variables: Mapping[str, Any]) -> dict[str, Mapping[str, Any] | None]:
+    """Return what each host has registered under `name`, None where it has not."""
+    return {host: variables["hostvars"][host].get(name) for host in hosts}

@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the terminal shows: pure functions from module results to lines. Private to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+STATUS_HEAD = ("PROJECT", "SERVER", "LIVE", "LIVE SINCE", "SUBJECT", "PROCMON", "NOTE")
+ROLLOUT_HEAD = ("SERVER", "RUNS", "NOTE")
+COMMIT_CHARACTERS = 12
+SUBJECT_CHARACTERS = 40
+MINUTE_SECONDS, HOUR_SECONDS, DAY_SECONDS = 60, 3600, 86400
+
+
+def result_text(host: str, project: str, result: Mapping[str, Any]) -> str:
+    """Return how `releases` ended on `host` (`project@server`, which replaces the name in its message).
+
+    The times of the phases are added to the first line.
+    """
+    first, *rest = str(result.get("msg", "")).removeprefix(f"{project}: ").split("\n")
+    times = ", ".join(f"{phase['name']} {phase['seconds']} s" for phase in result.get("phases") or [])
+    return "\n".join([f"{host}: {first}" + (f"; {times}" if times else ""), *rest])
+
+
+def time_ago(seconds: float | None) -> str:
+    """Return a span of `seconds` in the largest unit that fits, such as `3h ago`; `-` for None."""
+    if seconds is None:
+        return "-"
+    for size, unit in ((DAY_SECONDS, "d"), (HOUR_SECONDS, "h"), (MINUTE_SECONDS, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit} ago"
+    return f"{max(0, int(seconds))}s ago"
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return `rows` as lines, with columns aligned two blanks apart."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def describe_procmon(procmon: Mapping[str, Any] | None) -> str:
+    """Return the state of procmon and its active workers, such as `serving 2/2`; `-` for a project without one."""
+    if procmon is None:
+        return "-"
+    workers = procmon.get("workers") or []
+    active = sum(worker.get("state") == "active" for worker in workers)
+    return f"{procmon.get('state', 'unknown')} {active}/{len(workers)}"
+
+
+def status_table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the table of `status` from results of `releases_info` by host (`project@server`), one row per host."""
+    differing = _differing_projects(results)
+    rows = (status_row(host, results[host], differs=_project_of(host) in differing) for host in sorted(results))
+    return table([STATUS_HEAD, *rows])
+
+
+def status_row(host: str, result: Mapping[str, Any], *, differs: bool) -> list[str]:
+    """Return the row of `host`; `differs` marks a project whose servers have different commits live."""
+    project, _at, server = host.partition("@")
+    # `failed` is false here: the task that asked ignores failures. An answer has a commit, which may be None.
+    if result.get("unreachable") or "commit" not in result:
+        return [project, server, "?", "-", "", "?", first_line(result.get("msg"))]
+    notes = [*(["its servers have different commits live"] if differs else []), *(result.get("notes") or [])]
+    return [
+        project,
+        server,
+        _short(result.get("commit")) or "-",
+        time_ago(result.get("live_seconds")),
+        _shortened(str(result.get("subject") or "")),
+        describe_procmon(result.get("procmon")),
+        "; ".join(notes),
+    ]
+
+
+def first_line(text: object) -> str:
+    """Return the first line of `text`, empty for None."""
+    return (str(text or "").splitlines() or [""])[0]
+
+
+def rollout_table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the table of a rollout that was stopped: what each host runs now, in the order of the rollout."""
+    return table([ROLLOUT_HEAD, *(rollout_row(host, result) for host, result in results.items())])
+
+
+def rollout_row(host: str, result: Mapping[str, Any]) -> list[str]:
+    """Return the row of `host` from its last result of `releases`, which is empty if its turn had not come."""
+    before, wanted = _short(result.get("previous_commit")), _short(result.get("commit"))
+    if result.get("unreachable"):
+        return [host, "not known", "cannot be reached"]
+    if not result:
+        return [host, "as before", "not reached"]
+    # A run that failed before it tried anything has no outcome of its own.
+    outcome = "failed" if result.get("failed") and result.get("outcome") == "unchanged" else result.get("outcome")
+    if outcome == "broken":
+        return [host, "not known", "failed, and the previous release could not be restored"]
+    if outcome == "live":
+        return [host, wanted, "went live"]
+    if outcome == "unchanged" and not result.get("changed"):
+        return [host, wanted, "was live already"]
+    notes = {
+        "put_back": f"{wanted} failed, the previous release was restored",
+        "prepared": f"{wanted} is prepared, not reached",
+        "unchanged": "not reached",  # only previewed
+    }
+    return [host, before or "nothing", notes.get(str(outcome), "failed, nothing was changed")]
+
+
+def _differing_projects(results: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    commits: dict[str, set[object]] = {}
+    for host, result in results.items():
+        if "commit" in result:
+            commits.setdefault(_project_of(host), set()).add(result["commit"])
+    return {project for project, found in commits.items() if len(found) > 1}
+
+
+def _project_of(host: str) -> str:
+    return host.partition("@")[0]
+
+
+def _short(commit: object) -> str:
+    return str(commit or "")[:COMMIT_CHARACTERS]
+
+
+def _shortened(subject: str) -> str:
+    return subject if len(subject) <= SUBJECT_CHARACTERS else subject[: SUBJECT_CHARACTERS - 1] + "…"

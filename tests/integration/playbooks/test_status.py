@@ -1,0 +1,81 @@
+"""`status`: one row per project and server, with what is live, since when, and what a person should know."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+
+from tests.support.waiting import until
+
+from .conftest import Laptop, Upstream
+
+# A hook that waits until the test has seen what it wants to see.
+WAIT = "touch $DEPLOY_PATH/waits; until test -e $DEPLOY_PATH/goes; do sleep 0.05; done"
+
+
+def rows(laptop: Laptop) -> list[list[str]]:
+    """Run `status`, and return its header and rows, each split where two blanks separate columns."""
+    done = laptop.run("playbooks/status.yml")
+    assert done.code == 0, done.output
+    lines = [line for line in done.output.splitlines() if line.startswith(("PROJECT", "blog ", "shop "))]
+    return [re.split(r" {2,}", line) for line in lines]
+
+
+def test_status_shows_every_project_on_one_screen(laptop: Laptop, upstream: Upstream) -> None:
+    """Also one that is not set up yet."""
+    laptop.project("blog", upstream.path)
+    laptop.project("shop", upstream.path)
+    assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
+    head, blog, shop = rows(laptop)
+    assert head == ["PROJECT", "SERVER", "LIVE", "LIVE SINCE", "SUBJECT", "PROCMON", "NOTE"]
+    assert blog[:3] == ["blog", "localhost", upstream.git("rev-parse", "HEAD")[:12]]
+    assert re.fullmatch(r"\d+[sm] ago", blog[3])
+    assert blog[4:] == ["Say one", "-"]
+    assert shop[2:4] == ["-", "-"]
+    assert shop[-1] == "not set up"
+
+
+def test_status_during_a_deploy_is_one_sentence(laptop: Laptop, upstream: Upstream) -> None:
+    """After the switch the log, the clone and `current` disagree until the deploy ends: that is no drift."""
+    path = laptop.project("blog", upstream.path)
+    assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
+    laptop.inventory.write_text(f"{laptop.inventory.read_text()}    post_deploy: {WAIT}\n")
+    upstream.commit("two")
+    deploy = laptop.start("playbooks/deploy.yml", extra={"project": "blog"})
+    until((path / "waits").exists, "the hook")
+    _head, blog = rows(laptop)
+    (path / "goes").touch()
+    output, _errors = deploy.communicate()
+    assert deploy.returncode == 0, output
+    by = f"{getpass.getuser()}@{os.uname().nodename}"
+    assert re.fullmatch(rf"{re.escape(by)} is deploying origin/main, for \d+ s", blog[-1])
+    assert rows(laptop)[1][-1] == "-"
+
+
+def test_servers_of_one_project_on_different_commits_are_flagged(laptop: Laptop, upstream: Upstream) -> None:
+    laptop.servers("a b", upstream)
+    assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
+    assert [row[-1] for row in rows(laptop)[1:]] == ["-", "-"]
+    upstream.commit("two")
+    done = laptop.run("playbooks/deploy.yml", "--limit", "blog@b,localhost", extra={"project": "blog"})
+    assert done.code == 0, done.output
+    first, second = (upstream.git("rev-parse", tag)[:12] for tag in ("one", "two"))
+    flag = "its servers have different commits live"
+    assert [(row[1], row[2], row[-1]) for row in rows(laptop)[1:]] == [("a", first, flag), ("b", second, flag)]
+
+
+def test_what_the_original_script_has_deployed_is_live_since_its_line_in_the_log(
+    laptop: Laptop, upstream: Upstream
+) -> None:
+    """It writes no journal."""
+    path = laptop.project("blog", upstream.path, strategy="in_place")
+    assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
+    two = upstream.commit("two")
+    source = Upstream(path / "source")
+    source.git("fetch", "--quiet", "origin")
+    source.git("reset", "--quiet", "--hard", two)
+    log = path / ".deploys"
+    log.write_text(f"{log.read_text()}{two[:7]}\n")
+    os.utime(log, (0, log.stat().st_mtime - 3 * 3600))
+    assert rows(laptop)[1][2:4] == [two[:12], "3h ago"]
