@@ -23,5 +23,6 @@ def require() -> None:
     found, needed = (".".join(map(str, version[:2])) for version in (sys.version_info, MINIMUM))
     message = f"{sys.executable} is Python {found}, but this module needs Python {needed} or newer. "
     advice = "Install one on the server, and set `python` (ansible_python_interpreter) to it"
-    print(json.dumps({"failed": True, "msg": message + advice}))
-    sys.exit(1)
+    # As a module fails: AnsibleModule itself may need a newer Python by now.
+    sys.stdout.write(json.dumps({"failed": True, "msg": message + advice}))
+    raise SystemExit(1)

@@ -69,7 +69,10 @@ options:
     type: int
     default: 5
   shared_paths:
-    description: Paths in the repository that outlive releases. Each becomes a link to the same path below C(shared).
+    description:
+      - Paths in the repository that outlive releases. Each becomes a link to the same path below C(shared).
+      - What is neither there nor in the repository is created as a directory when the entry ends in C(/) or its last
+        part has no dot. Otherwise it is a file, such as V(db.sqlite3), and the deploy fails until it has been created.
     type: list
     elements: str
     default: [public/system]
@@ -298,6 +301,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import o
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.report import Report
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.text import secrets_of
 
 
 def run(module: AnsibleModule, report: Report) -> None:
@@ -316,6 +320,8 @@ def main() -> None:
     module = AnsibleModule(  # type: ignore[no-untyped-call]  # Ansible has no types
         argument_spec=options.argument_spec(), supports_check_mode=True
     )
+    # Nothing that this module returns, an unforeseen traceback included, has a secret of the address.
+    module.no_log_values.update(secrets_of(module.params["repo"] or ""))
     report, failure = Report(), None
     try:
         run(module, report)

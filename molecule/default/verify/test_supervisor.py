@@ -171,6 +171,7 @@ def test_a_procmon_that_was_stopped_is_started_again(web1: Server) -> None:
     assert "Watchdog timeout" in web1.run("journalctl", "--unit", UNIT, "--output=cat", "--lines=200")
 
 
+@pytest.mark.timeout(600)
 def test_setup_in_check_mode_tells_and_changes_nothing(laptop: Laptop, newer: Laptop, directory: Path) -> None:
     """It finds nothing to change; with another procmon to install it reports that, and goes no further."""
     key = json.loads((directory / "servers.json").read_text())["upstream_key"]
