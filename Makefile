@@ -58,5 +58,5 @@ torture: setup
 	@TORTURE=all .venv/bin/python -m pytest --quiet tests/faults/releases/test_kill.py
 
 clean:
-	rm -rf .venv .ansible .coverage dist .mypy_cache .pytest_cache .ruff_cache .hypothesis collections/ansible_collections
+	rm -rf .venv .ansible .coverage dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -138,11 +138,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.build import (
-    Environments,
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.installer import Installer
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.interpreter import (
+    Interpreter,
     ask_interpreter,
 )
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.interpreter import Interpreter
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup import installation
@@ -205,16 +205,16 @@ def present(module: AnsibleModule, home: Path) -> dict[str, Any]:
     return {"changed": changed, "directory": directory, "path": str(found.path)}
 
 
-def ways(wanted: dict[str, Any], home: Path, interpreter: Interpreter) -> tuple[Environments, list[str], str | None]:
+def ways(wanted: dict[str, Any], home: Path, interpreter: Interpreter) -> tuple[Installer, list[str], str | None]:
     """Return where, what and by which uv to install. pip installs uv."""
     home.mkdir(mode=0o755, parents=True, exist_ok=True)
     if wanted["archive"]:
         # In the home of who installs, as pip and uv would have them: the directory of the builds has builds only.
         for variable, name in (("UV_CACHE_DIR", "uv"), ("PIP_CACHE_DIR", "pip")):
             os.environ.setdefault(variable, f"{pwd.getpwuid(os.geteuid()).pw_dir}/.cache/{name}")
-    environments = Environments(home, interpreter, run_command, index=wanted["index"] or None)
+    installer = Installer(home, interpreter, run_command, wanted["index"] or None)
     words = [*wanted["arguments"], *wanted["requirements"], *filter(None, [wanted["archive"]])]
-    return environments, words, None if wanted["program"] == "uv" else environments.find_uv(needed=False)
+    return installer, words, None if wanted["program"] == "uv" else installer.find_uv(needed=False)
 
 
 def located(wanted: dict[str, Any], home: Path, interpreter: Interpreter) -> Installation:

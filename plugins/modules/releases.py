@@ -69,7 +69,10 @@ options:
     type: int
     default: 5
   shared_paths:
-    description: Paths in the repository that outlive releases. Each becomes a link to the same path below C(shared).
+    description:
+      - Paths in the repository that outlive releases. Each becomes a link to the same path below C(shared).
+      - What is neither there nor in the repository is created as a directory when the entry ends in C(/) or its last
+        part has no dot. Otherwise it is a file, such as V(db.sqlite3), and the deploy fails until it has been created.
     type: list
     elements: str
     default: [public/system]
@@ -126,9 +129,10 @@ options:
   index:
     description:
       - Where the packages of Python environments come from, the address of an index, or an absolute path on the server
-        of a directory of wheels, which is then the only source.
-      - It comes before what C(pip.conf), C(uv.toml) and the variables C(PIP_*) and C(UV_*) on the server say. A
-        C(uv.lock) names addresses of its own.
+        of a directory of wheels.
+      - No index that C(pip.conf), C(uv.toml) and the variables C(PIP_*) and C(UV_*) on the server name is asked then,
+        and with a directory none that the release names. Of a C(uv.lock) the versions and hashes count then, and not
+        the addresses.
       - An address may hold a user and a password. A new password builds no new environment.
     type: str
   force:
@@ -297,6 +301,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import o
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.report import Report
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.text import secrets_of
 
 
 def run(module: AnsibleModule, report: Report) -> None:
@@ -315,6 +320,8 @@ def main() -> None:
     module = AnsibleModule(  # type: ignore[no-untyped-call]  # Ansible has no types
         argument_spec=options.argument_spec(), supports_check_mode=True
     )
+    # Nothing that this module returns, an unforeseen traceback included, has a secret of the address.
+    module.no_log_values.update(secrets_of(module.params["repo"] or ""))
     report, failure = Report(), None
     try:
         run(module, report)

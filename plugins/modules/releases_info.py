@@ -124,7 +124,7 @@ locked_by:
   description: Who holds the lock now. Null when it is free.
   returned: success
   type: dict
-  sample: {"by": "tj", "doing": "deployed origin/master", "since": "2026-11-23T15:28:49Z", "pid": 812}
+  sample: {"by": "tj", "doing": "deploy origin/master", "since": "2026-11-23T15:28:49Z", "pid": 812}
 interrupted:
   description: The run that was interrupted and has not been recovered yet. Null when there is none.
   returned: success

@@ -38,6 +38,18 @@ def test_paths_exist(root: Path, name: str) -> None:
     assert [path for path in paths if not any((root / base / path).exists() for base in BASES)] == []
 
 
+def test_lines_are_at_most_100_wide(root: Path, files: list[Path]) -> None:
+    """Tables and code excepted. What others publish, and what is generated, is as it is."""
+    wide = [
+        (path, line)
+        for path, text in documents(root, files).items()
+        if path.parts[0] not in {"changelogs", "CHANGELOG.md", "roles"}
+        for line in re.sub(r"^(`{3,}).*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL).splitlines()
+        if len(line) > 100 and not line.startswith("|") and "](http" not in line
+    ]
+    assert wide == []
+
+
 def test_commands_exist(root: Path, files: list[Path]) -> None:
     playbooks = {path.stem for path in (root / "playbooks").glob("*.yml")}
     named = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from pathlib import Path
 class Index(ThreadingHTTPServer):
     """Serves a directory for a password; records the requests, and which processes have it as an argument.
 
-    The password is new each time: other tests run at the same time.
+    The password is new each time: other tests run at the same time. As a token it takes the place of the user, too.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -32,13 +33,21 @@ class Index(ThreadingHTTPServer):
     def address(self) -> str:
         return f"http://me:{self.password}@127.0.0.1:{self.server_port}/simple"
 
+    @property
+    def token_address(self) -> str:
+        return f"http://{self.password}@127.0.0.1:{self.server_port}/simple"
+
+    def allows(self, header: str | None) -> bool:
+        """Return whether a request with this header has a right login; the password of a token is empty."""
+        logins = (f"me:{self.password}", f"{self.password}:")
+        return header in {f"Basic {base64.b64encode(login.encode()).decode()}" for login in logins}
+
 
 class Asked(SimpleHTTPRequestHandler):
     server: Index
 
     def do_GET(self) -> None:
-        login = base64.b64encode(f"me:{self.server.password}".encode()).decode()
-        if self.headers.get("Authorization") != f"Basic {login}":
+        if not self.server.allows(self.headers.get("Authorization")):
             self.send_response(401)
             self.send_header("WWW-Authenticate", "Basic")
             self.end_headers()
@@ -69,3 +78,63 @@ def package_index(directory: Path) -> Iterator[Index]:
         yield server
         server.shutdown()
         thread.join()
+
+
+class OpenIndex(ThreadingHTTPServer):
+    """Serves a directory to everyone and records each request.
+
+    With `status` it answers every request with that status instead, with `location` as the target of a redirect.
+    """
+
+    def __init__(self, directory: Path, status: int = 0, location: str = "", certificate: Path | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), partial(Recorded, directory=str(directory)))
+        self.directory = directory
+        self.status = status
+        self.location = location
+        self.requests: list[str] = []
+        self.scheme = "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+            self.scheme = "https"
+
+    @property
+    def address(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.server_port}/simple"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Keep the test's output clean: clients that refuse a certificate hang up."""
+
+
+class Recorded(SimpleHTTPRequestHandler):
+    server: OpenIndex
+
+    def do_GET(self) -> None:
+        self.server.requests.append(self.path)
+        if not self.server.status:
+            super().do_GET()
+            return
+        self.send_response(self.server.status)
+        if self.server.location:
+            self.send_header("Location", self.server.location)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the test's output clean."""
+
+
+@contextmanager
+def open_index(
+    directory: Path, status: int = 0, location: str = "", certificate: Path | None = None
+) -> Iterator[OpenIndex]:
+    """Serve until the end of the block, as `OpenIndex` says."""
+    with OpenIndex(directory, status, location, certificate) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

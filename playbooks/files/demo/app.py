@@ -1,4 +1,4 @@
-"""The demo's app: it says which version and which process answers."""
+"""The demo's app: each response names the version and the process."""
 
 from __future__ import annotations
 

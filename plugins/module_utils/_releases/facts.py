@@ -4,7 +4,7 @@
 #
 # Private to this collection: may change in any release.
 
-"""What `releases_info` returns: what is live, since when, and what a person should know about it (pure functions)."""
+"""What `releases_info` returns about a project: what is live, since when, and what a person should know about it."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _behind(git: Git, commit: str | None, ref: str | None) -> int | None:
     try:
         wanted = git.rev_parse(refs.choose(ref, git.refs()).revision)
     except ReleaseError:
-        # The ref may be wrong, or not fetched yet: how far behind is then unknown, which is what None says.
+        # The ref may be wrong, or not fetched yet: how far behind it is cannot be known.
         return None
     return git.count(wanted, commit) if wanted else None
 

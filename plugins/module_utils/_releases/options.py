@@ -11,7 +11,7 @@ from __future__ import annotations
 import getpass
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -118,7 +118,7 @@ def read(given: Mapping[str, Any]) -> Options:
         },
         python=_program(given["python"]),
         path=Path(given["path"]),
-        shared_paths=tuple(str(PurePosixPath(entry)) for entry in given["shared_paths"] if entry),
+        shared_paths=tuple(_shared_path(entry) for entry in given["shared_paths"] if entry),
         env_file=_path(given["env_file"]),
         status_file=_path(given["status_file"]),
         by=given["by"] or getpass.getuser(),
@@ -136,6 +136,7 @@ def check(options: Options) -> None:
     _check_path(options.path)
     for entry in options.shared_paths:
         _check_shared(entry)
+    _check_nesting(options.shared_paths)
     _check_restart_file(options.restart_file)
     if options.repo:
         refs.check_repo(options.repo)
@@ -168,8 +169,22 @@ def _check_index(index: str | None) -> None:
 
 def _check_shared(entry: str) -> None:
     parts = PurePosixPath(entry).parts
-    if entry == "." or entry.startswith("/") or ".." in parts or parts[0] in {".git", ".venv"}:
+    if not parts or entry.startswith("/") or ".." in parts or parts[0] in {".git", ".venv"}:
         raise ReleaseError(f"shared_paths has {entry!r}", "each entry is a path inside the repository")
+
+
+def _check_nesting(entries: Iterable[str]) -> None:
+    paths = [PurePosixPath(entry) for entry in entries]
+    for inner in paths:
+        outer = next((path for path in paths if path in inner.parents), None)
+        if outer:
+            found = f"shared_paths has {outer} and {inner}, but {outer} is shared with all that it contains"
+            raise ReleaseError(found, f"remove {inner} from shared_paths")
+
+
+def _shared_path(entry: str) -> str:
+    """Return an entry in one way of writing it. A slash at its end says that it is a directory."""
+    return str(PurePosixPath(entry)) + ("/" if entry.endswith("/") else "")
 
 
 def _path(given: str | None) -> Path | None:

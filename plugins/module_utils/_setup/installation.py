@@ -16,11 +16,12 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from .._releases.environment.build import Environments, locked, works
+from .._releases.environment.installer import Installer, works
 from .._releases.environment.interpreter import Interpreter
+from .._releases.system import files
 from .._releases.system.run import Run
 
 NAME_LENGTH = 12
@@ -30,7 +31,7 @@ CURRENT = "current"
 
 def name_build(source: str, interpreter: Interpreter) -> str:
     """Return the name of the build that an interpreter makes of a source, which is given by its hash."""
-    text = json.dumps([source, asdict(interpreter)], sort_keys=True)
+    text = json.dumps([source, interpreter.identity], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:NAME_LENGTH]
 
 
@@ -53,13 +54,13 @@ class Installation:
         built = not self.build or (marker.is_file() and marker.read_text(encoding="utf-8") == self.build)
         return built and works(run, str(self.path))
 
-    def install(self, environments: Environments, words: Iterable[str], uv: str | None) -> bool:
+    def install(self, installer: Installer, words: Iterable[str], uv: str | None) -> bool:
         """Install it, unless another run has done so meanwhile; return whether this one did."""
-        with locked(environments.path):
-            if self.is_complete(environments.run):
+        with files.locked(installer.envs / ".lock"):
+            if self.is_complete(installer.run):
                 return False
             self.venv.parent.mkdir(exist_ok=True)
-            environments.install(self.venv, [*words], uv)
+            installer.install(self.venv, [*words], uv)
             if self.build:
                 (self.venv.parent / BUILD).write_text(self.build, encoding="utf-8")
         return True

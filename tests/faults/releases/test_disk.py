@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,12 +23,12 @@ from ansible_collections.onetouch.deploy.plugins.modules import releases_info
 
 from tests.support import mounts
 from tests.support.releases.invariants import assert_agreement, left_over, torn
+from tests.support.releases.other_user import OTHER_USER, as_other_user, open_directory
 from tests.support.releases.packages import make_wheel
 from tests.support.releases.site import Site
 from tests.support.releases.upstream import Upstream, git
 
 UV = uv_package.find_uv_bin()
-OTHER_USER = 65534
 BLOCK = 4096
 # How many blocks or inodes are left, a little more each time.
 ROOM = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 100)
@@ -349,9 +348,8 @@ def test_a_remote_on_this_machine_of_another_user(site: Site, upstream: Upstream
 @pytest.fixture
 def open_to_all() -> Iterator[Path]:
     """A directory that every user may enter, unlike pytest's own."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        yield Path(directory)
+    with open_directory() as directory:
+        yield directory
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
@@ -381,20 +379,3 @@ def refused(given: dict[str, object]) -> str:
     with pytest.raises(ReleaseError) as caught:
         releases_info.ask(given)
     return str(caught.value)
-
-
-def as_other_user(action: Callable[[], str]) -> str:
-    """Return what an action says in a process of a user without rights."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.setgroups([])
-        os.setgid(OTHER_USER)
-        os.setuid(OTHER_USER)
-        os.write(writer, action().encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as answered:
-        message = answered.read()
-    os.waitpid(pid, 0)
-    return message

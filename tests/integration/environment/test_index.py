@@ -15,18 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uv as uv_package
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.build import (
-    Environments,
-    ask_interpreter,
-    plan_environment,
-)
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 
 from tests.support.package_index import Index, package_index
+from tests.support.releases.environments import UV, made_by, plan
 from tests.support.releases.packages import make_wheel
 
-UV = uv_package.find_uv_bin()
 PROJECT = '[project]\nname = "blog"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = ["tiny"]\n'
 FILES = {
     "requirements.txt": {"requirements.txt": "tiny\n"},
@@ -56,8 +49,6 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index
         (tmp_path / "pip.conf").write_text(f"[global]\nextra-index-url = {server.address}\nfind-links = {wheels}\n")
         monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        # No uv is on it: without one, pip installs.
-        monkeypatch.setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         yield server
 
 
@@ -82,11 +73,10 @@ def test_nothing_else_is_asked(tmp_path: Path, elsewhere: Index, index: str, uv:
         assert elsewhere.asked != set()
         elsewhere.asked.clear()
     before = sorted(path.name for path in release.iterdir())
-    spec = plan_environment(release)
-    assert spec is not None
+    spec = plan(release)
     assert spec.lead == lead
-    interpreter = ask_interpreter(sys.executable, run_command)
-    built = Environments(tmp_path / "envs", interpreter, run_command, uv, index).ensure(spec, release)
+    environments = made_by("uv" if uv else "pip", tmp_path / "envs", index)
+    built = environments.ensure(spec, release)
     (module,) = built.path.glob("lib/*/site-packages/tiny.py")
     assert "1.0" in module.read_text()
     assert elsewhere.asked == set()

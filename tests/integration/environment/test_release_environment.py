@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -32,6 +33,17 @@ exec {UV} "$@"
 
 def environment_of(release: Path) -> Path:
     return (release / ".venv").resolve()
+
+
+@pytest.fixture(autouse=True)
+def _uv_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv takes a tenth of pip's time; the tests of pip set a PATH without it."""
+    monkeypatch.setenv("PATH", f"{Path(UV).parent}:{os.environ['PATH']}")
+
+
+@pytest.fixture
+def no_uv_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
 
 
 @pytest.fixture
@@ -106,7 +118,7 @@ def test_an_environment_that_was_removed_by_hand_is_built_again(two_live: Site) 
 def test_what_cannot_be_installed_changes_nothing_live(two_live: Site, upstream: Upstream) -> None:
     upstream.commit("three", requirements_txt="./nowhere")
     failure = two_live.fail(ref="master")
-    assert "environment cannot be built" in failure.text
+    assert "environment could not be built" in failure.text
     assert failure.error.detail
     assert two_live.version == "two"
     assert two_live.consistent()
@@ -123,25 +135,14 @@ def test_in_place_the_environment_follows_the_reset_and_its_undoing(site: Site, 
     assert environment_of(site.paths.source) != first
 
 
-@pytest.fixture
-def wheels(tmp_path: Path) -> Path:
-    directory = tmp_path / "wheels"
-    directory.mkdir()
-    for version in ("1.0", "2.0"):
-        make_wheel(directory, "tiny", version)
-    return directory
-
-
 def installed(site: Site) -> str:
     (found,) = environment_of(site.paths.current).glob("lib/*/site-packages/tiny.py")
     return found.read_text()
 
 
+@pytest.mark.usefixtures("no_uv_on_path")
 @pytest.mark.parametrize("uv", [None, UV], ids=["pip", "uv"])
-def test_packages_come_from_a_directory_of_wheels(
-    site: Site, upstream: Upstream, wheels: Path, uv: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+def test_packages_come_from_a_directory_of_wheels(site: Site, upstream: Upstream, wheels: Path, uv: str | None) -> None:
     upstream.commit("one", requirements_txt="tiny<2")
     answered = site.module(ref="master", index=str(wheels), uv=uv, python=sys.executable)
     assert answered["changed"], answered["msg"]
@@ -159,14 +160,15 @@ def index(tmp_path: Path) -> Iterator[Index]:
         yield server
 
 
+@pytest.mark.usefixtures("no_uv_on_path")
+@pytest.mark.parametrize("kind", ["password", "token"])
 @pytest.mark.parametrize("uv", [None, UV], ids=["pip", "uv"])
-def test_the_password_of_an_index_is_used_and_never_told(
-    site: Site, upstream: Upstream, index: Index, uv: str | None, monkeypatch: pytest.MonkeyPatch
+def test_the_password_of_an_index_is_used_and_never_shown(
+    site: Site, upstream: Upstream, index: Index, kind: str, uv: str | None
 ) -> None:
     """Not by an argument of any process either, such as those that get what a package is built with."""
-    monkeypatch.setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    options = {"ref": "master", "uv": uv, "python": sys.executable, "index": index.address}
+    address = index.token_address if kind == "token" else index.address
+    options = {"ref": "master", "uv": uv, "python": sys.executable, "index": address}
     upstream.commit("one", requirements_txt="tiny")
     assert site.module(**options)["changed"]
     assert "2.0" in installed(site)
@@ -220,8 +222,66 @@ def test_a_revert_needs_the_index_only_beyond_what_is_kept(
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     unreachable = f"http://127.0.0.1:{free_port()}/simple"
     failure = site.fail(state="reverted", steps=2, index=unreachable, uv=UV)
-    assert "To build it again, see that the server reaches its package index" in failure.text
+    assert "To build it again, check that this server reaches its package index" in failure.text
     assert (site.version, site.consistent()) == ("plainer", True)
     wheels.with_name("away").rename(wheels)
     site.revert(steps=2, index=str(wheels), uv=UV)
     assert "1.0" in installed(site)
+
+
+STALE: dict[str, str] = {
+    "pyproject.toml": '[project]\nname = "blog"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = ["tiny"]\n',
+    "uv.lock": 'version = 1\nrequires-python = ">=3.9"\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"pyproject.toml": "[project\r\n"}, "pyproject.toml is not valid TOML"),
+        (
+            {"pyproject.toml": "project.dependencies = ['tiny']\r\nproject.requires-python='>=4'\r\n"},
+            "requires Python >=4",
+        ),
+        (STALE, "uv.lock does not match pyproject.toml"),
+    ],
+    ids=["no TOML", "CRLF and another Python", "stale lock"],
+)
+def test_a_release_whose_requirements_cannot_be_met_changes_nothing_and_is_journaled(
+    two_live: Site, upstream: Upstream, files: dict[str, str], found: str
+) -> None:
+    (upstream.work / "requirements.txt").unlink()
+    for name, text in files.items():
+        (upstream.work / name).write_text(text)
+    upstream.commit("three")
+    failure = two_live.fail(ref="master", uv=UV)
+    assert found in failure.text
+    assert (two_live.version, two_live.consistent()) == ("two", True)
+    journal = two_live.paths.journal.read_text().splitlines()
+    assert found in json.loads(journal[-1])["error"]
+
+
+POETRY = '[tool.poetry.dependencies]\npython = "^3.11"\ntiny = "*"\n'
+
+
+def test_requirements_that_nothing_installs_fail_where_procmon_serves(
+    site: Site, upstream: Upstream, tmp_path: Path
+) -> None:
+    (upstream.work / "pyproject.toml").write_text(POETRY)
+    upstream.commit("one")
+    options = {"state": "prepared", "ref": "master", "status_file": str(tmp_path / "status.json")}
+    failure = site.fail(**options)
+    assert failure.text == (
+        "the Poetry dependencies in pyproject.toml are not installed. Commit a requirements.txt"
+        " (poetry export -o requirements.txt), or list them as [project] dependencies; or install them in pre_deploy"
+    )
+    report = site.run(**options, pre_deploy="poetry install")
+    assert [text for text in report.warnings if "Poetry" in text] == [failure.text]
+
+
+def test_requirements_that_nothing_installs_are_a_warning_where_nothing_is_served(
+    site: Site, upstream: Upstream
+) -> None:
+    (upstream.work / "setup.py").write_text("")
+    upstream.commit("one")
+    assert any("what setup.py requires is not installed" in text for text in site.deploy().warnings)

@@ -99,7 +99,7 @@ class Laptop:
         )
 
     def servers(self, names: str, upstream: Upstream, **settings: str) -> dict[str, Path]:
-        """Let the inventory be a project `blog` on several servers, each a directory of its own; give their paths."""
+        """Make the inventory a project `blog` on several servers, each a directory of its own; give their paths."""
         paths = {name: self.folder / "srv" / name for name in names.split()}
         common = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
         common |= {"project_name": "blog", "project_ref": "origin/main", "project_repo": str(upstream.path)}

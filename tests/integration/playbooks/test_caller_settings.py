@@ -55,7 +55,7 @@ def configure(laptop: Laptop) -> Path:
 
 
 def two_servers(laptop: Laptop, sshd: Sshd, upstream: Upstream, ahead: Upstream) -> dict[str, Path]:
-    """Let the inventory be a project on two servers over ssh, of which the second one's remote is ahead."""
+    """Make the inventory a project on two servers over ssh, of which the second one's remote is ahead."""
     paths = {name: laptop.folder / "srv" / name for name in ("a", "b")}
     login = {"ansible_host": "127.0.0.1", "ansible_port": sshd.port, "ansible_user": getpass.getuser()}
     common = {**login, "ansible_python_interpreter": sys.executable, "project_post_deploy": HOOK}

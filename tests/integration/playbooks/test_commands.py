@@ -1,4 +1,4 @@
-"""The commands as a user types them: where they run, what a project is to them, what they say when they cannot."""
+"""The commands as a user types them: where they run, which projects they take, and their errors."""
 
 from __future__ import annotations
 
@@ -69,16 +69,16 @@ def test_an_inventory_that_is_not_there_says_what_to_do(laptop: Laptop) -> None:
 
 
 def test_several_projects_and_all_projects(laptop: Laptop, upstream: Upstream) -> None:
-    """What else the inventory holds is no project, and is left alone."""
+    """Other hosts of the inventory belong to no project, and are left alone."""
     paths = [laptop.project(name, upstream.path) for name in ("blog", "shop", "wiki")]
     assert laptop.run("playbooks/deploy.yml", extra={"project": "blog,shop"}).code == 0
     assert [path.exists() for path in paths] == [True, True, False]
-    stranger = laptop.folder / "stranger.ini"
-    stranger.write_text("stranger ansible_connection=local\n")
-    done = laptop.run("playbooks/deploy.yml", "-i", str(stranger), extra={"project": "all"})
+    foreign = laptop.folder / "foreign.ini"
+    foreign.write_text("foreign ansible_connection=local\n")
+    done = laptop.run("playbooks/deploy.yml", "-i", str(foreign), extra={"project": "all"})
     assert done.code == 0, done.output
     assert [path.exists() for path in paths] == [True, True, True]
-    assert "stranger" not in done.changed
+    assert "foreign" not in done.changed
 
 
 def test_what_cannot_be_found_is_named_with_what_there_is(laptop: Laptop, upstream: Upstream) -> None:

@@ -66,12 +66,12 @@ def test_hostile_settings_are_named_by_file_line_and_section(laptop: Laptop, sit
         laptop.project(name, **{"repo": site.upstream.url, key: value})
     done = laptop.run("playbooks/deploy.yml", extra={"project": "all"})
     assert done.code != 0
-    told = " ".join(done.output.split())
+    shown = " ".join(done.output.split())
     lines = laptop.inventory.read_text().splitlines()
     for name, (key, _) in HOSTILE.items():
         section = lines.index(f"  {name}:")
         line = next(number for number in range(section, len(lines)) if lines[number].startswith(f"    {key}:")) + 1
-        assert f"{laptop.inventory}:{line}: project {name}, {key}: must be " in told
+        assert f"{laptop.inventory}:{line}: project {name}, {key}: must be " in shown
     assert not (laptop.folder / "srv").exists()
     assert site.outcomes == ["live"]
 

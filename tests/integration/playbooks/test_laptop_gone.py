@@ -117,7 +117,7 @@ def test_a_deploy_comes_to_its_own_end_without_the_laptop(
     output, errors = ansible.communicate(timeout=30)
     assert ansible.returncode != 0
     assert loss.says in output + errors
-    assert "(deploy master) since" in site.info()["notes"][-1], "who looks now sees it under way"
+    assert re.search(r" is deploying master, for \d+ s$", site.info()["notes"][-1]), "status shows it under way"
     until(lambda: opened(gate), "a hook that still waits")
     until(lambda: site.info()["locked_by"] is None, "the end of the deploy")
     live, outcome, then = ENDS[loss.test]

@@ -57,7 +57,7 @@ exec {git} "$@"
 
 
 def test_servers_prepare_at_the_same_time(laptop: Laptop, upstream: Upstream) -> None:
-    """All but the first one of a project, which says what to prepare: two fetches that wait for each other are done."""
+    """All but the first server, which resolves the commit: two fetches that wait for each other end."""
     shim = laptop.folder / "bin/git"
     shim.parent.mkdir()
     shim.write_text(MEETING.format(met=shim.parent, git=GIT))

@@ -51,6 +51,17 @@ def test_an_unknown_variable_is_refused_with_the_nearest_known_one(
     assert not path.exists()
 
 
+def test_a_limit_does_not_skip_the_check_nor_the_table(laptop: Laptop, upstream: Upstream) -> None:
+    """It leaves out the host `localhost`, on which both would run."""
+    paths = laptop.servers("a b", upstream)
+    done = laptop.run("playbooks/deploy.yml", "--limit", "blog@b", extra={"project": "blog", "refs": "v7"})
+    assert "Unknown variable given with -e: refs. Did you mean ref?" in message(done)
+    assert not paths["b"].exists()
+    done = laptop.run("playbooks/status.yml", "--limit", "blog@b")
+    assert done.code == 0, done.output
+    assert [line.split()[:2] for line in done.output.splitlines() if line.startswith("blog ")] == [["blog", "b"]]
+
+
 def test_variables_that_the_inventory_uses_or_lists_are_accepted(laptop: Laptop, upstream: Upstream) -> None:
     """So are host variables, and those that an automation controller adds."""
     upstream.commit("two")

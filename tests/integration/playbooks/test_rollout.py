@@ -1,4 +1,4 @@
-"""A project on several servers: they get one commit, the first failure stops, and it is said what each server runs."""
+"""A project on several servers: they get one commit, the first failure stops, and a report shows what each one runs."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def test_a_server_that_cannot_be_reached_stops_the_rollout(laptop: Laptop, upstr
     gone = f"{{{{ lookup('ansible.builtin.pipe', 'test -e {laptop.folder}/srv/gone && echo ssh || echo local') }}}}"
     text = laptop.inventory.read_text().replace('"blog@b": {', f'"blog@b": {{"ansible_connection": "{gone}", ')
     laptop.inventory.write_text(text)
-    nobody = {"ansible_host": "127.0.0.1", "ansible_port": "9", "ansible_ssh_retries": "0"}
-    done = laptop.run("playbooks/deploy.yml", extra={"project": "blog", **nobody})
+    unreachable = {"ansible_host": "127.0.0.1", "ansible_port": "9", "ansible_ssh_retries": "0"}
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "blog", **unreachable})
     assert done.code != 0
     assert pages(paths) == ["two", "one", "one"]
     assert report(done.output)[:2] == [f"blog@a {two} went live", "blog@b not known cannot be reached"]
@@ -88,9 +88,9 @@ def test_a_limit_may_leave_out_the_first_server(laptop: Laptop, upstream: Upstre
 def test_all_projects_of_an_inventory_that_holds_other_servers_too(laptop: Laptop, upstream: Upstream) -> None:
     """Without a group of projects `all` would be every server."""
     laptop.servers("a b", upstream)
-    stranger = laptop.folder / "stranger.ini"
-    stranger.write_text("stranger ansible_connection=local\n")
-    done = laptop.run("playbooks/deploy.yml", "-i", str(stranger), extra={"project": "all"})
+    foreign = laptop.folder / "foreign.ini"
+    foreign.write_text("foreign ansible_connection=local\n")
+    done = laptop.run("playbooks/deploy.yml", "-i", str(foreign), extra={"project": "all"})
     assert done.code != 0
-    assert "stranger belong to no project" in " ".join(done.output.split())
+    assert "foreign belong to no project" in " ".join(done.output.split())
     assert laptop.run("playbooks/deploy.yml", extra={"project": "all"}).code == 0

@@ -95,7 +95,7 @@ def test_a_submodule_whose_address_is_a_command_is_refused(site: Site, upstream:
     add_submodule(upstream, str(library.url), "lib")
     git(upstream.work, "config", "--file", ".gitmodules", "submodule.lib.url", f"ext::touch {site.path}.evil")
     upstream.commit("evil")
-    assert "is not an address we hand to git" in site.module(ref="master")["msg"]
+    assert "the url of submodule lib, 'ext::touch" in site.module(ref="master")["msg"]
     assert not site.path.with_name("blog.evil").exists()
 
 
@@ -121,7 +121,7 @@ def test_git_lfs_pointers_are_refused(
     upstream.commit("two", "master", None, **files)
     answered = site.module(ref="master", strategy=strategy, keep=1)
     assert answered["failed"]
-    assert "movie.bin is kept in git-lfs" in answered["msg"]
+    assert "movie.bin is stored in Git LFS" in answered["msg"]
     assert "git lfs install" in answered["msg"]
     assert site.version == "one"
     assert site.consistent()
@@ -132,7 +132,7 @@ def test_git_lfs_pointers_of_a_submodule_are_refused(site: Site, upstream: Upstr
     site.deploy()
     library.commit("lib two", _gitattributes=LFS, movie_bin=POINTER)
     add_submodule(upstream, str(library.url), "lib")
-    assert "movie.bin is kept in git-lfs" in site.module(ref="master")["msg"]
+    assert "movie.bin is stored in Git LFS" in site.module(ref="master")["msg"]
     assert site.version == "one"
 
 
@@ -143,7 +143,7 @@ def test_in_place_the_hook_fills_submodules_or_they_are_missed(
     site.deploy(strategy="in_place")
     add_submodule(upstream, str(library.url), "lib")
     answered = site.module(ref="master", strategy="in_place")
-    assert "the submodule lib is not at" in answered["msg"]
+    assert "submodule lib is not at" in answered["msg"]
     assert site.version == "one"
     update = f"git {' '.join(ALLOW)} submodule --quiet update --init --recursive"
     assert site.module(ref="master", strategy="in_place", post_deploy=update)["changed"]
@@ -215,8 +215,8 @@ def test_names_that_differ_by_case_on_a_disk_that_folds_it(
     upstream.commit("two", a__Case_py="x = 1", a__b_py="")
     site.deploy()
     upstream.commit("three", a__case_py="x = 2")
-    said = site.fail(ref="master").text
-    assert "a/Case.py and a/case.py are one file on this disk" in said
+    message = site.fail(ref="master").text
+    assert "a/Case.py and a/case.py collide" in message
     assert site.version == "two"
 
 
@@ -271,3 +271,70 @@ def test_a_commit_message_that_is_no_text(site: Site, upstream: Upstream) -> Non
     git(upstream.url, "update-ref", "refs/heads/odd", done.stdout.decode().strip())
     assert site.module(ref="odd")["changed"]
     assert site.info()["subject"].startswith("caf")
+
+
+def commit_nested(upstream: Upstream, path: str) -> Path:
+    """Commit a repository within the repository, as `git init` in a folder and `git add --all` do."""
+    inner = upstream.work / path
+    inner.mkdir(parents=True)
+    git(inner, "init", "--quiet")
+    (inner / "code.py").write_text("x = 1\n")
+    git(inner, "add", "--all")
+    git(inner, "commit", "--quiet", "--message=inner")
+    upstream.commit(f"with {path}")
+    return inner
+
+
+@pytest.mark.parametrize("strategy", ["releases", "in_place"])
+def test_a_repository_within_the_repository_is_missed(site: Site, upstream: Upstream, strategy: str) -> None:
+    """Its folder is empty in every clone. Four deploys, so that a release would be reused for it."""
+    for version in range(3):
+        upstream.commit(str(version))
+        site.deploy(keep=1, strategy=strategy)
+    inner = commit_nested(upstream, "lib")
+    answered = site.module(ref="master", keep=1, strategy=strategy)
+    assert (
+        "lib is a repository of its own, which .gitmodules does not name: the commit has none of its files"
+        in (answered["msg"])
+    )
+    assert "remove lib/.git and run git rm --cached lib and git add lib" in answered["msg"]
+    assert (site.version, site.consistent()) == ("2", True)
+    # What it advises helps.
+    (inner / ".git").rename(upstream.work.parent / "away")
+    git(upstream.work, "rm", "--quiet", "--cached", "lib")
+    upstream.commit("as files")
+    assert site.module(ref="master", keep=1, strategy=strategy)["changed"]
+    assert (site.paths.current / "lib/code.py").exists()
+
+
+def test_a_submodule_without_an_address(site: Site, upstream: Upstream, library: Upstream) -> None:
+    upstream.commit("one")
+    site.deploy()
+    add_submodule(upstream, str(library.url), "lib")
+    git(upstream.work, "config", "--file", ".gitmodules", "--unset", "submodule.lib.url")
+    upstream.commit("no url")
+    assert "submodule lib has no url in .gitmodules. Add it there" in site.module(ref="master")["msg"]
+    assert site.version == "one"
+
+
+def test_a_repository_within_a_submodule_is_missed(site: Site, upstream: Upstream, library: Upstream) -> None:
+    upstream.commit("one")
+    site.deploy()
+    commit_nested(library, "inner")
+    add_submodule(upstream, str(library.url), "lib")
+    assert "inner is a repository of its own" in site.module(ref="master")["msg"]
+    assert site.version == "one"
+
+
+def test_gitmodules_that_is_a_link_is_not_followed(
+    site: Site, upstream: Upstream, library: Upstream, tmp_path: Path
+) -> None:
+    upstream.commit("one")
+    site.deploy()
+    add_submodule(upstream, str(library.url), "lib")
+    (upstream.work / ".gitmodules").rename(tmp_path / "modules")
+    (upstream.work / ".gitmodules").symlink_to(tmp_path / "modules")
+    upstream.commit("linked")
+    message = site.module(ref="master")["msg"]
+    assert "git does not check out a path of this kind: .gitmodules. Rename or remove it in the repository" in message
+    assert site.version == "one"

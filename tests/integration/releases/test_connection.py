@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The laptop goes away in the middle of a deploy: it is finished or put back, and who asks later is told which."""
+"""The laptop goes away in the middle of a deploy: it is finished or rolled back, and status shows which."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def log_in(
 ) -> subprocess.Popen[str]:
     """Run the module on the other side of ssh, as Ansible does, with or without a terminal there.
 
-    The shell stays above it: when that dies of a hang-up, the terminal's whole group is told.
+    The shell stays above it: when that dies of a hang-up, the terminal's whole group gets the signal.
     """
     program = shlex.join([sys.executable, "-c", CALL.format(module="releases")])
     command = f"PATH={path} PYTHONPATH={COLLECTIONS} GIT_CONFIG_GLOBAL=/dev/null {program} && sleep 0"
@@ -78,8 +78,8 @@ def gate(tmp_path: Path) -> str:
 
 
 def ended(site: Site) -> bool:
-    told = site.info()
-    return told["locked_by"] is None and told["interrupted"] is None
+    facts = site.info()
+    return facts["locked_by"] is None and facts["interrupted"] is None
 
 
 @pytest.mark.parametrize("terminal", [False, True], ids=["pipe", "terminal"])
@@ -87,7 +87,7 @@ def ended(site: Site) -> bool:
 def test_a_connection_that_is_cut_between_switch_and_answer(
     second: Site, server: SshServer, tmp_path: Path, *, terminal: bool, test: str
 ) -> None:
-    """Nobody reads the answer, no input is left, and a terminal hangs up: the deploy comes to its own end."""
+    """No one reads the answer, no input is left, and a terminal hangs up: the deploy comes to its own end."""
     client = log_in(server, second, terminal=terminal, post_deploy=gate(tmp_path), test=test)
     until((tmp_path / "up").exists, "the hook")
     assert second.version == "two"
@@ -118,7 +118,7 @@ def test_a_connection_that_is_cut_while_git_works(
     assert_agreement(second)
 
 
-def test_an_answer_that_nobody_reads_takes_nothing_back(second: Site, tmp_path: Path) -> None:
+def test_an_answer_that_is_not_read_reverts_nothing(second: Site, tmp_path: Path) -> None:
     process = second.start(ref="master", post_deploy=gate(tmp_path))
     until((tmp_path / "up").exists, "the hook")
     assert process.stdout
@@ -145,15 +145,15 @@ def test_a_run_that_is_stopped_in_a_hook_ends_with_the_release_before(
     assert_agreement(second)
 
 
-def test_a_first_deploy_that_is_killed_is_told_and_then_done(site: Site, upstream: Upstream, tmp_path: Path) -> None:
+def test_a_first_deploy_that_is_killed_is_reported_then_done(site: Site, upstream: Upstream, tmp_path: Path) -> None:
     upstream.commit("one")
     process = site.start(ref="master", post_deploy=gate(tmp_path))
     until((tmp_path / "up").exists, "the hook")
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    told = site.info()
-    assert told["interrupted"]["by"] == "tj"
-    assert any(note.startswith("a run of tj was interrupted at") for note in told["notes"])
+    facts = site.info()
+    assert facts["interrupted"]["by"] == "tj"
+    assert any(note.startswith("a run of tj was interrupted at") for note in facts["notes"])
     answered = site.module(ref="master")
     assert "had not been verified; nothing was live before, current was removed" in json.dumps(answered["warnings"])
     assert_agreement(site)

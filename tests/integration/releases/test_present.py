@@ -23,10 +23,10 @@ def test_present_makes_the_tree_and_nothing_live(site: Site, upstream: Upstream)
     assert not site.run(state="present").changed
 
 
-def test_the_time_of_a_clone_is_told_once(site: Site, upstream: Upstream) -> None:
+def test_the_time_of_a_clone_is_reported_once(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
-    told = [[phase["name"] for phase in site.run(state="present").phases] for _ in range(2)]
-    assert told == [["clone"], []]
+    phases = [[phase["name"] for phase in site.run(state="present").phases] for _ in range(2)]
+    assert phases == [["clone"], []]
 
 
 def test_another_repo_replaces_the_clones_address(site: Site, upstream: Upstream) -> None:
@@ -68,7 +68,7 @@ def test_a_clone_that_was_killed_half_way_does_not_look_like_one(site: Site, ups
     assert not (site.path / ".source.new").exists()
 
 
-def test_what_belongs_to_another_user_is_told(site: Site, upstream: Upstream) -> None:
+def test_what_belongs_to_another_user_is_reported(site: Site, upstream: Upstream) -> None:
     upstream.commit("one")
     site.run(state="present")
     for path in (site.paths.source, site.paths.source / ".git"):

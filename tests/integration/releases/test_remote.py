@@ -51,8 +51,8 @@ def refused(site: Site, **changed: object) -> str:
     answered = site.module(**{"ref": "master", **changed})
     assert answered["failed"]
     assert "Traceback" not in answered["msg"]
-    said: str = answered["msg"]
-    return said
+    message: str = answered["msg"]
+    return message
 
 
 def test_a_good_key_and_a_known_host(
@@ -66,7 +66,7 @@ def test_a_good_key_and_a_known_host(
 def test_a_server_that_falls_silent_is_given_up(
     site: Site, upstream: Upstream, server: SshServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Git itself waits for ever, with the lock in its hands; what ssh takes its options for is what ssh says."""
+    """Git itself waits for ever, with the lock in its hands; ssh itself prints the options that it takes."""
     client = server.client(server.key)
     recorder = server.home / "recorder"
     recorder.write_text(f'#!/bin/sh\n{client} -G "$@" >> {server.home}/asked\nexec {client} "$@"\n')
@@ -79,38 +79,38 @@ def test_a_server_that_falls_silent_is_given_up(
 
 
 def test_a_key_that_the_server_refuses(live: Site, server: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    stranger = make_key(server.home / "stranger")
-    monkeypatch.setenv("GIT_SSH_COMMAND", server.client(stranger))
-    said = refused(live, repo=server.address(live.upstream.url))
-    assert "the git server refused the deploy user" in said
-    assert "Give the user a key" in said
+    unknown_key = make_key(server.home / "unknown")
+    monkeypatch.setenv("GIT_SSH_COMMAND", server.client(unknown_key))
+    message = refused(live, repo=server.address(live.upstream.url))
+    assert "the git server refused the deploy user" in message
+    assert "Give the user a key" in message
 
 
-def test_a_host_key_that_nobody_knows(live: Site, server: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_key_that_is_unknown(live: Site, server: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:
     (server.home / "known").write_text("")
     monkeypatch.setenv("GIT_SSH_COMMAND", server.client(server.key))
-    said = refused(live, repo=server.address(live.upstream.url))
-    assert "the git server's host key is unknown to this server. Add it" in said
+    message = refused(live, repo=server.address(live.upstream.url))
+    assert "the git server's host key is unknown to this server. Add it" in message
 
 
 def test_a_host_key_that_has_changed(live: Site, server: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:
     make_key(server.home / "other")
     server.know(server.home / "other.pub")
     monkeypatch.setenv("GIT_SSH_COMMAND", server.client(server.key))
-    said = refused(live, repo=server.address(live.upstream.url))
-    assert "the git server's host key is not the one this server knows" in said
-    assert "Make sure that the change is meant" in said
+    message = refused(live, repo=server.address(live.upstream.url))
+    assert "the git server's host key is not the one this server knows" in message
+    assert "Make sure that the change is meant" in message
 
 
 @pytest.mark.parametrize("scheme", ["git", "http", "ssh"])
-def test_a_port_where_nobody_listens(live: Site, scheme: str) -> None:
-    said = refused(live, repo=f"{scheme}://127.0.0.1:{free_port()}/blog.git")
-    assert "the git server cannot be reached" in said
+def test_a_port_where_nothing_listens(live: Site, scheme: str) -> None:
+    message = refused(live, repo=f"{scheme}://127.0.0.1:{free_port()}/blog.git")
+    assert "the git server cannot be reached" in message
 
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """A port where connections are accepted, by the kernel, and nobody ever says a word."""
+    """A port where connections are accepted, by the kernel, and nothing is ever sent."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -118,20 +118,20 @@ def silent() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("scheme", ["git", "http", "ssh"])
-def test_a_port_where_nobody_answers(live: Site, silent: int, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Over http and ssh git and ssh themselves notice it; nobody does over git's own protocol."""
+def test_a_port_where_nothing_answers(live: Site, silent: int, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over http and ssh git and ssh themselves notice it; nothing does over git's own protocol."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     if scheme == "git":
         monkeypatch.setattr(client, "STALL_SECONDS", 0.5)
-    said = live.fail(ref="master", repo=f"{scheme}://127.0.0.1:{silent}/blog.git").text
-    assert "the git server cannot be reached" in said
+    message = live.fail(ref="master", repo=f"{scheme}://127.0.0.1:{silent}/blog.git").text
+    assert "the git server cannot be reached" in message
 
 
 def test_a_repository_that_is_not_there(live: Site) -> None:
     assert "there is no repository at that address" in refused(live, repo=str(live.path.with_name("nowhere.git")))
 
 
-# What git 2.25 says to an option of 2.29.
+# What git 2.25 writes about an option of 2.29.
 OLD_GIT = """#!/bin/sh
 case "$*" in *--no-write-fetch-head*)
   printf '%s\\n' "error: unknown option \\`no-write-fetch-head'" 'usage: git fetch [<options>]' >&2
@@ -170,8 +170,8 @@ def test_a_default_branch_that_was_renamed(site: Site, upstream: Upstream) -> No
     upstream.commit("one")
     site.deploy()
     git(upstream.url, "branch", "--move", "master", "main")
-    said = refused(site, ref="origin/master")
-    assert "ref 'origin/master' is unknown. Branches: main" in said
+    message = refused(site, ref="origin/master")
+    assert "ref 'origin/master' is unknown. Branches: main" in message
     assert not site.module(ref="origin/main")["changed"]
 
 

@@ -39,7 +39,7 @@ def test_names_that_python_takes_for_several_lines(site: Site, upstream: Upstrea
     for mark in ("\u2028", "\x85"):
         upstream.commit(f"one{mark}two", branch=f"odd{mark}name")
     upstream.commit("three")
-    assert [commit.subject for commit in site.deploy().commits][1:] == ["one\x85two", "one\u2028two"]
+    assert [commit.subject for commit in site.deploy().commits][1:] == ["one\\x85two", "one\\u2028two"]
     assert site.version == "three"
 
 
@@ -116,7 +116,7 @@ def test_an_unknown_sha(site: Site, upstream: Upstream) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"ref": "--upload-pack=evil"}, "ref '--upload-pack=evil'"),
         ({"repo": "--evil"}, "repo '--evil'"),
@@ -128,10 +128,10 @@ def test_an_unknown_sha(site: Site, upstream: Upstream) -> None:
         ({"shared_paths": ["../etc"]}, "shared_paths has '../etc'"),
     ],
 )
-def test_values_that_cannot_be_meant_are_refused_by_name(site: Site, options: dict[str, object], said: str) -> None:
+def test_values_that_cannot_be_meant_are_refused_by_name(site: Site, options: dict[str, object], message: str) -> None:
     answered = site.module(**{"ref": "master", **options})
     assert answered["failed"]
-    assert said in answered["msg"]
+    assert message in answered["msg"]
     assert "Traceback" not in answered["msg"]
 
 

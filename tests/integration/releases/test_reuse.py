@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A release is made out of one that would be pruned: it costs what has changed, and nobody can tell."""
+"""A release is made out of one that would be pruned: it costs what has changed, and is as a fresh one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ git config extensions.worktreeConfig true && git config --worktree filter.x.clea
 git config --worktree filter.x.smudge false && git config --worktree filter.x.required true &&
 echo VERSION filter=x >> $(git rev-parse --git-common-dir)/info/attributes
 """
-# The same, and it kills whoever has called git.
+# The same, and it kills the process that called git.
 KILLING_FILTER = FAILING_FILTER.replace("smudge false", "smudge 'kill -9 $(ps -o ppid= $PPID); cat'")
 NAMES = ("appended", "twin", "removed", "mode", "link", "staged", "same")
 FILES = {**{f"{name}_txt": "good" for name in NAMES}, "folder__kept_txt": "good", "file": "good", "_gitignore": "*.log"}

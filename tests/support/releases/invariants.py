@@ -21,7 +21,7 @@ EXECUTABLE = 0o111
 
 def torn(release: Path) -> list[str]:
     """Name the files of a release that are not as its commit has them."""
-    return [path for mode, sha, path in listed(release) if found(release / path) != (mode, sha)]
+    return [path for mode, sha, path in listed(release) if found(release / path, len(sha)) != (mode, sha)]
 
 
 def listed(release: Path) -> Iterator[tuple[str, str, str]]:
@@ -33,18 +33,19 @@ def listed(release: Path) -> Iterator[tuple[str, str, str]]:
             yield mode, sha, path
 
 
-def found(path: Path) -> tuple[str, str] | None:
+def found(path: Path, digits: int) -> tuple[str, str] | None:
     """The mode and the hash of a file on disk, as git counts them; None when it is not there."""
     if path.is_symlink():
-        return "120000", blob(os.fsencode(path.readlink()))
+        return "120000", blob(os.fsencode(path.readlink()), digits)
     if not path.is_file():
         return None
-    return "100755" if path.stat().st_mode & EXECUTABLE else "100644", blob(path.read_bytes())
+    return "100755" if path.stat().st_mode & EXECUTABLE else "100644", blob(path.read_bytes(), digits)
 
 
-def blob(content: bytes) -> str:
-    """The name git gives to a content."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+def blob(content: bytes, digits: int) -> str:
+    """The name git gives to a content: of 40 digits with SHA-1, of 64 with SHA-256."""
+    kind = {40: "sha1", 64: "sha256"}[digits]
+    return hashlib.new(kind, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def proven(site: Site) -> list[str]:

@@ -10,16 +10,27 @@ import io
 import os
 import tarfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 
-def make_wheel(directory: Path, name: str, version: str, ballast: int = 0) -> None:
+@dataclass(frozen=True)
+class Traits:
+    """What a package has beside a name: the Python that it requires, what it was built for, further code."""
+
+    python: str = ">=3"
+    tag: str = "py3-none-any"
+    code: str = ""
+
+
+def make_wheel(directory: Path, name: str, version: str, ballast: int = 0, traits: Traits = Traits()) -> None:
     """Write the smallest package that installs: one module that knows its version; and so many bytes of ballast."""
     info = f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(directory / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(f"{name}.py", f"VERSION = {version!r}\n")
-        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Python: {traits.python}\n"
+    with zipfile.ZipFile(directory / f"{name}-{version}-{traits.tag}.whl", "w") as wheel:
+        wheel.writestr(f"{name}.py", f"VERSION = {version!r}\n{traits.code}")
+        wheel.writestr(f"{info}/METADATA", metadata)
+        wheel.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {traits.tag}\n")
         wheel.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
         if ballast:
             wheel.writestr(f"{name}_data.bin", os.urandom(ballast))

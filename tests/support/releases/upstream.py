@@ -43,10 +43,12 @@ class Upstream:
     work: Path
 
     @classmethod
-    def make(cls, below: Path) -> Upstream:
+    def make(cls, below: Path, object_format: str = "sha1") -> Upstream:
         url, work = below / "upstream.git", below / "work"
-        git(below, "init", "--quiet", "--bare", "--initial-branch=master", str(url))
-        git(below, "clone", "--quiet", str(url), str(work))
+        options = ("--quiet", "--bare", "--initial-branch=master", f"--object-format={object_format}")
+        git(below, "init", *options, str(url))
+        git(below, "init", "--quiet", f"--object-format={object_format}", str(work))
+        git(work, "remote", "add", "origin", str(url))
         git(work, "checkout", "--quiet", "-B", "master")
         return cls(url, work)
 

@@ -172,7 +172,7 @@ def test_the_whole_file_may_be_vaulted(ansible: Ansible) -> None:
     assert found["shop"]["hosts"] == ["shop@web1"]
 
 
-def test_everything_that_is_wrong_is_said_with_its_line(ansible: Ansible) -> None:
+def test_every_error_is_reported_with_its_line(ansible: Ansible) -> None:
     broken = PROJECTS.replace("repo: git@git.example.com:me/blog.git", "rep: x").replace("workers: 3", "workers: two")
     source = ansible.write("projects.yml", broken)
     done = ansible.run("ansible-inventory", "--list", "-i", source)
@@ -197,7 +197,7 @@ def test_a_bad_deploy_conf_is_named(ansible: Ansible, text: str, conf: str, expe
 
 
 def test_other_inventories_are_left_to_their_own_plugins(ansible: Ansible) -> None:
-    """Also where somebody has listed this plugin first."""
+    """Also where the user lists this plugin first."""
     ansible.environment["ANSIBLE_INVENTORY_ENABLED"] = "onetouch.deploy.projects,yaml"
     other = ansible.write("other.yml", "all:\n  hosts:\n    plain:\n      note: 'plugin: onetouch.deploy.projects'\n")
     ours = ansible.write("projects.yml", PROJECTS)

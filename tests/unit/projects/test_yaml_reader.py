@@ -80,7 +80,7 @@ def test_two_files_are_one_source() -> None:
 
 
 def test_merged_keys_point_at_the_section() -> None:
-    """They stand somewhere else in the file, under the anchor."""
+    """They are elsewhere in the file, under the anchor."""
     text = "projects:\n  a: &base\n    repo: r\n  b:\n    <<: *base\n    path: /b\n"
     source = read(text)
     assert source.problems == []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a person who looks at a project is told, from what was found."""
+"""What `releases_info` returns, from what was found."""
 
 from __future__ import annotations
 

@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,22 @@ def test_an_absent_file_is_empty_and_made(tmp_path: Path) -> None:
     assert log.read_journal(tmp_path / "journal") == [{"outcome": "live"}]
 
 
+def test_a_line_that_was_written_in_part_is_taken_back(tmp_path: Path) -> None:
+    """As on a disk that has room for some bytes only."""
+    deploys = tmp_path / "deploys"
+    deploys.write_text("abc1234\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (12, hard))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            log.append_commit(deploys, "def5678")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert deploys.read_text() == "abc1234\n"
+
+
 def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a sha would be read as a commit."""
     deploys = tmp_path / "deploys"
@@ -86,3 +105,15 @@ def test_of_a_long_log_the_newest_lines_are_listed() -> None:
     lines = [f"{number:04}" for number in range(log.MAX_LISTED + 1)]
     assert log.format_log(lines) == f"the log, oldest first: ... {' '.join(lines[1:])}"
     assert log.format_log(lines[1:]) == f"the log, oldest first: {' '.join(lines[1:])}"
+
+
+class ShortFile(io.RawIOBase):
+    """A file that takes half of what is written to it, as on a disk with a few bytes left."""
+
+    def write(self, data: object) -> int:
+        return len(bytes(data)) // 2  # type: ignore[call-overload]
+
+
+def test_half_a_line_counts_as_a_full_disk() -> None:
+    with pytest.raises(OSError, match="No space left"):
+        log._write_whole(ShortFile(), b"abc1234\n")

@@ -44,7 +44,7 @@ def test_no_name_means_the_newest_tag(ref: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ref", "said"),
+    ("ref", "message"),
     [
         ("both", "ambiguous: a branch and a tag"),
         ("origin/nope", "unknown"),
@@ -56,8 +56,8 @@ def test_no_name_means_the_newest_tag(ref: str | None) -> None:
         ("a\nb", "cannot be the name"),
     ],
 )
-def test_a_name_that_means_none_or_several_is_an_error(ref: str, said: str) -> None:
-    with pytest.raises(ReleaseError, match=said):
+def test_a_name_that_means_none_or_several_is_an_error(ref: str, message: str) -> None:
+    with pytest.raises(ReleaseError, match=message):
         refs.choose(ref, KNOWN)
 
 
@@ -92,7 +92,7 @@ def test_an_unknown_name_lists_some_of_what_there_is() -> None:
 
 @pytest.mark.parametrize("repo", ["-oProxyCommand=evil", "ext::sh", "fd::3"])
 def test_an_address_that_would_run_something_is_refused(repo: str) -> None:
-    with pytest.raises(ReleaseError, match="not an address"):
+    with pytest.raises(ReleaseError, match="is not allowed: git could run a command"):
         refs.check_repo(repo)
 
 

@@ -4,57 +4,32 @@
 #
 # Private to this collection: may change in any release.
 
-"""Python environments: found by their key, or built."""
+"""The environments of a project: one per content, found again or built, linked to releases, removed when unused."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import re
-import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ReleaseError
-from ..system.run import Result, Run
-from . import index as settings
-from . import installer
-from .interpreter import Interpreter, ask_interpreter
-from .spec import (
-    LOCK,
-    Spec,
-    digest,
-    plan_environment,
-)
+from ..system import files
+from ..system.run import Run
+from . import server_settings
+from .index import index_variables
+from .installer import Installer, is_complete
+from .interpreter import Interpreter, check_version
+from .spec import LOCK, Spec, digest
 
-__all__ = [
-    "Environment",
-    "Environments",
-    "Interpreter",
-    "Spec",
-    "ask_interpreter",
-    "is_complete",
-    "key",
-    "link",
-    "locked",
-    "plan_environment",
-    "remove",
-    "stale",
-    "works",
-]
-
-COMPLETE = ".complete"
-UV = ".uv"
-KEY_LENGTH = 12
-NAME = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}")
-TAIL_LINES = 25
+KEY_CHARACTERS = 12
+NAME = re.compile(rf"[0-9a-f]{{{KEY_CHARACTERS}}}")
 # Changed when environments are built in another way, so that those of before are not taken for new ones.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -64,38 +39,6 @@ class Environment:
     path: Path
     built: bool
     seconds: float
-
-
-def key(spec: Spec, interpreter: Interpreter, environ: Mapping[str, str], told: Mapping[str, str] | None = None) -> str:
-    """Name the environment by all that decides what is in it, in twelve hexadecimal digits.
-
-    `told` are the hashes of the server's own settings (`settings.read_files`). Whether uv or pip installs is no part of
-    it: both install what is asked for, and a revert after uv came to the server must not need the network.
-    """
-    decides = [FORMAT, spec.lead, digest(spec), spec.tied_to, asdict(interpreter), settings.variables(environ)]
-    text = json.dumps([*decides, *filter(None, [told])], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
-
-
-def is_complete(path: Path) -> bool:
-    """Return whether the environment at `path` was built there, to its end, and its interpreter is still installed.
-
-    Its programs name its place: one that was moved is built again. Of those built by 0.1.0 the place is not recorded.
-    """
-    marker = path / COMPLETE
-    built_at = marker.read_text(encoding="utf-8") if marker.is_file() else None
-    return built_at in ("", os.path.realpath(path)) and (path / "bin" / "python").exists()
-
-
-def works(run: Run, program: str) -> bool:
-    """Return whether `program` runs.
-
-    It may be there and not run: its installation was killed, its interpreter is gone, or it was moved.
-    """
-    try:
-        return run([program, "--version"]).rc == 0
-    except (OSError, ReleaseError):
-        return False
 
 
 @dataclass(frozen=True)
@@ -118,57 +61,44 @@ class Environments:
         Raises ReleaseError with the end of the output when the build fails; nothing is left behind then.
         """
         started = time.monotonic()
-        environ = {**os.environ, **settings.own(self.index)}
-        path = self.path / key(spec, self.interpreter, environ, settings.read_files(environ, release))
+        path = self.path / self.key(spec, release)
         built = False
         if not is_complete(path):
-            with locked(self.path):
+            with files.locked(self.path / ".lock"):
                 built = self._build_once(path, spec, release)
         return Environment(path, built, time.monotonic() - started)
+
+    def key(self, spec: Spec, release: Path) -> str:
+        """Return the name of the environment that `release` asks for."""
+        environ = {**os.environ, **index_variables(self.index)}
+        return key(spec, self.interpreter, self.path, environ, server_settings.digests(environ, release))
 
     def _build_once(self, path: Path, spec: Spec, release: Path) -> bool:
         """Build unless another process has done so while this one waited for the lock."""
         if is_complete(path):
             return False
-        uv = self.uv or self.find_uv(needed=spec.lead == LOCK)
-        self._build(path, installer.commands(spec, path, self.interpreter, uv, self.index), release)
+        if spec.python:
+            check_version(self.interpreter, spec.python)
+        installer = Installer(self.path, self.interpreter, self.run, self.index)
+        # Only uv reads uv.lock.
+        uv = self.uv or installer.find_uv(needed=spec.lead == LOCK)
+        installer.install_spec(spec, path, release, uv)
         return True
 
-    def install(self, path: Path, requirements: Sequence[str], uv: str | None) -> None:
-        """Build an environment at `path` that has these requirements, in place of whatever is there.
 
-        They are words for pip or uv: options, names, archives. Raises ReleaseError as `ensure` does.
-        """
-        self._build(path, installer.install_commands(requirements, path, self.interpreter, uv, self.index), self.path)
+def key(
+    spec: Spec, interpreter: Interpreter, place: Path, environ: Mapping[str, str], settings: Mapping[str, str]
+) -> str:
+    """Name an environment by all that decides what is in it, in twelve hexadecimal digits.
 
-    def find_uv(self, needed: bool) -> str | None:
-        """Find uv. Nothing but uv reads uv.lock: where that makes it needed, it is installed below `path`."""
-        own = self.path / UV
-        program = str(own / "bin" / "uv")
-        found = shutil.which("uv") or (program if works(self.run, program) else None)
-        if found or not needed:
-            return found
-        self.install(own, ["uv"], None)
-        return program
-
-    def _build(self, path: Path, commands: Sequence[Sequence[str]], release: Path) -> None:
-        """Run `commands` in the release. `path` is the final place: a virtual environment cannot be moved."""
-        remove(path)
-        with settings.untold(self.index, os.environ) as own:
-            environ = {**installer.settings(self.path, path, os.environ), **own}
-            for argv in commands:
-                result = self.run(argv, str(release), environ)
-                if result.rc != 0:
-                    remove(path)
-                    raise self._failure(argv, result)
-        _mark_complete(path)
-
-    def _failure(self, argv: Sequence[str], result: Result) -> ReleaseError:
-        output = settings.without_credentials(result.out + result.err)
-        command = " ".join("…" if "\n" in word else word for word in argv)
-        tail = "\n".join(output.strip().splitlines()[-TAIL_LINES:])
-        msg = f"the Python environment cannot be built: `{command}` ended with {result.rc}"
-        return ReleaseError(msg, installer.hint_for(output, self.interpreter), tail)
+    `place` counts because programs in an environment name their interpreter by its absolute path: in a tree that was
+    moved they would not start. `settings` are the hashes of the server's own settings. Whether uv or pip installs does
+    not count: both install what is asked for, and a revert after uv came to the server must not need the network.
+    """
+    variables = server_settings.deciding_variables(environ)
+    content = [spec.lead, digest(spec), spec.tied_to, variables, dict(settings)]
+    text = json.dumps([FORMAT, str(place), interpreter.identity, *content], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_CHARACTERS]
 
 
 def link(release: Path, environment: Path) -> bool:
@@ -192,32 +122,3 @@ def stale(envs: Iterable[str], links: Iterable[str]) -> list[str]:
     """Name the environments that no release uses, out of the names below `envs` and the texts of all `.venv` links."""
     used = {Path(text).name for text in links}
     return sorted(name for name in envs if NAME.fullmatch(name) and name not in used)
-
-
-def remove(path: Path) -> None:
-    """Remove the environment at `path`, or what a killed build has left of one. It stops counting first."""
-    (path / COMPLETE).unlink(missing_ok=True)
-    if path.exists():
-        shutil.rmtree(path)
-
-
-@contextmanager
-def locked(envs: Path) -> Iterator[None]:
-    """Let one process build at a time; the kernel frees the lock of a killed one."""
-    envs.mkdir(parents=True, exist_ok=True)
-    with (envs / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _mark_complete(path: Path) -> None:
-    os.sync()  # the marker must not outlive a power cut that the packages did not
-    with (path / COMPLETE).open("w", encoding="utf-8") as marker:
-        marker.write(os.path.realpath(path))
-        marker.flush()
-        os.fsync(marker.fileno())
-    directory = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -4,11 +4,13 @@
 #
 # Private to this collection: may change in any release.
 
-"""Where packages come from: the variables of pip and uv, without passwords in arguments."""
+"""Where packages come from, when a project names its own index: an address, or a directory of wheels.
+
+An address may hold a password. It goes to uv in a variable and to pip in a netrc file, never into an argument.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import tempfile
@@ -17,91 +19,60 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-DECIDING = re.compile(
-    r"(?:PIP|UV)_(?:.*INDEX.*|FIND_LINKS|CONSTRAINT|BUILD_CONSTRAINT|OVERRIDE|PRE|PRERELEASE|RESOLUTION|EXCLUDE_NEWER"
-    r"|NO_BINARY|ONLY_BINARY|NO_BUILD|NO_DEPS)"
-)
-# Their values are paths of files.
-NAMING_FILES = re.compile(r"(?:PIP|UV)_(?:(?:BUILD_)?CONSTRAINT|OVERRIDE|CONFIG_FILE)")
-# Readers of netrc do not agree on blanks, quotes and backslashes.
+from ..system.redaction import USER_INFO
+
+# What every reader of netrc takes for one word.
 NETRC_WORD = re.compile(r"[^\s\"'\\]+")
-CREDENTIALS = re.compile(r"//[^/\s@]*@")
+QUOTED = re.compile(r"[\"\\]")
 
 
-def without_credentials(text: str) -> str:
-    """Take names and passwords out of the addresses in `text`."""
-    return CREDENTIALS.sub("//", text)
+def index_variables(index: str | None) -> dict[str, str]:
+    """Return the variables by which pip, and uv where `index` is an address, use `index` and no other.
 
-
-def own(index: str | None) -> dict[str, str]:
-    """Return the variables that have pip and uv look at a project's own index: an address, or a directory of wheels.
-
-    Variables, since an address may hold a password, and arguments are for all to see. The other sources that variables
-    or pip.conf may name are taken away. For that pip wants a blank: it skips a variable that is empty.
+    For a directory uv has no variable: it needs `uv_arguments`.
     """
     if index is None:
         return {}
-    others = {"PIP_EXTRA_INDEX_URL": " ", "UV_INDEX": "", "UV_EXTRA_INDEX_URL": ""}
     if index.startswith("/"):
-        return {**others, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": index, "UV_FIND_LINKS": index}
-    no_links = {"PIP_FIND_LINKS": " ", "UV_FIND_LINKS": ""}
-    return {**others, **no_links, "PIP_NO_INDEX": "0", "PIP_INDEX_URL": index, "UV_DEFAULT_INDEX": index}
+        return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": index}
+    return {"PIP_INDEX_URL": index, "UV_DEFAULT_INDEX": index}
 
 
-def uv_options(index: str | None) -> list[str]:
-    """Return what uv has no variable for: to ask no index, where packages come from a directory."""
-    return ["--no-index"] if index is not None and index.startswith("/") else []
+def uv_arguments(index: str | None) -> list[str]:
+    """Return the arguments by which uv uses a directory of wheels and no index."""
+    return ["--no-index", "--find-links", index] if index and index.startswith("/") else []
 
 
 @contextmanager
-def untold(index: str | None, environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Give the variables of `own`, but let pip have the password of an index from a netrc file, which ends with this.
+def hidden_credentials(index: str | None, environ: Mapping[str, str], *, quoted: bool) -> Iterator[dict[str, str]]:
+    """Yield `index_variables` for pip, with what is secret in the address in a netrc file, which is removed afterwards.
 
-    In the address pip would tell it to all: it is an argument of the pip that gets what a package is built with.
+    pip passes an address with its password to other pips as an argument, when it prepares the build of a package.
     """
-    entry = netrc_entry(index or "")
+    entry = netrc_entry(index or "", quoted=quoted)
     if index is None or entry is None:
-        yield own(index)
+        yield index_variables(index)
         return
     theirs = Path(environ.get("NETRC") or Path(environ.get("HOME", "/"), ".netrc"))
-    with tempfile.NamedTemporaryFile("w", prefix="netrc-", encoding="utf-8") as file:
-        file.write(f"{theirs.read_text(encoding='utf-8')}\n" if os.access(theirs, os.R_OK) else "")
-        file.write(entry)
+    with tempfile.NamedTemporaryFile(prefix="netrc-") as file:
+        file.write(theirs.read_bytes() + b"\n" if os.access(theirs, os.R_OK) else b"")
+        file.write(entry.encode())
         file.flush()
-        yield {**own(index), "PIP_INDEX_URL": without_credentials(index), "NETRC": file.name}
+        yield {**index_variables(index), "PIP_INDEX_URL": USER_INFO.sub("//", index, count=1), "NETRC": file.name}
 
 
-def netrc_entry(index: str) -> str | None:
-    """Write the user and the password of an address as a line of netrc; None where it has none, or netrc cannot."""
+def netrc_entry(index: str, *, quoted: bool) -> str | None:
+    """Return the netrc entry for an address; None when it holds no credentials, or some that netrc cannot hold.
+
+    From Python 3.11 on a reader of netrc knows quotes (`quoted`), and a token that stands for user and password.
+    """
     address = urlsplit(index)
-    words = (address.hostname, unquote(address.username or ""), unquote(address.password or ""))
-    if not all(word and NETRC_WORD.fullmatch(word) for word in words):
+    user, password = unquote(address.username or ""), unquote(address.password or "")
+    if not address.hostname or not user:
         return None
-    return "machine {} login {} password {}\n".format(*words)
-
-
-def variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Pick the settings that decide which packages are installed and where from, without passwords, which change."""
-    chosen = {name: value for name, value in environ.items() if DECIDING.fullmatch(name) and "PASSWORD" not in name}
-    return {name: without_credentials(value) for name, value in sorted(chosen.items())}
-
-
-def files(environ: Mapping[str, str]) -> list[str]:
-    """List the files in which pip and uv look for their settings, and those that variables name; few exist."""
-    home = environ.get("HOME", "/")
-    own = environ.get("XDG_CONFIG_HOME") or f"{home}/.config"
-    pip = ["/etc/pip.conf", "/etc/xdg/pip/pip.conf", f"{home}/.pip/pip.conf", f"{own}/pip/pip.conf"]
-    uv = ["/etc/uv/uv.toml", "/etc/xdg/uv/uv.toml", f"{own}/uv/uv.toml"]
-    named = [path for name, value in sorted(environ.items()) if NAMING_FILES.fullmatch(name) for path in value.split()]
-    return [*pip, *uv, *named]
-
-
-def read_files(environ: Mapping[str, str], release: Path) -> dict[str, str]:
-    """Return a hash of each such file that exists, as it is when seen from `release`; passwords do not count."""
-    found = ((path, release / path) for path in files(environ))
-    return {name: _digest(path) for name, path in found if path.is_file() and os.access(path, os.R_OK)}
-
-
-def _digest(path: Path) -> str:
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return hashlib.sha256(without_credentials(text).encode()).hexdigest()
+    if quoted:
+        user, password = (QUOTED.sub(r"\\\g<0>", word) for word in (user, password))
+        return f'machine {address.hostname} login "{user}" password "{password}"\n'
+    if not NETRC_WORD.fullmatch(user) or not NETRC_WORD.fullmatch(password):
+        return None
+    return f"machine {address.hostname} login {user} password {password}\n"

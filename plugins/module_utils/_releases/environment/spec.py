@@ -4,33 +4,30 @@
 #
 # Private to this collection: may change in any release.
 
-"""What a release asks of its Python environment, read from its files."""
+"""Decides which Python environment a release asks for, from the files in its repository."""
 
 from __future__ import annotations
 
 import hashlib
-import re
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import ReleaseError
+from . import requirements
+from .toml import Table, TomlReader
 
 LOCK = "uv.lock"
 REQUIREMENTS = "requirements.txt"
 PROJECT = "pyproject.toml"
 UV_SETTINGS = "uv.toml"
 
-INCLUDE = re.compile(r"^(?:-r|--requirement|-c|--constraint)[\s=]*(\S+)")
-# A requirement that is a directory or a file of the release, and not a name on an index.
-LOCAL_REQUIREMENT = re.compile(
-    r"^(?:-e|--editable)\b|^[./]|^file:|@\s*(?:file:|\.{0,2}/)|^[\w.-]+/[^\s:]*(?:\s|$)|^[^\s:]+\.(?:whl|zip|tar\.gz)(?:\s|$)"
-)
-LOCAL_LOCKED = re.compile(r'^source = \{ (?:editable|directory|path|virtual) = "(?!\.")', re.MULTILINE)
-LOCAL_PROJECT = re.compile(r"\{[^}\n]*\b(?:path|workspace)\s*=|@\s*file:")
-PROJECT_TABLE = re.compile(r"^\[project\][ \t]*(?:#.*)?$(.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
-UV_TABLES = re.compile(r"^\[\[?tool\.uv\b.*?(?=^\[(?!\[?tool\.uv\b)|\Z)", re.MULTILINE | re.DOTALL)
-DEPENDENCIES = re.compile(r"^dependencies\s*=\s*\[(?!\s*\])", re.MULTILINE)
+# How uv.lock names a package that is a part of the repository.
+LOCAL_SOURCES = ("editable", "directory", "path", "virtual")
+# How [tool.uv.sources] does.
+LOCAL_ORIGINS = ("path", "workspace")
 
 
 @dataclass(frozen=True)
@@ -38,97 +35,129 @@ class Spec:
     """What a release needs from its Python environment.
 
     `lead` is the file that decides (uv.lock, requirements.txt or pyproject.toml), `files` are the names and contents of
-    all that have a say. `tied_to` names the release when a requirement is part of it: no other can use the environment.
+    all that count. `tied_to` names the release when a requirement is part of it: no other can use the environment.
+    `python` is what `requires-python` says, `dependencies` are those of pyproject.toml where that file decides.
+    `is_static` is False where only a build of the project would show what it depends on.
     """
 
     lead: str
     files: tuple[tuple[str, bytes], ...]
     tied_to: str = ""
+    python: str = ""
+    dependencies: tuple[str, ...] = ()
+    is_static: bool = True
 
 
-def plan_environment(release: Path) -> Spec | None:
-    """Find out which environment `release` asks for; None when it asks for none.
+def plan_environment(release: Path, read_toml: TomlReader) -> Spec | None:
+    """Return which environment `release` asks for; None when it asks for none.
 
-    Raises ReleaseError when a requirements file includes one that is missing or outside of the release.
+    Raises ReleaseError when a file that decides cannot be read, or includes one that is missing or outside of the
+    release.
     """
     if (release / LOCK).is_file() and (release / PROJECT).is_file():
-        return _spec(release, LOCK, [LOCK, PROJECT])
+        return _from_lock(release, read_toml)
     if (release / REQUIREMENTS).is_file():
-        return _spec(release, REQUIREMENTS, _included(release, REQUIREMENTS))
-    if (release / PROJECT).is_file() and has_dependencies(_text(release / PROJECT)):
-        return _spec(release, PROJECT, [PROJECT])
+        return _from_requirements(release, read_toml)
+    if (release / PROJECT).is_file():
+        return _from_project(release, read_toml(release / PROJECT))
     return None
 
 
-def has_dependencies(pyproject: str) -> bool:
-    """Tell whether `[project]` names dependencies. No TOML reader is at hand on Python 3.9 and 3.10."""
-    table = PROJECT_TABLE.search(pyproject)
-    return table is not None and DEPENDENCIES.search(table[1]) is not None
-
-
-def requirement_lines(text: str) -> list[str]:
-    """Split a requirements file as pip does: lines joined at a backslash, comments and blank lines gone."""
-    joined = re.sub(r"\\\r?\n", " ", text)
-    lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in joined.splitlines())
-    return [line for line in lines if line]
-
-
-def is_local(lead: str, text: str) -> bool:
-    """Tell whether a requirement in `text`, a file of the kind of `lead`, is part of the release itself."""
-    if lead == LOCK:
-        return LOCAL_LOCKED.search(text) is not None
-    if lead == PROJECT:
-        return LOCAL_PROJECT.search(text) is not None
-    return any(LOCAL_REQUIREMENT.search(line) for line in requirement_lines(text))
-
-
 def digest(spec: Spec) -> list[tuple[str, str]]:
-    """Name each file with the hash of its content."""
+    """Return each file's name with the hash of its content."""
     return [(name, hashlib.sha256(content).hexdigest()) for name, content in spec.files]
 
 
-def _spec(release: Path, lead: str, names: list[str]) -> Spec:
-    files = tuple((name, (release / name).read_bytes()) for name in names)
-    judged = files[:1] if lead == LOCK else files
-    local = any(is_local(lead, content.decode("utf-8-sig", "replace")) for _lead, content in judged)
-    return Spec(lead, (*files, *_uv_settings(release, names)), release.name if local else "")
+def table(data: Table, *names: str) -> Table:
+    """Return the table below `data` at the path `names`, an empty one where there is none."""
+    for name in names:
+        inner = data.get(name)
+        data = inner if isinstance(inner, dict) else {}
+    return data
 
 
-def _uv_settings(release: Path, names: list[str]) -> tuple[tuple[str, bytes], ...]:
-    """Find what the release says to uv, whatever leads: an index, a constraint, an override."""
-    own, project = release / UV_SETTINGS, release / PROJECT
-    inside = _text(project) if PROJECT not in names and project.is_file() else ""
-    tables = "".join(UV_TABLES.findall(inside)).encode()
-    whole = own.read_bytes() if own.is_file() else b""
-    return tuple((name, content) for name, content in ((UV_SETTINGS, whole), (PROJECT, tables)) if content)
+def listed(data: Table, name: str) -> list[Any]:
+    """Return the list `name` of a table, an empty one where there is none."""
+    value = data.get(name)
+    return value if isinstance(value, list) else []
 
 
-def _text(path: Path) -> str:
-    return path.read_bytes().decode("utf-8-sig", "replace")
+def _from_lock(release: Path, read_toml: TomlReader) -> Spec:
+    project = read_toml(release / PROJECT)
+    packages = [package for package in listed(read_toml(release / LOCK), "package") if isinstance(package, dict)]
+    is_local = any(_is_elsewhere(table(package, "source")) for package in packages)
+    dynamic = set(listed(table(project, "project"), "dynamic"))
+    return Spec(
+        LOCK,
+        (*_contents(release, [LOCK, PROJECT]), *_uv_file(release)),
+        release.name if is_local else "",
+        _required_python(project),
+        is_static=not dynamic & {"dependencies", "optional-dependencies"},
+    )
 
 
-def _included(release: Path, first: str) -> list[str]:
-    """List `first` and every file that it includes, directly or not, by their names inside of the release."""
-    found = [first]
-    for name in found:  # grows while it is read
-        found += [other for other in dict.fromkeys(_includes(release, name)) if other not in found]
-    return found
+def _from_requirements(release: Path, read_toml: TomlReader) -> Spec:
+    names = requirements.included(release, REQUIREMENTS)
+    files = _contents(release, names)
+    is_local = any(map(requirements.is_local, _all_lines(files)))
+    try:
+        project = read_toml(release / PROJECT) if (release / PROJECT).is_file() else {}
+        tables = table(project, "tool", "uv")
+        settings = json.dumps(tables, sort_keys=True, default=str).encode() if tables else b""
+    except ReleaseError:
+        # It does not decide what is installed, and pip does not read it. uv warns, and goes on without its settings.
+        project, settings = {}, (release / PROJECT).read_bytes()
+    uv_tables = ((PROJECT, settings),) if settings and PROJECT not in names else ()
+    return Spec(
+        REQUIREMENTS,
+        (*files, *_uv_file(release), *uv_tables),
+        release.name if is_local else "",
+        _required_python(project),
+    )
 
 
-def _includes(release: Path, name: str) -> Iterator[str]:
-    for line in requirement_lines(_text(release / name)):
-        include = INCLUDE.match(line)
-        if include and "://" not in include[1]:
-            yield _inside(release, name, include[1].strip("\"'"))
+def _from_project(release: Path, project: Table) -> Spec | None:
+    if not isinstance(table(project, "project").get("dependencies", []), list):
+        found = f"dependencies in {PROJECT} are not a list"
+        raise ReleaseError(found, 'write them like ["django", "uvicorn"] and commit it')
+    dependencies = tuple(map(str, listed(table(project, "project"), "dependencies")))
+    if not dependencies:
+        return None
+    origins = _origins(table(project, "tool", "uv", "sources"))
+    is_local = any(map(requirements.is_local, dependencies)) or any(set(LOCAL_ORIGINS) & set(each) for each in origins)
+    return Spec(
+        PROJECT,
+        (*_contents(release, [PROJECT]), *_uv_file(release)),
+        release.name if is_local else "",
+        _required_python(project),
+        dependencies,
+    )
 
 
-def _inside(release: Path, includer: str, target: str) -> str:
-    root = release.resolve()
-    path = (root / includer).parent.joinpath(target).resolve()
-    if root not in path.parents:
-        raise ReleaseError(
-            f"{includer} includes {target}, which is outside of the release", "move it into the repository"
-        )
-    if not path.is_file():
-        raise ReleaseError(f"{includer} includes {target}, which is not there", "commit it, or mend the line")
-    return str(path.relative_to(root))
+def _is_elsewhere(source: Table) -> bool:
+    """Return whether a locked package is in the repository, and not the project itself, which is not installed."""
+    return any(source.get(kind, ".") != "." for kind in LOCAL_SOURCES)
+
+
+def _origins(sources: Table) -> Iterator[Table]:
+    for origin in sources.values():
+        yield from (each for each in (origin if isinstance(origin, list) else [origin]) if isinstance(each, dict))
+
+
+def _required_python(project: Table) -> str:
+    return str(table(project, "project").get("requires-python", ""))
+
+
+def _contents(release: Path, names: list[str]) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, (release / name).read_bytes()) for name in names)
+
+
+def _all_lines(files: tuple[tuple[str, bytes], ...]) -> Iterator[str]:
+    for _name, content in files:
+        yield from requirements.lines(requirements.decode(content))
+
+
+def _uv_file(release: Path) -> tuple[tuple[str, bytes], ...]:
+    """Return the release's own settings of uv, whatever decides: an index, a constraint, an override."""
+    content = (release / UV_SETTINGS).read_bytes() if (release / UV_SETTINGS).is_file() else b""
+    return ((UV_SETTINGS, content),) if content else ()

@@ -4,14 +4,14 @@
 #
 # Private to this collection: may change in any release.
 
-"""What a checkout alone does not bring: submodules, LFS files, names that collide on this file system."""
+"""What a checkout alone does not contain: submodules, Git LFS files, names that collide on this file system."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ RELATIVE = ("./", "../")
 
 @dataclass(frozen=True)
 class Submodule:
-    """A repository within a repository: its path there, its address, and its full sha."""
+    """A submodule: its path in the repository, its address, and its full sha."""
 
     path: str
     url: str
@@ -33,23 +33,23 @@ class Submodule:
 
 
 def add_submodules(git: Git, kept: Path, address: str) -> None:
-    """Put into a fresh release what its checkout leaves out: submodules. Clones in `kept` make it work offline.
+    """Fill the submodules of a fresh release. The clones in `kept` make it work offline.
 
-    Raises ReleaseError when one cannot be had.
+    Raises ReleaseError when a submodule is not declared, or its commit cannot be fetched.
     """
     for module in _submodules(git, address):
         inner = git.at(git.directory / module.path)
         keeper = git.at(kept / hashlib.sha256(module.url.encode()).hexdigest()[:12])
-        _keep(keeper, module)
-        inner.clone(str(keeper.directory))
+        _keep(keeper, module, git.object_format())
+        inner.clone_from(keeper)
         inner.check_out(module.sha)
         add_submodules(inner, kept, module.url)
 
 
 def reset_submodules(git: Git) -> None:
-    """Bring the submodules of a checkout that was reset to where it has them, as far as their clones know the commit.
+    """Reset the submodules of a checkout that was reset to its commits of them, as far as their clones have these.
 
-    No server is asked for that. One that nobody has filled stays as it is.
+    No server is asked for that. A submodule that was never filled stays as it is.
     """
     for path, sha in _links(git).items():
         inner = git.at(git.directory / path)
@@ -59,17 +59,20 @@ def reset_submodules(git: Git) -> None:
 
 
 def verify(git: Git) -> None:
-    """Look whether a checkout holds what it stands for.
+    """Verify that a checkout is complete.
 
-    Raises ReleaseError when a submodule is missing, when two names are one file on this disk, or when only the pointers
-    of git-lfs are there.
+    Raises ReleaseError when a submodule is missing or not declared, when two names are one file on this disk, or when
+    only the pointers of Git LFS are there.
     """
-    for path, sha in _links(git).items():
+    links = _links(git)
+    urls = _urls(git) if links else {}
+    for path, sha in links.items():
         inner = git.at(git.directory / path)
-        if inner.head() != sha:
+        if not inner.directory.is_dir() or not inner.is_repository() or inner.head() != sha:
+            require_url(path, urls)
             raise ReleaseError(
-                f"the submodule {path} is not at {sha[:12]}",
-                "in place post_deploy has to see to that: git submodule update --init --recursive",
+                f"submodule {path} is not at {sha[:12]}",
+                "with strategy in_place, post_deploy must run: git submodule update --init --recursive",
             )
         verify(inner)
     check_names(git)
@@ -77,22 +80,22 @@ def verify(git: Git) -> None:
 
 
 def check_names(git: Git) -> None:
-    """Raise ReleaseError when the disk takes two files of a checkout for one: the second has overwritten the first."""
+    """Raise ReleaseError when two files of a checkout are one on this disk: the second has overwritten the first."""
     clashes = same_but_for_case(git.tracked()) if folds_case(git.directory) else []
     if clashes:
         raise ReleaseError(
-            f"{' and '.join(clashes[0])} are one file on this disk, which does not tell upper from lower case",
-            "rename one of them in the repository, or use a disk that does",
+            f"{' and '.join(clashes[0])} collide: this file system is case-insensitive",
+            "rename one of them in the repository, or use a case-sensitive file system",
         )
 
 
 def folds_case(checkout: Path) -> bool:
-    """Say whether the disk of a checkout, which always has a .git, takes upper and lower case for the same."""
+    """Return whether the disk of a checkout, which always has a .git, is case-insensitive."""
     return (checkout / ".GIT").exists()
 
 
 def same_but_for_case(paths: Iterable[str]) -> list[list[str]]:
-    """Group the paths that differ by case, or by the way their accents are written, and by nothing else."""
+    """Group the paths that differ only by case, or by the way their accents are written."""
     groups: dict[str, list[str]] = {}
     for path in paths:
         groups.setdefault(unicodedata.normalize("NFC", path).casefold(), []).append(path)
@@ -112,40 +115,55 @@ def absolute(url: str, parent: str) -> str:
 
 
 def parse_modules(text: str) -> dict[str, str]:
-    """Read `git config --list -z` of .gitmodules: the address of each path."""
+    """Read `git config --list -z` of .gitmodules: the address of each path, empty when it has none."""
     sections: dict[str, dict[str, str]] = {}
     for entry in text.split("\0"):
         key, _break, value = entry.partition("\n")
         section, _dot, name = key.rpartition(".")
         sections.setdefault(section, {})[name] = value
-    return {found["path"]: found["url"] for found in sections.values() if {"path", "url"} <= found.keys()}
+    return {found["path"]: found.get("url", "") for found in sections.values() if "path" in found}
+
+
+def require_url(path: str, urls: Mapping[str, str]) -> str:
+    """Return the address of the submodule at `path`. Raises ReleaseError when .gitmodules does not have it."""
+    if path not in urls:
+        raise ReleaseError(
+            f"{path} is a repository of its own, which .gitmodules does not name: the commit has none of its files",
+            f"to commit the files, remove {path}/.git and run git rm --cached {path} and git add {path}; to keep it a"
+            " repository, use git submodule add",
+        )
+    if not urls[path]:
+        raise ReleaseError(f"submodule {path} has no url in .gitmodules", "add it there, and commit")
+    return urls[path]
 
 
 def parse_links(listed: list[str]) -> dict[str, str]:
-    """Read `git ls-files --stage`: the full sha of each path that is a repository of its own."""
+    """Read the entries of `git ls-files --stage -z`: the full sha of each path that is a repository of its own."""
     about = [entry.split("\t", 1) for entry in listed]
     return {path: words.split(" ")[1] for words, path in about if words.startswith("160000 ")}
 
 
 def _submodules(git: Git, address: str) -> Iterator[Submodule]:
     links = _links(git)
-    urls = parse_modules(git.modules()) if links else {}
+    urls = _urls(git) if links else {}
     for path, sha in links.items():
-        if path not in urls:
-            raise ReleaseError(f"{path} is a submodule that .gitmodules does not tell of", "add it there, and commit")
-        url = absolute(urls[path], address)
-        check_repo(url)
+        url = absolute(require_url(path, urls), address)
+        check_repo(url, f"the url of submodule {path},")
         yield Submodule(path, url, sha)
 
 
 def _links(git: Git) -> dict[str, str]:
-    return parse_links(git.tracked("--stage")) if (git.directory / ".gitmodules").is_file() else {}
+    return parse_links(git.tracked("--stage"))
 
 
-def _keep(keeper: Git, module: Submodule) -> None:
-    """Have the submodule's commit in a clone of our own, and keep it there."""
+def _urls(git: Git) -> dict[str, str]:
+    return parse_modules(git.modules()) if (git.directory / ".gitmodules").is_file() else {}
+
+
+def _keep(keeper: Git, module: Submodule, object_format: str) -> None:
+    """Fetch the submodule's commit into a clone of this project's own, and keep it there."""
     keeper.directory.mkdir(parents=True, exist_ok=True)
-    keeper.init_with_alternates(None)
+    keeper.init(object_format)
     if keeper.rev_parse(module.sha) is None:
         keeper.fetch(module.url)
     if keeper.rev_parse(module.sha) is None:
@@ -157,7 +175,7 @@ def _check_lfs(git: Git) -> None:
     for path in git.tracked("--", ":(attr:filter=lfs)"):
         if _is_pointer(git.directory / path):
             raise ReleaseError(
-                f"{path} is kept in git-lfs, and a checkout here gives its pointer only",
+                f"{path} is stored in Git LFS, but only the pointer file was checked out",
                 "on the server, install git-lfs and run as the deploy user: git lfs install --skip-repo",
             )
 

@@ -9,15 +9,14 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import ReleaseError
 from ..model import Commit
-from ..system.run import STALLED, Result, Run
-from ..system.text import tail
+from ..system.run import Result, Run
+from ..system.text import one_line
+from .errors import explain
 from .refs import Refs
 
 PINS = "refs/deploys/"
@@ -28,95 +27,66 @@ REFSPECS = (f"+refs/heads/*:{BRANCHES}*", f"+{TAGS}*:{TAGS}*")
 # git sorts by the last key first: the newest tag, and the highest version among those of one second.
 NEWEST_TAGS = ("--sort=-version:refname", "--sort=-creatordate")
 REF_FORMAT = "%(refname)%00%(objectname)%00%(*objectname)"
-# Whatever the user prefers: a file is unchanged when nothing of its stat has changed, its ctime included.
-# An empty fsmonitor is none: before 2.36 git would take `false` for the name of a program.
-STAT_OPTIONS = tuple(
-    word
-    for setting in ("core.fsmonitor=", "core.trustctime=true", "core.checkStat=default", "core.ignoreStat=false")
-    for word in ("-c", setting)
+# What a deploy relies on, whatever the user, the server and the clone have set.
+SETTINGS = (
+    # Files have the bytes, modes and links of the commit; only the repository's own attributes convert them.
+    "core.autocrlf=false",
+    "core.safecrlf=false",
+    "core.eol=lf",
+    "core.attributesFile=/dev/null",
+    "core.symlinks=true",
+    "core.fileMode=true",
+    "core.ignoreCase=false",
+    "core.sparseCheckout=false",
+    # checkout.py fills submodules, and needs no server for those that it has.
+    "submodule.recurse=false",
+    # A file is unchanged when nothing of its stat has changed, its ctime included.
+    # An empty fsmonitor is none: before 2.36 git would take `false` for the name of a program.
+    "core.fsmonitor=",
+    "core.trustctime=true",
+    "core.checkStat=default",
+    "core.ignoreStat=false",
+    # Of a file that is named before it is on disk, a power loss may leave the name alone, and an empty object or ref
+    # stops every later fetch. Before 2.36 git syncs packs only, so what is fetched stays one.
+    "core.fsync=all",
+    "core.fsyncMethod=fsync",
+    "fetch.unpackLimit=1",
+    # A release that was moved is found by its whole path, and what is fetched stays until it is pinned.
+    "worktree.useRelativePaths=false",
+    "gc.pruneExpire=2.weeks.ago",
+    # A hook of the repository's own (post-checkout) has no part in a deploy.
+    "core.hooksPath=/dev/null",
+    "safe.bareRepository=all",
+    "core.abbrev=auto",
+    *(f"color.{part}=false" for part in ("ui", "remote", "transport", "advice")),
 )
-# A server that accepts and says no more is given up; over ssh ConnectTimeout does it.
-PATIENCE = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30")
-# Of a file that is named before it is on disk, a power loss may leave the name alone, and an empty object or ref stops
-# every later fetch. Before 2.36 git syncs packs only, so what is fetched stays one.
-DURABLE_OPTIONS = ("-c", "core.fsync=all", "-c", "fetch.unpackLimit=1")
-# Whatever the protocol, a git that works tells its progress every second, the server's part of it, too; only its look
-# at what it has fetched (rev-list) may be silent, for some seconds in millions of objects.
+# A server that accepts and then is silent is given up; over ssh ConnectTimeout does it.
+HTTP_STALL_SETTINGS = ("http.lowSpeedLimit=1000", "http.lowSpeedTime=30")
+# With any protocol, a git that works reports its progress every second, and the server's progress as well. Only the
+# check of what was fetched (rev-list) may be silent, for some seconds with millions of objects.
 STALL_SECONDS = 300.0
-# What it tells of its progress, whichever way a line ends. A failure has other reasons.
-PROGRESS = re.compile(
-    r"(?:\A|(?<=[\r\n]))[^\r\n]*(?:: +\d+% \(\d+/\d+\)[^\r\n]*|: +\d+, done\. *|\w+ing objects: +\d+ *)[\r\n]+"
-)
+# git's own language, no questions, and no attributes of the whole server.
+ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_ATTR_NOSYSTEM": "1", "GIT_LITERAL_PATHSPECS": "0"}
+FETCH_OPTIONS = ("--quiet", "--progress", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules")
+# Nothing is copied from the user's template, and no setting names the remote.
+CLONE_OPTIONS = ("--quiet", "--progress", "--template=", "--origin=origin", "--no-recurse-submodules")
+ALLOW_PATHS = "protocol.file.allow=always"
+# Subjects as UTF-8 and nothing beside them. The NUL after each field is part of no subject.
+LOG = ("log", "-z", "--encoding=UTF-8", "--no-show-signature", "--no-notes", "--no-patch", "--no-color")
 COMMIT_FORMAT = "%H%x00%s"
 SHOWN_COMMITS = 100
+SUBJECT_CHARACTERS = 300
 
-KNOWN_ERRORS = (
-    (
-        r"unknown option `|unknown (?:switch|subcommand)|is not a git command|^usage: git",
-        "the git on this server is too old",
-        "install git 2.30 or newer there",
-    ),
-    (
-        r"dubious ownership",
-        "git refuses {where}, because another user owns it",
-        "let the deploy user own the project's directory (chown -R), or deploy as its owner",
-    ),
-    (
-        r"REMOTE HOST IDENTIFICATION HAS CHANGED",
-        "the git server's host key is not the one this server knows",
-        "make sure that the change is meant, then renew it in ~/.ssh/known_hosts of the deploy user",
-    ),
-    (
-        r"Host key verification failed|No \w+ host key is known",
-        "the git server's host key is unknown to this server",
-        "add it to ~/.ssh/known_hosts of the deploy user (ssh-keyscan)",
-    ),
-    (
-        r"Permission denied|Authentication failed|could not read (Username|Password)|terminal prompts disabled",
-        "the git server refused the deploy user",
-        "give the user a key that may read the repository, or forward your agent",
-    ),
-    (
-        r"Could not resolve host|Connection (refused|timed out|reset)|No route to host|Network is unreachable"
-        r"|unable to access|Failed to connect|Operation too slow|" + STALLED,
-        "the git server cannot be reached",
-        "see whether this server reaches it, and try again",
-    ),
-    (
-        r"does not appear to be a git repository|[Rr]epository .*not found|does not exist|fatal: strange \w+ ",
-        "there is no repository at that address, or it is hidden from this user",
-        "see to the option repo",
-    ),
-    (
-        r"No space left on device|Out of diskspace|Disk quota exceeded|failed to write .* to object database"
-        r"|cannot (create|write)|couldn't write|could not (set '|write)|unable to write",
-        "the disk is full",
-        "free some space or inodes, then deploy again",
-    ),
-    (
-        r"git-lfs|external filter .* failed|smudge filter",
-        "a file's filter is missing or failed",
-        "on the server, install git-lfs and run as the deploy user: git lfs install --skip-repo",
-    ),
-    (
-        r"(object|pack|loose) .*(corrupt|is empty|missing)|(bad|missing) object|unable to (read|unpack)|inflate:"
-        r"|did not send all",
-        "the clone at {where} is damaged",
-        "see what git fsck says there, or move it away: the next deploy clones again",
-    ),
-    (r"[Rr]ead-only file system", "the file system is read-only", "mount it writable, then deploy again"),
-    (
-        r"\.lock': File exists",
-        "another git process works in {where}, or one died there",
-        "if none runs, remove the .lock file that git names",
-    ),
-)
+
+def with_settings(*arguments: str, network: bool = False) -> list[str]:
+    """Return the argument list of a git command that does not depend on anyone's settings."""
+    settings = [*SETTINGS, *(HTTP_STALL_SETTINGS if network else ())]
+    return ["git", *(word for setting in settings for word in ("-c", setting)), *arguments]
 
 
 def fetch_argv(remote: str) -> list[str]:
     """Fetch all branches and tags of `remote`, dropping what it dropped. With nothing new it writes nothing."""
-    silent = ["--quiet", "--progress", "--no-write-fetch-head", "--no-auto-maintenance"]
-    return [*PATIENCE, "fetch", *silent, "--prune", "--no-tags", "--no-recurse-submodules", "--", remote, *REFSPECS]
+    return ["fetch", *FETCH_OPTIONS, "--prune", "--no-tags", "--", remote, *REFSPECS]
 
 
 def refs_argv() -> list[str]:
@@ -127,11 +97,11 @@ def refs_argv() -> list[str]:
 def log_argv(newest: str, without: str | None = None) -> list[str]:
     """List the commits that `newest` has and `without` has not, newest first."""
     end = ["--not", without] if without else []
-    return ["log", f"--max-count={SHOWN_COMMITS}", f"--format={COMMIT_FORMAT}", newest, *end, "--"]
+    return [*LOG, f"--max-count={SHOWN_COMMITS}", f"--format={COMMIT_FORMAT}", newest, *end, "--"]
 
 
 def lines(text: str) -> list[str]:
-    """Return the lines that git printed. Names and subjects may hold what else ends a line for Python."""
+    """Return the lines that git printed. Names of refs may hold what also ends a line for Python."""
     return [line for line in text.split("\n") if line]
 
 
@@ -152,22 +122,14 @@ def parse_refs(text: str) -> Refs:
 
 
 def parse_log(text: str) -> list[Commit]:
-    """Read what `log_argv` prints."""
-    return [Commit(*line.split("\0", 1)) for line in lines(text)]
+    """Read what `log_argv` prints: a sha, a NUL, a subject, a NUL. Subjects are made fit for a screen."""
+    fields = text.split("\0")
+    return [Commit(sha, one_line(subject, SUBJECT_CHARACTERS)) for sha, subject in zip(fields[::2], fields[1::2])]
 
 
-def explain(doing: str, where: str, stderr: str) -> ReleaseError:
-    """Turn what git wrote into a sentence with a remedy; git's own words follow as detail."""
-    foreign = re.search(r"dubious ownership in repository at '([^\n]+)'", stderr)
-    if foreign and Path(where) not in {Path(foreign[1]), *Path(foreign[1]).parents}:
-        remedy = f"let the deploy user trust it: git config --global --add safe.directory {shlex.quote(foreign[1])}"
-        refused = f"git refuses {foreign[1]}, because another user owns it"
-        return ReleaseError(f"could not {doing}: {refused}", remedy, tail(stderr))
-    for pattern, found, remedy in KNOWN_ERRORS:
-        if re.search(pattern, stderr):
-            return ReleaseError(f"could not {doing}: {found.format(where=where)}", remedy, tail(stderr))
-    last = tail(stderr, 1) or "git gave no reason"
-    return ReleaseError(f"could not {doing}: {last}", detail=tail(stderr))
+def without_end(text: str) -> str:
+    """Return the one line that git printed without its end; blanks may belong to a path."""
+    return text[:-1] if text.endswith("\n") else text
 
 
 class Git:
@@ -188,40 +150,54 @@ class Git:
         return parse_refs(self._git("list the refs", *refs_argv()))
 
     def fetch(self, remote: str = "origin") -> None:
-        self._run_remote(f"fetch from {remote}", *self._in_repo(*fetch_argv(remote)))
+        self._run_remote(f"fetch from {remote}", *self._in_repo(), *fetch_argv(remote))
 
     def fetch_commit(self, sha: str, remote: str = "origin") -> None:
         """Fetch one commit that no branch or tag holds; many servers allow it."""
-        wanted = ("fetch", "--quiet", "--progress", "--no-tags", "--", remote, sha)
-        self._run_remote(f"fetch {sha}", *self._in_repo(*PATIENCE, *wanted))
+        wanted = ("fetch", *FETCH_OPTIONS, "--no-prune", "--no-tags", "--", remote, sha)
+        self._run_remote(f"fetch {sha}", *self._in_repo(), *wanted)
 
-    def clone(self, url: str) -> None:
-        """Clone into the directory without checking anything out."""
-        wanted = ("clone", "--quiet", "--progress", "--no-checkout", "--", url, str(self.directory))
-        self._run_remote(f"clone {url}", *PATIENCE, *wanted)
+    def clone(self, url: str, *, bare: bool = False) -> None:
+        """Clone into the directory without checking anything out; the remote is `origin`."""
+        kind = "--bare" if bare else "--no-checkout"
+        self._run_remote(f"clone {url}", "clone", *CLONE_OPTIONS, kind, "--", url, str(self.directory))
 
-    def init_with_alternates(self, objects: Path | None) -> None:
-        """Make the directory an empty bare repository that also sees the objects in `objects`."""
-        done = self._run(["git", "init", "--quiet", "--bare", str(self.directory)])
+    def clone_from(self, own: Git) -> None:
+        """Clone a bare repository of this project's own, which no setting may forbid."""
+        argv = with_settings("-c", ALLOW_PATHS, "clone", *CLONE_OPTIONS, "--no-checkout", "--")
+        # It has neither branches nor tags, and from an empty repository git would not take over the kind of hashes.
+        environment = {**ENVIRONMENT, "GIT_DEFAULT_HASH": own.object_format()}
+        done = self._run([*argv, str(own.directory), str(self.directory)], env=environment)
         if done.rc:
-            raise explain("make a repository to look with", str(self.directory), done.err)
+            raise explain(f"clone {own.directory}", str(self.directory), done)
+
+    def init(self, object_format: str, objects: Path | None = None) -> None:
+        """Make the directory an empty bare repository that also sees the objects in `objects`."""
+        options = ("--quiet", "--bare", "--template=", f"--object-format={object_format}")
+        done = self._run(with_settings("init", *options, str(self.directory)), env=ENVIRONMENT)
+        if done.rc:
+            raise explain(f"make a repository at {self.directory}", str(self.directory), done)
         if objects:
             (self.directory / "objects/info/alternates").write_text(f"{objects}\n", encoding="utf-8")
 
+    def object_format(self) -> str:
+        """Return the kind of the repository's hashes: sha1 or sha256."""
+        return self._git("read the object format", "rev-parse", "--show-object-format").strip()
+
     def is_repository(self) -> bool:
-        """Say whether the directory is the top of a work tree; raises when git refuses to look."""
+        """Return whether the directory is the top of a work tree; raises when git refuses to look."""
         done = self._try("rev-parse", "--show-toplevel")
         if done.rc and "not a git repository" not in done.err:
-            raise explain("look at the clone", str(self.directory), done.err)
-        return done.rc == 0 and Path(done.out.strip()) == self.directory.resolve()
+            raise explain("look at the clone", str(self.directory), done)
+        return done.rc == 0 and Path(without_end(done.out)) == self.directory.resolve()
 
     def url(self) -> str | None:
-        done = self._try("config", "--get", "remote.origin.url")
-        return done.out.strip() or None
+        """Return the address of origin, None when there is none."""
+        return without_end(self._try("config", "--get", "remote.origin.url").out) or None
 
     def set_url(self, url: str) -> None:
         known = "set-url" if self.url() else "add"
-        self._git(f"point origin at {url}", "remote", known, "origin", url)
+        self._git(f"point origin at {url}", "remote", known, "--", "origin", url)
 
     def rev_parse(self, revision: str) -> str | None:
         """Return the full sha of the commit that `revision` names, None when there is none or several."""
@@ -243,7 +219,7 @@ class Git:
         return int(self._git("count the commits", "rev-list", "--count", newest, *end, "--"))
 
     def tracks(self, path: str) -> bool:
-        return bool(self._git("list the tracked files", "ls-files", "--", path))
+        return bool(self._git("list the tracked files", "ls-files", "-z", "--", f":(literal){path}"))
 
     def tracked(self, *options: str) -> list[str]:
         """List the tracked files, as `git ls-files -z` does."""
@@ -251,13 +227,13 @@ class Git:
         return [entry for entry in listed.split("\0") if entry]
 
     def modules(self) -> str:
-        """Return all that .gitmodules says, as `git config --list -z` tells it."""
+        """Return the whole of .gitmodules as `git config --list -z` prints it."""
         return self._git("read .gitmodules", "config", "--file", str(self.directory / ".gitmodules"), "--list", "-z")
 
     def changed_paths(self, sha: str) -> set[str]:
         """Return the tracked paths whose files here, as they are, differ from those of a commit."""
-        options = ("--name-only", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "-z")
-        listed = self._git("compare the files", *STAT_OPTIONS, "diff", *options, sha, "--")
+        options = ("--name-only", "--no-renames", "--no-ext-diff", "--no-relative", "--ignore-submodules=none", "-z")
+        listed = self._git("compare the files", "diff", *options, "-O/dev/null", sha, "--")
         return {path for path in listed.split("\0") if path}
 
     def pin(self, commits: Iterable[str]) -> None:
@@ -277,7 +253,7 @@ class Git:
 
     def check_out(self, sha: str) -> None:
         """Make this worktree's files those of a commit, whatever was done to them."""
-        self._git(f"check out {sha}", *STAT_OPTIONS, "checkout", "--quiet", "--force", "--detach", sha, "--")
+        self._git(f"check out {sha}", "checkout", "--quiet", "--force", "--detach", sha, "--")
 
     def untracked(self) -> list[str]:
         """Return what is here and not tracked, ignored or not; a directory with nothing tracked in it as one path."""
@@ -285,23 +261,23 @@ class Git:
         return [path for path in listed.split("\0") if path]
 
     def has_no_hidden_changes(self) -> bool:
-        """Say whether git looks at every tracked file: nobody told it to overlook changes of some."""
+        """Return whether git looks at every tracked file: none is marked to be overlooked."""
         listed = self._git("list the tracked files", "ls-files", "-z", "-v")
         return all(entry.startswith("H ") for entry in listed.split("\0") if entry)
 
     def repair_worktrees(self, paths: Iterable[Path]) -> None:
-        """Tell git where worktrees went that were renamed."""
+        """Record in git where worktrees are that were renamed."""
         self._git("repair the worktrees", "worktree", "repair", *map(str, paths))
 
     def maintain(self) -> None:
         """Pack what has become many files, in the background; most of the time there is nothing to do."""
-        self._git("tidy the clone", "maintenance", "run", "--auto", "--quiet")
+        self._git("clean up the clone", "maintenance", "run", "--auto", "--quiet")
 
     def prune_worktrees(self) -> None:
         self._git("forget removed worktrees", "worktree", "prune")
 
     def read_index(self) -> None:
-        """Let git take the files here for those of HEAD, and tell where they differ; none is touched."""
+        """Make the index that of HEAD, so that git sees where the files here differ; none is touched."""
         self._git("read the index", "reset", "--quiet", "--mixed")
 
     def soft_reset(self, sha: str) -> None:
@@ -311,32 +287,31 @@ class Git:
     def hard_reset(self, sha: str) -> None:
         self._git(f"reset {self.directory} to {sha}", "reset", "--quiet", "--hard", sha)
 
-    def _in_repo(self, *arguments: str) -> list[str]:
-        # A hook of the repository's own (post-checkout) has no part in a deploy.
-        return ["-C", str(self.directory), *DURABLE_OPTIONS, "-c", "core.hooksPath=/dev/null", *arguments]
+    def _in_repo(self) -> list[str]:
+        return ["-C", str(self.directory)]
 
     def _try(self, *arguments: str) -> Result:
-        return self._run(["git", *self._in_repo(*arguments)], env={"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
+        return self._run(with_settings(*self._in_repo(), *arguments), env=ENVIRONMENT)
 
     def _git(self, doing: str, *arguments: str) -> str:
         done = self._try(*arguments)
         if done.rc:
-            raise explain(doing, str(self.directory), done.err)
+            raise explain(doing, str(self.directory), done)
         return done.out
 
     def _run_remote(self, doing: str, *arguments: str) -> None:
         """Run a git that talks to a server."""
-        done = self._run(["git", *arguments], env=self._network(), silence=STALL_SECONDS)
+        done = self._run(with_settings(*arguments, network=True), env=self._network(), silence=STALL_SECONDS)
         if done.rc:
-            raise explain(doing, str(self.directory), PROGRESS.sub("", done.err))
+            raise explain(doing, str(self.directory), done)
 
     def _network(self) -> dict[str, str]:
-        ssh = os.environ.get("GIT_SSH_COMMAND") or self._configured_ssh() or "ssh"
-        # Nobody is there to answer a question, and a server may fall silent: fail instead of waiting for ever.
+        command = os.environ.get("GIT_SSH_COMMAND") or self._configured_ssh()
+        ssh = command or shlex.quote(os.environ.get("GIT_SSH") or "ssh")
+        # No one is there to answer a question, and a server may fall silent: fail instead of waiting for ever.
         alive = "-o ServerAliveInterval=15 -o ServerAliveCountMax=4"
-        quiet = f"{ssh} -o BatchMode=yes -o ConnectTimeout=15 {alive}"
-        return {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_SSH_COMMAND": quiet}
+        return {**ENVIRONMENT, "GIT_SSH_COMMAND": f"{ssh} -o BatchMode=yes -o ConnectTimeout=15 {alive}"}
 
     def _configured_ssh(self) -> str:
-        within = ["-C", str(self.directory)] if self.directory.is_dir() else []
-        return self._run(["git", *within, "config", "--get", "core.sshCommand"]).out.strip()
+        within = self._in_repo() if self.directory.is_dir() else []
+        return without_end(self._run(["git", *within, "config", "--get", "core.sshCommand"]).out)

@@ -13,9 +13,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import ReleaseError
+from ..system.text import hide_secrets, printable
 
-FULL_SHA = re.compile(r"[0-9a-f]{40}")
-SHORT_SHA = re.compile(r"[0-9a-f]{4,40}")
+# Of SHA-1 and of SHA-256.
+FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+SHORT_SHA = re.compile(r"[0-9a-f]{4,64}")
 RELATIVE = re.compile(r"(?P<base>[^~^]+)(?P<suffix>(?:[~^]\d*)*)")
 SHOWN = 12
 
@@ -37,7 +39,7 @@ class Chosen:
 
 
 def choose(ref: str | None, refs: Refs) -> Chosen:
-    """Say which commit `ref` means; without one, the newest tag.
+    """Return which commit `ref` means; without one, the newest tag.
 
     A bare branch name means the remote's branch: the server has none of its own that would ever move.
     Raises ReleaseError when nothing or more than one thing goes by that name.
@@ -55,30 +57,31 @@ def choose(ref: str | None, refs: Refs) -> Chosen:
 def check(ref: str) -> None:
     """Raise ReleaseError when `ref` could be taken for an option or cannot be a name."""
     if ref.startswith("-") or not ref.isprintable() or " " in ref:
-        raise ReleaseError(f"ref {ref!r} cannot be the name of a commit", "give a branch, a tag or a sha")
+        raise ReleaseError(f"ref {ref!r} cannot be the name of a commit", "use a branch, a tag or a sha")
 
 
-def check_repo(repo: str) -> None:
-    """Raise ReleaseError when git would take `repo` for an option or run a command because of it."""
+def check_repo(repo: str, what: str = "repo") -> None:
+    """Raise ReleaseError when git would take an address for an option or run a command because of it."""
     if repo.startswith("-") or re.match(r"[A-Za-z0-9]+::", repo):
-        raise ReleaseError(f"repo {repo!r} is not an address we hand to git", "give an ssh or https address or a path")
+        found = f"{what} {hide_secrets(repo)!r} is not allowed: git could run a command because of it"
+        raise ReleaseError(found, "use an ssh:// or https:// URL, user@host:path, or a path")
 
 
 def is_full(ref: str | None) -> bool:
-    """Say whether `ref` is a full sha, which means the same commit whatever the remote says."""
+    """Return whether `ref` is a full sha, which needs no remote to be resolved."""
     return ref is not None and FULL_SHA.fullmatch(ref) is not None
 
 
 def _newest_tag(refs: Refs) -> Chosen:
     for tag, sha in refs.tags.items():
         return Chosen(sha, tag)
-    raise ReleaseError("no ref was given and the repository has no tag", "give ref, or tag a commit and push the tag")
+    raise ReleaseError("no ref was given and the repository has no tag", "set ref, or tag a commit and push the tag")
 
 
 def _one(name: str, refs: Refs) -> str:
     found = {kind: sha for kind, sha in _meanings(name, refs) if sha is not None}
     if len(found) > 1:
-        raise ReleaseError(f"ref {name!r} is ambiguous: {' and '.join(found)}", _how_to_say(name))
+        raise ReleaseError(f"ref {name!r} is ambiguous: {' and '.join(found)}", _full_names(name))
     for sha in found.values():
         return sha
     if SHORT_SHA.fullmatch(name.lower()):
@@ -98,9 +101,9 @@ def _meanings(name: str, refs: Refs) -> Iterable[tuple[str, str | None]]:
     yield "a tag", refs.tags.get(name)
 
 
-def _how_to_say(name: str) -> str:
+def _full_names(name: str) -> str:
     bare = name[len("origin/") :] if name.startswith("origin/") else name
-    return f"say refs/heads/{bare} for the branch or refs/tags/{name} for the tag"
+    return f"write refs/heads/{bare} for the branch or refs/tags/{name} for the tag"
 
 
 def describe(refs: Refs) -> str:
@@ -111,4 +114,4 @@ def describe(refs: Refs) -> str:
 def _listed(names: Mapping[str, str]) -> str:
     shown = [name for name in names if name != "HEAD"]
     more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
-    return ", ".join(shown[:SHOWN]) + more if shown else "none"
+    return printable(", ".join(shown[:SHOWN])) + more if shown else "none"

@@ -4,7 +4,7 @@
 #
 # Private to this collection: may change in any release.
 
-"""Which commit is meant, and a repository to look without leaving a trace."""
+"""Which commit is meant, and a scratch repository to look it up without leaving a trace."""
 
 from __future__ import annotations
 
@@ -61,5 +61,9 @@ def scratch_repository(run: Run, source: Git, repo: str | None) -> Iterator[tupl
         raise ReleaseError(f"there is no clone at {source.directory} and the option repo is not set", "set repo")
     with tempfile.TemporaryDirectory(prefix="releases-") as directory:
         git = Git(run, Path(directory))
-        git.init_with_alternates(source.directory / ".git/objects" if cloned else None)
+        if cloned:
+            git.init(source.object_format(), source.directory / ".git/objects")
+        else:
+            # Only the git server knows the kind of its hashes, and a clone takes it over.
+            git.clone(address, bare=True)
         yield git, address

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,8 +18,8 @@ GITDIR = "gitdir: "
 def record_of(release: Path) -> Path | None:
     """Return the directory of git's record of a worktree, as named in its file .git; None when it is missing."""
     link = release / ".git"
-    text = link.read_text(encoding="utf-8", errors="replace").strip() if link.is_file() else ""
-    record = Path(text[len(GITDIR) :]) if text.startswith(GITDIR) else None
+    text = os.fsdecode(link.read_bytes()).rstrip("\n") if link.is_file() else ""
+    record = release / text[len(GITDIR) :] if text.startswith(GITDIR) else None
     return record if record and record.is_dir() else None
 
 
@@ -34,5 +35,5 @@ def stale_worktrees(records: Path, releases: Path, needed: Iterable[Path]) -> li
 
 def _is_lost(record: Path, releases: Path) -> bool:
     link = record / "gitdir"
-    place = link.read_text(encoding="utf-8").strip() if link.exists() else ""
+    place = os.fsdecode(link.read_bytes()).rstrip("\n") if link.exists() else ""
     return not place or (releases in Path(place).parents and not Path(place).exists())

@@ -21,7 +21,8 @@ from typing import Any
 from ..errors import ReleaseError
 from ..system import files
 
-COMMIT = re.compile(r"[0-9a-f]{4,40}")
+# Short, or full with SHA-1 or SHA-256.
+COMMIT = re.compile(r"[0-9a-f]{4,40}|[0-9a-f]{64}")
 SHOWN_CHARACTERS = 12
 MAX_LISTED = 20
 
@@ -147,12 +148,12 @@ def find(lines: Sequence[str], commit: str) -> str:
     Raises ReleaseError when it was never live here, is too short, or is ambiguous.
     """
     if len(commit) < SHORTEST_CHARACTERS:
-        raise ReleaseError(f"to is {commit!r}", f"give at least {SHORTEST_CHARACTERS} characters of a commit")
+        raise ReleaseError(f"to is {commit!r}", f"use at least {SHORTEST_CHARACTERS} characters of a commit")
     found = without_repeats(sorted(line for line in lines if same(line, commit.lower())))
     if not found:
         raise ReleaseError(f"{commit} has never been live here", format_log(without_repeats(lines)))
     if len(found) > 1:
-        raise ReleaseError(f"{commit} is ambiguous: it could be {' or '.join(found)}", "give more characters of it")
+        raise ReleaseError(f"{commit} is ambiguous: it could be {' or '.join(found)}", "use more characters of it")
     return found[0]
 
 

@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..environment import build as environment
+from ..environment.interpreter import ask_interpreter
+from ..environment.spec import plan_environment
+from ..environment.toml import toml_reader
+from ..environment.unread import Unread, find_unread
 from ..errors import ReleaseError
 from ..git import checkout
 from ..model import Target
@@ -40,12 +44,14 @@ def prepare(project: Project, target: Target) -> bool:
 
 def provide_environment(project: Project, release: Path) -> bool:
     """Find or build the Python environment a release asks for, and compile. Return whether anything changed."""
-    spec = environment.plan_environment(release)
+    read_toml = toml_reader(project.options.python, project.run)
+    spec = plan_environment(release, read_toml)
+    _report_unread(project, find_unread(release, spec, read_toml))
     if spec is None:
         return False
     with project.report.phase("environment"):
         options = project.options
-        interpreter = environment.ask_interpreter(options.python, project.run)
+        interpreter = ask_interpreter(options.python, project.run)
         envs = environment.Environments(project.paths.envs, interpreter, project.run, options.uv, options.index)
         with _explain_rebuild(options.state):
             found = envs.ensure(spec, release)
@@ -54,6 +60,17 @@ def provide_environment(project: Project, release: Path) -> bool:
     if linked:
         _compile(project, release, str(found.path / "bin" / "python"))
     return linked or found.built
+
+
+def _report_unread(project: Project, unread: Unread | None) -> None:
+    """Fail where requirements that are not installed are certainly missing, warn where a hook may install them."""
+    if unread is None:
+        return
+    options = project.options
+    missing = ReleaseError(unread.what, unread.remedy)
+    if unread.certain and options.status_file and not (options.pre_deploy or options.post_deploy):
+        raise missing
+    project.report.warnings.append(str(missing))
 
 
 @contextmanager
@@ -89,7 +106,7 @@ def _make_release(project: Project, target: Target) -> None:
             checkout.add_submodules(project.git.at(making), paths.submodules, project.git.url() or "")
         checkout.verify(project.git.at(making))
         shared.link_shared(paths, making, final, project.options.shared_paths)
-    if environment.plan_environment(making) is None:
+    if plan_environment(making, toml_reader(project.options.python, project.run)) is None:
         _compile(project, making, project.options.python)
     # On disk before the rename, so that what looks complete is complete after a power loss; then git learns the path.
     files.sync_file_systems(project.run, making)

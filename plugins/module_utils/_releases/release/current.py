@@ -4,7 +4,7 @@
 #
 # Private to this collection: may change in any release.
 
-"""The symlink `current`: what it stands for, its switch in one instant, and the way back."""
+"""The symlink `current`: reading it, switching it atomically, and restoring it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..system import files
 def read(paths: ProjectPaths, git: Git) -> Current:
     """Return what `current` points at.
 
-    Raises ReleaseError when `current` is not a symlink: it could not be replaced in one instant.
+    Raises ReleaseError when `current` is not a symlink: it could not be replaced atomically.
     """
     head = git.head() if paths.source.is_dir() else None
     if not os.path.lexists(paths.current):

@@ -4,7 +4,7 @@
 #
 # Private to this collection: may change in any release.
 
-"""The decision what a project's directories and its clone lack. It changes nothing; setup.py carries it out."""
+"""What a project's directories and its clone lack: decisions only, which setup.py carries out."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Union
 
 from ..errors import ReleaseError
 from ..options import Options
+from ..system.text import hide_secrets
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ Step = Union[MakeDirectory, Clone, SetUrl, MoveToShared]
 
 @dataclass(frozen=True)
 class Layout:
-    """What is there under a project's path.
+    """What was found under a project's path.
 
     `present` are the existing paths among those that matter, `url` is the clone's origin (None: no clone),
     `occupied` means that `source` is something other than a clone, `uploads` are the shared paths which are
@@ -83,7 +84,7 @@ def _plan_clone(found: Layout, options: Options) -> list[Step]:
     if found.occupied:
         raise ReleaseError(f"{source} is not a git clone", "move it away, or set another path")
     if found.url is None and options.repo is None:
-        raise ReleaseError(f"there is no clone at {source} and the option repo is not set", "give repo")
+        raise ReleaseError(f"there is no clone at {source} and the option repo is not set", "set repo")
     if found.url is None:
         return [Clone(str(options.repo))]
     return [SetUrl(options.repo)] if options.repo not in {None, found.url} and options.repo else []
@@ -105,7 +106,7 @@ def describe(step: Step) -> str:
     if isinstance(step, MakeDirectory):
         return f"create the directory {step.path}"
     if isinstance(step, Clone):
-        return f"clone {step.url}"
+        return f"clone {hide_secrets(step.url)}"
     if isinstance(step, SetUrl):
-        return f"point the clone at {step.url}"
+        return f"point the clone at {hide_secrets(step.url)}"
     return f"move {step.entry} from source to shared and link it back"

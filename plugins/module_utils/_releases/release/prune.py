@@ -14,7 +14,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ..environment import build as environment
+from ..environment.build import stale
+from ..environment.installer import remove as remove_environment
 from ..model import ProjectPaths
 from ..project import Project
 from ..records import history
@@ -77,6 +78,6 @@ def prune(project: Project, protected: set[str]) -> None:
     old = to_prune(release_ages(paths), lines, project.options.keep, protected)
     delete_releases(paths, [name for name in old if not process.in_use((paths.releases / name).resolve())])
     project.git.prune_worktrees()
-    for name in environment.stale(files.list_directory(paths.envs), environment_links(paths)):
-        environment.remove(paths.envs / name)
+    for name in stale(files.list_directory(paths.envs), environment_links(paths)):
+        remove_environment(paths.envs / name)
     project.git.maintain()

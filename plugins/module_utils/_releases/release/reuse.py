@@ -85,7 +85,7 @@ def inspect_candidate(git: Git, commit: str) -> Spare | None:
 
 
 def convert(git: Git, commit: str, changed: set[str]) -> None:
-    """Check out `commit` in place of another one, and remove all else; byte code stays where it is valid."""
+    """Check out `commit` in place of another one, and remove what is not part of it; valid byte code stays."""
     # Before the checkout (an untracked .gitattributes would affect it) and after it (files no longer tracked).
     removed = _clean(git)
     git.check_out(commit)

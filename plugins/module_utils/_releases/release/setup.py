@@ -4,7 +4,7 @@
 #
 # Private to this collection: may change in any release.
 
-"""A project's directories and its clone: look what is there, and make what is missing."""
+"""A project's directories and its clone: find out what is missing, and create it."""
 
 from __future__ import annotations
 
@@ -90,6 +90,8 @@ def _clone(url: str, paths: ProjectPaths, git: Git) -> None:
     fresh = git.at(paths.path / ".source.new")
     files.remove_tree(fresh.directory)
     fresh.clone(url)
+    # Where hooks and people expect it; git's own template has it as well.
+    (fresh.directory / ".git/info").mkdir(exist_ok=True)
     os.sync()
     if paths.source.is_dir():
         paths.source.rmdir()

@@ -9,50 +9,75 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..errors import ReleaseError
 from ..model import ProjectPaths
+from ..system import files
 
 
 def link_shared(paths: ProjectPaths, release: Path, final: Path, entries: Iterable[str]) -> None:
     """Put a link to `shared/<entry>` for each entry in the release at `release`, which will live at `final`.
 
-    What the repository itself holds there becomes the first content of `shared/<entry>`.
+    What the repository itself holds there becomes the first content of `shared/<entry>`. An entry that ends in a slash,
+    or looks like a directory, is created as one. Raises ReleaseError for a file that is nowhere.
     """
     for entry in entries:
         place, kept = release / entry, paths.shared / entry
-        _check_inside(release, place)
+        _check_parents(release, place)
         text = os.path.relpath(kept, (final / entry).parent)
         if place.is_symlink() and str(place.readlink()) == text and kept.exists():
             continue
         place.parent.mkdir(parents=True, exist_ok=True)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        _make_room(place, kept)
+        _provide(entry, place, kept)
         place.symlink_to(text)
 
 
-def _check_inside(release: Path, place: Path) -> None:
-    """Raise ReleaseError when a link of the repository leads the way to `place`: it may lead anywhere."""
-    way = [parent for parent in place.parents if release in parent.parents and parent.is_symlink()]
-    if way:
-        entry, link = place.relative_to(release), way[0].relative_to(release)
-        raise ReleaseError(
-            f"shared_paths has {entry}, but {link} is a link in the repository",
-            "name a path without links, or remove the link",
-        )
+def is_directory(entry: str) -> bool:
+    """Return whether an entry that is nowhere yet is a directory: it ends in a slash, or its last part has no dot."""
+    return entry.endswith("/") or "." not in PurePosixPath(entry).name
 
 
-def _make_room(place: Path, kept: Path) -> None:
-    if place.is_symlink():
-        place.unlink()
-    if not kept.exists() and place.exists():
-        place.rename(kept)
+def _check_parents(release: Path, place: Path) -> None:
+    """Raise ReleaseError when what leads to `place` is a link of the repository, or a file."""
+    entry = place.relative_to(release)
+    for parent in reversed(entry.parents):
+        within = release / parent
+        if parent.parts and within.is_symlink():
+            raise ReleaseError(
+                f"shared_paths has {entry}, but {parent} is a link in the repository",
+                "name a path without links, or remove the link",
+            )
+        if os.path.lexists(within) and not within.is_dir():
+            raise ReleaseError(
+                f"shared_paths has {entry}, but {parent} is a file in the repository",
+                f"rename that file, or set shared_paths to paths that are not below {parent}",
+            )
+
+
+def _provide(entry: str, place: Path, kept: Path) -> None:
+    """Make sure that `kept` has content, and that nothing is at `place`."""
+    found = kept if os.path.lexists(kept) else place
+    if entry.endswith("/") and found.is_file():
+        raise ReleaseError(f"shared_paths has {entry}, but {found} is a file", "remove the slash, or the file")
+    if found == place:
+        _create(entry, place, kept)
     elif not kept.exists():
-        kept.mkdir(parents=True)
-    elif place.is_dir():
-        shutil.rmtree(place)
+        broken = f"{kept} is a link to {kept.readlink()}, which does not exist"
+        raise ReleaseError(broken, "create or mount what it leads to, or remove the link")
+    files.remove_path(place)
+
+
+def _create(entry: str, place: Path, kept: Path) -> None:
+    """Create `kept`: from what the repository holds, otherwise as an empty directory."""
+    if place.exists() and not place.is_symlink():
+        place.rename(kept)
+    elif is_directory(entry):
+        kept.mkdir()
     else:
-        place.unlink(missing_ok=True)
+        raise ReleaseError(
+            f"shared_paths has {entry}, which is neither a file in the repository nor at {kept}",
+            f"create the file {kept} on the server, or write {entry}/ in shared_paths if it is a directory",
+        )

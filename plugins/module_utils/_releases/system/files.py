@@ -4,12 +4,15 @@
 #
 # Private to this collection: may change in any release.
 
-"""Files that survive a power loss, and directories removed with all below them."""
+"""Files that survive a power loss, directories removed with all below them, locks."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import ReleaseError
@@ -68,3 +71,12 @@ def remove_path(path: Path) -> None:
 def list_directory(directory: Path) -> list[str]:
     """List a directory; an absent one is empty."""
     return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on the file `path`; the kernel frees the lock of a process that was killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from ..errors import ReleaseError
 from . import children
+from .text import hide_secrets
 
 # A caller inside a git hook exports these: git would then work on the wrong repository.
 GIT_LOCATION_VARIABLES = frozenset(
@@ -53,7 +54,7 @@ class Run(Protocol):
         self,
         argv: Sequence[str],
         cwd: str | None = None,
-        env: Mapping[str, str] | None = None,
+        env: Mapping[str, str | None] | None = None,
         silence: float | None = None,
     ) -> Result: ...
 
@@ -66,10 +67,10 @@ def clean_environment() -> dict[str, str]:
 def run_command(
     argv: Sequence[str],
     cwd: str | None = None,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | None] | None = None,
     silence: float | None = None,
 ) -> Result:
-    """Run `argv` without a shell in `cwd`, with `env` on top of this process's own environment.
+    """Run `argv` without a shell in `cwd`, with `env` on top of its own environment; None removes a variable.
 
     It is killed when it has written nothing for `silence` seconds, and has then failed with STALLED as its last line.
     Raises ReleaseError when the program or the directory is not there.
@@ -78,43 +79,45 @@ def run_command(
         with children.track_child() as begin, _started(argv, cwd, env, begin) as process:
             return _result(process, silence)
     except FileNotFoundError as missing:
-        remedy = f"install it on the server (needed for: {' '.join(argv)})"
+        remedy = f"install it on the server (needed for: {hide_secrets(' '.join(argv))})"
         raise ReleaseError(f"{missing.filename}: not found", remedy) from missing
 
 
 def _started(
-    argv: Sequence[str], cwd: str | None, env: Mapping[str, str] | None, begin: Callable[[], None] | None
-) -> subprocess.Popen[str]:
+    argv: Sequence[str], cwd: str | None, env: Mapping[str, str | None] | None, begin: Callable[[], None] | None
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         list(argv),
         cwd=cwd,
-        env={**clean_environment(), **(env or {})},
+        env={name: value for name, value in {**clean_environment(), **(env or {})}.items() if value is not None},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        encoding="utf-8",
-        # Names of files are bytes, and must survive the conversion.
-        errors="surrogateescape",
         # Neither a terminal that hangs up nor Ctrl-C may stop a git half way.
         start_new_session=True,
         preexec_fn=begin,  # noqa: PLW1509  it writes one line and takes no lock
     )
 
 
-def _result(process: subprocess.Popen[str], silence: float | None) -> Result:
+def _result(process: subprocess.Popen[bytes], silence: float | None) -> Result:
     try:
         out, err = _communicate_until_stalled(process, silence)
     except BaseException as end:
         _terminate(process)
         if isinstance(end, subprocess.TimeoutExpired):
-            return Result(-signal.SIGKILL, "", f"{(end.stderr or b'').decode('utf-8', 'replace')}\n{STALLED}")
+            return Result(-signal.SIGKILL, "", f"{_decode(end.stderr or b'')}\n{STALLED}")
         raise
-    return Result(process.returncode, out, err)
+    return Result(process.returncode, _decode(out), _decode(err))
+
+
+def _decode(output: bytes) -> str:
+    """Return output as text, every byte kept: file names need not be UTF-8, and the text mode would replace CR."""
+    return output.decode("utf-8", "surrogateescape")
 
 
 def _communicate_until_stalled(
-    process: subprocess.Popen[str], silence: float | None, seen: Output = (None, None)
-) -> tuple[str, str]:
+    process: subprocess.Popen[bytes], silence: float | None, seen: Output = (None, None)
+) -> tuple[bytes, bytes]:
     """Return what a program writes until its end. Raises TimeoutExpired when it writes no more than `seen`."""
     try:
         return process.communicate(timeout=silence)
@@ -125,7 +128,7 @@ def _communicate_until_stalled(
     return _communicate_until_stalled(process, silence, written)
 
 
-def _terminate(process: subprocess.Popen[str]) -> None:
+def _terminate(process: subprocess.Popen[bytes]) -> None:
     """Terminate a program with all that it has started; it may remove what it has half written."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)

@@ -1,0 +1,34 @@
+"""The variables of `env` and `env_file` in the hooks of a project, from the inventory to the hook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.playbooks.conftest import Laptop, Upstream
+
+PRINT = 'echo "[$SECRET]"'
+
+
+def printed(path: Path) -> str:
+    """Return what the hooks of a project have printed."""
+    return (path / "shared/logs/deploy.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [({"env_file": "{file}"}, "[s3cret]\n"), ({"env": {"SECRET": "s3cret"}}, "[]\n"), ({}, "[]\n")],
+)
+def test_without_an_app_hooks_have_the_variables_of_a_file(
+    laptop: Laptop, upstream: Upstream, tmp_path: Path, settings: dict[str, object], text: str
+) -> None:
+    """No setup writes `env` then, and a deploy must not look for that file."""
+    file = tmp_path / "env"
+    file.write_text("SECRET=s3cret\n")
+    settings = {key: str(file) if value == "{file}" else value for key, value in settings.items()}
+    path = laptop.project("blog", upstream.path, post_deploy=PRINT, **settings)
+    done = laptop.run("playbooks/deploy.yml", "-e", "project=blog")
+    assert done.code == 0, done.output
+    assert printed(path) == text
+    assert "s3cret" not in done.output
