@@ -85,7 +85,7 @@ def parse_units(text: str) -> dict[str, str]:
 def unit_of(cgroup: str) -> str:
     """Return the unit that /proc/PID/cgroup names, the innermost one; nothing outside of units.
 
-    Control groups of version 1 have a line for each controller. systemd's own has the unit whatever it controls.
+    With control groups of version 1 each controller has its own line. systemd's own has the unit whatever it controls.
     """
     fields = (line.split(":", 2) for line in cgroup.splitlines())
     paths = [found[2] for found in fields if len(found) == 3 and found[1] in SYSTEMD]  # noqa: PLR2004 - as proc(5) says
