@@ -25,7 +25,8 @@ from pathlib import Path
 BIND = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>\d+)")
 LISTENING = "0A"
 ACCEPTS = 0x10000
-UNIT = re.compile(r"(?P<unit>[^/]+\.(?:service|scope))(?:/|$)")
+SYSTEMD = ("", "name=systemd")
+"""The control groups that systemd uses for its units: version 2, and its own of version 1."""
 ANY = ("0.0.0.0", "::")  # noqa: S104 - these are recognized, not bound
 
 
@@ -82,9 +83,14 @@ def parse_units(text: str) -> dict[str, str]:
 
 
 def unit_of(cgroup: str) -> str:
-    """Return the unit that /proc/PID/cgroup names; nothing outside of units."""
-    found = UNIT.search(cgroup.strip())
-    return found["unit"] if found else ""
+    """Return the unit that /proc/PID/cgroup names, the innermost one; nothing outside of units.
+
+    With control groups of version 1 each controller has its own line. systemd's own has the unit whatever it controls.
+    """
+    fields = (line.split(":", 2) for line in cgroup.splitlines())
+    paths = [found[2] for found in fields if len(found) == 3 and found[1] in SYSTEMD]  # noqa: PLR2004 - as proc(5) says
+    names = [name for path in paths for name in path.split("/") if name.endswith((".service", ".scope"))]
+    return names[-1] if names else ""
 
 
 def rivals(listeners: Iterable[Listener], host: str, port: int) -> list[Listener]:

@@ -46,6 +46,9 @@ def test_the_units_of_sockets_are_read() -> None:
     [
         ("0::/system.slice/system-procmon.slice/procmon@blog.service\n", "procmon@blog.service"),
         ("0::/system.slice/docker-1f.scope/init", "docker-1f.scope"),
+        ("9:name=systemd:/system.slice/other.service\n8:pids:/\n1:cpuset:/\n", "other.service"),
+        ("2:devices:/a.service\n1:name=systemd:/system.slice/other.service\n0::/\n", "other.service"),
+        ("0::/machine.slice/libpod-1f.scope/container/system.slice/other.service", "other.service"),
         ("0::/\n", ""),
         ("", ""),
     ],
