@@ -163,7 +163,7 @@ def create_directory(path: Path, account: pwd.struct_passwd) -> None:
 
 @contextmanager
 def acting_as(account: pwd.struct_passwd) -> Iterator[None]:
-    """Let root be the user for a while: what the user has put in the way must not lead root anywhere."""
+    """Act as the user instead of root in here: a link that the user has made must not lead root anywhere."""
     if os.geteuid():
         yield
         return

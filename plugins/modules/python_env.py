@@ -243,7 +243,7 @@ def version(text: str) -> tuple[int, ...]:
 
 
 def current(module: AnsibleModule, home: Path) -> dict[str, Any]:
-    """Let `current` lead to the directory."""
+    """Point `current` at the directory."""
     directory = module.params["directory"]
     link = home / installation.CURRENT
     changed = not link.is_symlink() or str(link.readlink()) != directory

@@ -301,7 +301,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases import o
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.project import Project
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.report import Report
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.text import secrets_of
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.redaction import secrets_of
 
 
 def run(module: AnsibleModule, report: Report) -> None:

@@ -67,7 +67,7 @@ class Installation:
 
 
 def switch(home: Path, name: str) -> bool:
-    """Let `current` lead to a build, in one step; return whether it led elsewhere."""
+    """Point `current` at a build, atomically. Return whether it pointed elsewhere."""
     link = home / CURRENT
     if link.is_symlink() and str(link.readlink()) == name:
         return False

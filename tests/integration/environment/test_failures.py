@@ -82,7 +82,7 @@ def test_http_where_https_is_expected(tmp_path: Path, make_release: MakeRelease,
 
 
 @pytest.mark.parametrize(
-    "address", ["http://127.0.0.1:{port}/simple", "http://nonexistent.invalid/simple"], ids=["port", "name"]
+    "address", ["http://127.0.0.1:{port}/simple", "https://nonexistent.invalid/simple"], ids=["port", "name"]
 )
 def test_an_index_out_of_reach_is_not_a_missing_package(
     tmp_path: Path, make_release: MakeRelease, tool: str, address: str
@@ -90,6 +90,12 @@ def test_an_index_out_of_reach_is_not_a_missing_package(
     environments = made_by(tool, tmp_path / "envs", address.format(port=free_port()))
     hint = hint_of(environments, make_release({"requirements.txt": "tiny\n"}))
     assert "check that this server reaches its package index" in hint
+
+
+def test_pip_ignores_an_index_over_http(tmp_path: Path, make_release: MakeRelease) -> None:
+    environments = made_by("pip", tmp_path / "envs", "http://nonexistent.invalid/simple")
+    hint = hint_of(environments, make_release({"requirements.txt": "tiny\n"}))
+    assert "use https, or name the host as `trusted-host` in pip.conf" in hint
 
 
 @pytest.mark.parametrize(

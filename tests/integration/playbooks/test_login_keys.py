@@ -47,7 +47,7 @@ PATH = "/home/apps/of/blog"
 
 @dataclass
 class Fresh:
-    """A server on which nobody but root can log in, and the laptop that can."""
+    """A server on which no one but root can log in, and the laptop that can."""
 
     laptop: Laptop
     machine: Machine

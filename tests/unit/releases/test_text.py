@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system import text
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system import redaction, text
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system i
     ],
 )
 def test_addresses_are_shown_without_secrets(given: str, shown: str) -> None:
-    assert text.hide_secrets(given) == shown
+    assert redaction.hide_secrets(given) == shown
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_addresses_are_shown_without_secrets(given: str, shown: str) -> None:
     ],
 )
 def test_the_secrets_of_an_address(address: str, secrets: set[str]) -> None:
-    assert text.secrets_of(address) == secrets
+    assert redaction.secrets_of(address) == secrets
 
 
 def test_text_for_a_terminal_keeps_its_lines() -> None:

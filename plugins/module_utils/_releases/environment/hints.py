@@ -67,6 +67,11 @@ CAUSES = (
         "the package index does not speak https at this address: correct the scheme or the port of the index",
     ),
     Hint(
+        r"is not a trusted or secure host",
+        "pip takes no packages over http from another machine: use https, or name the host as `trusted-host` in"
+        " pip.conf",
+    ),
+    Hint(
         r"\b5\d\d Server Error|HTTP status server error|too many 5\d\d error",
         "the package index itself failed: try again later, or ask who runs it",
     ),

@@ -14,7 +14,7 @@ from typing import Union
 
 from ..errors import ReleaseError
 from ..options import Options
-from ..system.text import hide_secrets
+from ..system.redaction import hide_secrets
 
 
 @dataclass(frozen=True)

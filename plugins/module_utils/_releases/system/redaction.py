@@ -20,6 +20,36 @@ SECRET_PARAMETER = re.compile(
 # Shorter ones are words of any text. In their place in an address they are found all the same.
 SHORTEST_SECRET_CHARACTERS = 4
 MASK = "***"
+# A user of at least this length, beside a password, is taken for a token.
+TOKEN_CHARACTERS = 8
+# Up to the last @ before the path: a password may hold one.
+ADDRESS_USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<info>[^/\s]*)@")
+ADDRESS_QUERY = re.compile(r"(?P<address>[A-Za-z][A-Za-z0-9+.-]*://[^\s?'\"]*)\?[^\s'\"]+")
+
+
+def hide_secrets(text: str) -> str:
+    """Return a text without the secrets of its addresses: user and password, and what follows a question mark.
+
+    The user of an ssh address stays, since it is no secret there; a token may be the user of any other address.
+    """
+    return ADDRESS_QUERY.sub(r"\g<address>?…", ADDRESS_USER_INFO.sub(_hide_user, text))
+
+
+def secrets_of(address: str) -> set[str]:
+    """Return the secrets in an address, as they are written and as they are meant."""
+    if "://" not in address or hide_secrets(address) == address:
+        return set()
+    authority, query = address.split("://", 1)[1].split("/", 1)[0], urlsplit(address).query
+    user, _colon, password = authority.rpartition("@")[0].partition(":")
+    # A short user beside a password is a name, and hiding it in all texts would hide parts of words.
+    users = [user] if not password or ("ssh" not in address and len(user) >= TOKEN_CHARACTERS) else []
+    values = [password, *users, *(pair.partition("=")[2] for pair in query.split("&"))]
+    return {form for value in values if value for form in (value, unquote(value))}
+
+
+def _hide_user(found: re.Match[str]) -> str:
+    scheme, user = found["scheme"], found["info"].partition(":")[0]
+    return f"{scheme}://{user}@" if "ssh" in scheme and user else f"{scheme}://"
 
 
 def without_credentials(text: str, address: str = "") -> str:

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from ..errors import ReleaseError
 from . import children
-from .text import hide_secrets
+from .redaction import hide_secrets
 
 # A caller inside a git hook exports these: git would then work on the wrong repository.
 GIT_LOCATION_VARIABLES = frozenset(
