@@ -209,7 +209,7 @@ def test_a_damaged_object(site: Site, upstream: Upstream) -> None:
     loose.write_bytes(b"not an object")
     answered = site.module(ref="master")
     assert answered["failed"]
-    assert "is damaged. See what git fsck says there" in answered["msg"]
+    assert "is damaged. Look at the result of git fsck there" in answered["msg"]
     assert (site.version, torn(site.paths.current.resolve())) == ("one", [])
 
 
@@ -232,7 +232,7 @@ def test_a_damaged_pack(site: Site, upstream: Upstream, damage: str) -> None:
         # git sees that it has nothing, and the fetch brings all of it again.
         assert answered.get("changed"), answered
     else:
-        assert "is damaged. See what git fsck says there, or move it away" in answered["msg"]
+        assert "is damaged. Look at the result of git fsck there, or move it away" in answered["msg"]
         assert site.version == "one"
         site.paths.source.rename(site.paths.path / "damaged")
         assert site.module(ref="master")["changed"]

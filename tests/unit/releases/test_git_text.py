@@ -103,6 +103,7 @@ SAMPLES = [
     ("fatal: Could not read from remote repository.\nPlease make sure", "ended the connection", "the rights of the"),
     ("error: external filter 'git-lfs smudge -- %f' failed", "a file's filter is missing", "git lfs install"),
     ("error: object file .git/objects/aa/bb is empty", "the clone at /x is damaged", "git fsck"),
+    ("fatal: unable to update refs/remotes/origin/HEAD", "could not write", "Free some space"),
     ("fatal: cannot create directory at 'a'", "could not write", "Free some space"),
     (
         "error: RPC failed; curl 18 transfer closed\nfatal: early EOF",

@@ -198,7 +198,7 @@ KNOWN_ERRORS = (
     ),
     KnownError(
         r"failed to write .* to object database|cannot (?:create|write)|couldn't write|could not (?:set '|write)"
-        r"|unable to write",
+        r"|unable to (?:write|update refs/)",
         "git could not write, which mostly means that the disk is full",
         "free some space or inodes, then deploy again",
     ),
