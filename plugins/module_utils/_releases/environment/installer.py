@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,7 +100,8 @@ class Installer:
     def _make(self, path: Path, steps: Sequence[Sequence[str]], cwd: Path, uv: str | None) -> None:
         """Run the steps. `path` is the final place: a virtual environment cannot be moved."""
         remove(path)
-        with _scratch() as scratch, self._variables(path, uv, scratch) as variables:
+        with ExitStack() as stack:
+            variables = self._variables(path, uv, stack)
             for argv in steps:
                 result = self.run(argv, str(cwd), variables)
                 if result.rc != 0:
@@ -111,20 +112,20 @@ class Installer:
         files.sync_file_systems(self.run, path)
         files.write_synced(path / COMPLETE, "")
 
-    @contextmanager
-    def _variables(self, path: Path, uv: str | None, scratch: Path) -> Iterator[Variables]:
+    def _variables(self, path: Path, uv: str | None, stack: ExitStack) -> Variables:
+        """Return the variables of uv or pip; the files that they name are removed with `stack`."""
         fixed: Variables = {
             **commands.fixed_variables(self.envs, path, os.environ),
             **server_settings.python_variables(),
         }
         own_index = self.index is not None
         if uv:
+            scratch = stack.enter_context(_scratch())
             theirs = server_settings.uv_variables(os.environ, scratch, self.read_toml, own_index=own_index)
-            yield {**theirs, **fixed, **index_variables(self.index)}
-            return
+            return {**theirs, **fixed, **index_variables(self.index)}
         theirs = server_settings.pip_variables(os.environ, own_index=own_index)
-        with hidden_credentials(self.index, os.environ, quoted=self.interpreter.reads_quotes_in_netrc) as own:
-            yield {**theirs, **fixed, **own}
+        hidden = hidden_credentials(self.index, os.environ, quoted=self.interpreter.reads_quotes_in_netrc)
+        return {**theirs, **fixed, **stack.enter_context(hidden)}
 
     def _ask_why(self, argv: Sequence[str], failed: Result, cwd: str, variables: Variables) -> str:
         """Return why pip got nothing from an index, where it does not say so itself."""
