@@ -32,19 +32,21 @@ def test_hooks_have_the_variables_of_the_app(site: Site, upstream: Upstream, tmp
     assert HIDDEN not in site.paths.journal.read_text()
 
 
+@pytest.mark.parametrize("hook", ["pre_deploy", "post_deploy", "test"])
 @pytest.mark.parametrize("text", [None, "no assignment\n", b"\xff=1\n"])
 def test_an_env_file_that_cannot_be_read_changes_nothing(
-    site: Site, upstream: Upstream, tmp_path: Path, text: str | bytes | None
+    site: Site, upstream: Upstream, tmp_path: Path, text: str | bytes | None, hook: str
 ) -> None:
     upstream.commit("one")
     site.deploy()
     upstream.commit("two")
     if text is not None:
         (tmp_path / "env").write_bytes(text if isinstance(text, bytes) else text.encode())
-    failure = site.fail(ref="master", env_file=str(tmp_path / "env"), pre_deploy="true")
+    failure = site.fail(ref="master", env_file=str(tmp_path / "env"), **{hook: "true"})
     assert f"env_file {tmp_path}/env cannot be read: " in failure.text
-    assert "Nothing was changed" in failure.text
-    assert site.version == "one"
+    assert (site.version, site.outcomes) == ("one", ["live", "failed"])
+    assert site.consistent()
+    assert site.deploy(env_file=str(tmp_path / "env")).changed, "without a hook it is not needed"
 
 
 @pytest.mark.parametrize(

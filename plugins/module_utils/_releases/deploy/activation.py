@@ -8,10 +8,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..model import Current, Target
+from ..options import Options
 from ..project import Project
 from ..records import history, state
 from ..records.state import Attempt
@@ -20,23 +22,28 @@ from . import hooks
 
 @dataclass(frozen=True)
 class Activation:
-    """One release on its way to being live. `started_hooks` has the names of the hooks that have been started."""
+    """One release on its way to being live.
+
+    `app_environment` are the app's variables for the hooks. `started_hooks` has the names of the hooks that have been
+    started.
+    """
 
     project: Project
     target: Target
     before: Current
     attempt: Attempt
-    started_hooks: set[str]
+    app_environment: Mapping[str, str]
+    started_hooks: set[str] = field(default_factory=set)
 
     def hook(self, name: str, release: Path) -> None:
         """Run the hook of that name in `release`, if the project has it. Raises ReleaseError when it fails."""
         options = self.project.options
-        command = {"pre_deploy": options.pre_deploy, "post_deploy": options.post_deploy, "test": options.test}[name]
+        command = commands(options)[name]
         if not command:
             return
         self.started_hooks.add(name)
         hook = hooks.Hook(name, command, options.hook_timeout)
-        variables = {**hooks.app_environment(options.env_file), **self._variables(release)}
+        variables = {**self.app_environment, **self._variables(release)}
         with self.project.report.phase(name):
             hooks.run_hook(hook, release, variables, self.project.paths.hook_log)
 
@@ -56,7 +63,17 @@ class Activation:
 
 
 def begin(project: Project, target: Target, before: Current, action: str) -> Activation:
-    """Return the activation of `target`, with an attempt that can be recorded and undone."""
+    """Return the activation of `target`, with an attempt that can be recorded and undone.
+
+    Raises ReleaseError when there is a hook and the app's variables cannot be read.
+    """
     lines = len(history.read_deploys(project.paths.deploys))
     attempt = state.new_attempt(project.options, action, before, target, lines)
-    return Activation(project, target, before, attempt, set())
+    has_hook = any(commands(project.options).values())
+    variables = hooks.app_environment(project.options.env_file if has_hook else None)
+    return Activation(project, target, before, attempt, variables)
+
+
+def commands(options: Options) -> dict[str, str | None]:
+    """Return the command of each hook."""
+    return {"pre_deploy": options.pre_deploy, "post_deploy": options.post_deploy, "test": options.test}
