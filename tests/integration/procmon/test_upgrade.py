@@ -350,6 +350,20 @@ def test_an_app_that_was_renamed_waits_for_the_release_that_has_it(service: Star
     assert (s.version(), s.status()["active_app"]) == ("b", "renamed:app")
 
 
+def test_a_release_whose_interpreter_is_gone_waits_for_the_next_deploy(service: Start) -> None:
+    """After an upgrade of the system setup must come to its end: the next deploy builds the environment again."""
+    s = service(workers=1)
+    Builds(s)
+    python = s.current / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to("/usr/bin/python3.0")
+    s.start("failed")
+    done = s.run("upgrade", "--wait")
+    assert done.returncode == PENDING, done.stderr
+    assert f"{python.parent.resolve()}/python does not exist or cannot be executed" in done.stderr
+    assert "by a deploy with force=true" in done.stderr
+
+
 def test_another_address_takes_a_restart(service: Start) -> None:
     s = service().start()
     s.config.write_text(s.config.read_text().replace(f"127.0.0.1:{s.port}", "127.0.0.2:1"))

@@ -19,6 +19,7 @@ from . import BUILD, __version__
 from .config import Config, ConfigError, load
 from .core.reload import reload_limit_seconds
 from .master import lock, status_file
+from .master.release import NO_INTERPRETER
 from .master.restart_file import SECOND_NS
 
 CONFIGS = Path("/etc/procmon")
@@ -28,7 +29,7 @@ QUIET_SECONDS = 2.0
 """A command that takes longer tells a person at a terminal what it waits for."""
 SYSTEMD = Path("/run/systemd/system")
 PENDING = 3
-"""How `upgrade` exits when the live release does not have the app that the configuration names: the next one may."""
+"""How `upgrade` exits when the live release cannot start, but the next one may: it lacks the app or its interpreter."""
 
 
 class ClientError(Exception):
@@ -197,6 +198,13 @@ def _report_reload(config: Config, before: dict[str, Any]) -> int:
         print(
             f"{config.name}: {config.app} does not start from the live release, which still serves {serving}. "
             f"Deploy a release that has it: {restart['error']}",
+            file=sys.stderr,
+        )
+        return PENDING
+    if NO_INTERPRETER in restart["error"]:
+        print(
+            f"{config.name}: the live release cannot start: {restart['error'].strip()}. "
+            "Build its environment again by a deploy with force=true",
             file=sys.stderr,
         )
         return PENDING

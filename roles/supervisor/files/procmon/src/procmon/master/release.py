@@ -21,6 +21,9 @@ SYSTEMD_VARIABLES = frozenset(
 """What systemd passes to procmon alone: a worker that used it would confuse both."""
 LONGEST_LINK_CHAIN = 5
 
+NO_INTERPRETER = "does not exist or cannot be executed"
+"""What is wrong with the app's interpreter: the system was upgraded, and the release needs a new environment."""
+
 
 class ReleaseError(Exception):
     """Raised when no generation can be started from the directory."""
@@ -50,7 +53,7 @@ def choose_python(config: Config, release: Path) -> str:
     # A broken link counts as there: silently taking another interpreter would run the app without its packages.
     chosen = config.python or (str(own) if os.path.lexists(own) else sys.executable)
     if not os.access(chosen, os.X_OK):
-        raise ReleaseError(f"the Python interpreter {chosen} does not exist or cannot be executed")
+        raise ReleaseError(f"the Python interpreter {chosen} {NO_INTERPRETER}")
     return chosen
 
 
