@@ -247,7 +247,8 @@ commits:
     - sha: 1f0c9a2be6f3d0a4c5b8e7d6f1a2b3c4d5e6f708
       subject: Greet in French
 commit_count:
-  description: How many commits went live, or would. RV(commits) lists at most 100 of them.
+  description: How many new commits went live, or would; 0 where the release goes back. RV(commits) lists at most
+    100 of them.
   returned: always
   type: int
   sample: 130

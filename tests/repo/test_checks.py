@@ -51,7 +51,7 @@ def test_no_test_is_left_out(root: Path, files: list[Path]) -> None:
     [([], "tools/check tests"), (["T=tests/unit -k x"], ".venv/bin/python -m pytest tests/unit -k x")],
 )
 def test_make_tests_runs_what_it_is_given(root: Path, given: list[str], run: str) -> None:
-    argv = ["make", "--dry-run", "tests", *given]
+    argv = ["make", "--dry-run", "--no-print-directory", "tests", *given]
     done = subprocess.run(argv, cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == run
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import traceback
+from pathlib import Path
 
 
 class ReleaseError(Exception):
@@ -45,6 +46,7 @@ def as_failure(reason: Exception) -> ReleaseError:
         where = f"{reason.filename}: " if reason.filename else ""
         return ReleaseError(f"{where}{reason.strerror or reason}", REMEDIES.get(reason.errno or 0, ""))
     origin = "".join(traceback.format_exception(type(reason), reason, reason.__traceback__))
-    return ReleaseError(
-        f"unexpected {type(reason).__name__}: {reason}", "report this as a bug, with these lines", origin
-    )
+    frames = traceback.extract_tb(reason.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    found = f"unexpected {type(reason).__name__}: {reason}{place}"
+    return ReleaseError(found, "report this as a bug, with these lines", origin)

@@ -112,7 +112,7 @@ def notes(facts: Mapping[str, Any], *, cloned: bool, now: float) -> list[str]:
     elif facts["commit"] is None and not found:
         found.append("never deployed")
     if facts["interrupted"]:
-        found.append(f"a run of {facts['interrupted']['by']} was interrupted at {facts['interrupted']['started']}")
+        found.append(_interruption(facts["interrupted"], facts["journal"]))
     if facts["behind"]:
         found.append(f"{facts['behind']} behind")
     return [*found, *_supervision(facts)]
@@ -169,6 +169,12 @@ def _behind(git: Git, commit: str | None, ref: str | None) -> int | None:
 def _locked_by(paths: ProjectPaths) -> dict[str, Any] | None:
     holder = lock.current_holder(paths.lock)
     return asdict(holder) if holder else None
+
+
+def _interruption(attempt: Mapping[str, Any], journal: Iterable[Mapping[str, Any]]) -> str:
+    is_broken = any(entry.get("id") == attempt["id"] and entry.get("outcome") == "broken" for entry in journal)
+    end = "failed and could not restore the previous release" if is_broken else "was interrupted"
+    return f"the run of {attempt['by']} at {attempt['started']} {end}; the next deploy or revert recovers from it"
 
 
 def _interrupted(paths: ProjectPaths) -> dict[str, Any] | None:

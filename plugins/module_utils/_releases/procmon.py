@@ -96,16 +96,22 @@ class Procmon:
         """Return the status of the running procmon. Raises ReleaseError when it is not running."""
         status = self.status()
         if status is None or not is_running(self.status_file, status):
-            found = f"no status file at {self.status_file}" if status is None else f"its process {status.pid} has ended"
+            if status is None:
+                found = f"procmon is not running for {self.name} (no status file at {self.status_file})"
+                raise ReleaseError(found, f"run setup if it has not run yet, otherwise {self._how_to_start()}")
+            found = f"its process {status.pid} has ended"
             raise ReleaseError(f"procmon is not running for {self.name} ({found})", self._how_to_start())
         if status.state == "stopping":
             raise ReleaseError(f"procmon is stopping for {self.name}", self._how_to_start())
         return status
 
-    def is_serving(self, release: Path) -> bool:
-        """Return whether a running procmon serves exactly this release."""
+    def is_serving(self, release: Path, commit: str | None = None) -> bool:
+        """Return whether a running procmon serves exactly this release, and this commit of it as far as it reports one.
+
+        In place all commits have the same directory.
+        """
         status = self._serving()
-        return status is not None and status.release == str(release)
+        return status is not None and status.release == str(release) and _is_same(status.commit, commit)
 
     def served_release(self) -> str | None:
         """Return the release that a running procmon serves, None when it serves nothing."""
@@ -178,7 +184,7 @@ class NoProcmon:
     def require_running(self) -> None:
         return None
 
-    def is_serving(self, _release: Path) -> bool:
+    def is_serving(self, _release: Path, _commit: str | None = None) -> bool:
         """Return True: what `current` points at is what serves, as far as anyone knows."""
         return True
 
@@ -288,6 +294,10 @@ def wait(path: Path, request: ReloadRequest, timeout: float | None) -> None:
 def patience(timeout: float | None, limit: float | None) -> float:
     """Return how many seconds to wait: what the user set, otherwise procmon's own limit and at least the default."""
     return max(RELOAD_SECONDS, (limit or 0) + MARGIN_SECONDS) if timeout is None else timeout
+
+
+def _is_same(reported: str | None, commit: str | None) -> bool:
+    return reported is None or commit is None or reported == commit
 
 
 def _seconds(value: object) -> float | None:

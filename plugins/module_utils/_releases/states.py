@@ -12,6 +12,7 @@ into a scratch repository, the real run holds the project's lock and fetches int
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,8 +100,9 @@ def _release(project: Project, *, check: bool) -> None:
         decision = decide(
             project.options,
             choice,
-            serving=choice.live.release is not None and project.procmon.is_serving(choice.live.release),
-            unfinished=undone or (not activating and project.paths.state.exists()),
+            serving=choice.live.release is not None
+            and project.procmon.is_serving(choice.live.release, choice.live.commit),
+            unfinished=undone or _is_unfinished(project, looking=check or not activating),
         )
         _report(project, choice, decision)
         if check:
@@ -109,6 +111,18 @@ def _release(project: Project, *, check: bool) -> None:
             _carry_out(project, choice)
         else:
             _skip(project, choice)
+
+
+def _is_served(project: Project, live: Current) -> bool:
+    return live.release is not None and project.procmon.is_serving(live.release, live.commit)
+
+
+def _is_unfinished(project: Project, *, looking: bool) -> bool:
+    """Return whether an interrupted run waits for the next activation; to a run that only looks it may be under way."""
+    if not looking or not project.paths.state.exists():
+        return False
+    holder = lock.current_holder(project.paths.lock)
+    return holder is None or holder.pid == os.getpid()
 
 
 def _carry_out(project: Project, choice: Choice) -> None:
@@ -199,7 +213,7 @@ def _report(project: Project, choice: Choice, decision: Decision) -> None:
         report.dropped, report.dropped_count = git.commits(known, target.commit), git.count(known, target.commit)
     if not report.commits:
         # Going back brings nothing new: what goes live is the old commit itself.
-        report.commits, report.commit_count = git.commits(target.commit)[:1], 1
+        report.commits = git.commits(target.commit)[:1]
 
 
 def _report_preview(project: Project, choice: Choice, decision: Decision) -> None:
@@ -215,7 +229,7 @@ def _report_preview(project: Project, choice: Choice, decision: Decision) -> Non
 
 def _commit_count(project: Project) -> str:
     count, dropped = project.report.commit_count, project.report.dropped_count
-    new = f"{count} commit{'' if count == 1 else 's'}"
+    new = f"{count or 'no new'} commit{'' if count == 1 else 's'}"
     return f"{new}, {dropped} dropped" if dropped else new
 
 

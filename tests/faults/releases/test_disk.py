@@ -178,7 +178,7 @@ def test_an_environment_that_does_not_fit(small: Site, upstream: Upstream, tmp_p
     environment = (small.paths.current / ".venv").resolve()
     upstream.commit("two", requirements_txt="tiny==2.0")
     failure = small.fail(ref="master", index=str(tmp_path), uv=UV)
-    assert "Free some space" in failure.text
+    assert "Free some disk space" in failure.text
     assert (small.version, (small.paths.current / ".venv").resolve()) == ("one", environment)
     assert list(environment.glob("lib/*/site-packages/tiny.py"))
     upstream.commit("three", requirements_txt="tiny==1.0")

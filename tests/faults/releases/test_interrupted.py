@@ -273,7 +273,7 @@ def test_who_only_makes_ready_says_what_was_interrupted(
     site.exit_code(ref="master", post_deploy=KILL, by="anna")
     report = (site.check if check else site.run)(state=state, ref="master")
     assert "the run of anna at 20" in report.warnings[0]
-    assert f"was interrupted at {two[:12]}; the next deploy or revert recovers from it" in report.warnings[0]
+    assert f"was interrupted ({two[:12]}); the next deploy or revert recovers from it" in report.warnings[0]
     assert site.version == "two"
     assert "had not been verified" in site.deploy().warnings[0]
     assert site.run(state=state, ref="master").warnings == []

@@ -42,8 +42,19 @@ def test_an_unforeseen_error_leaves_the_previous_release_live_and_is_journaled(
     monkeypatch.setattr(*place, fail)
     failure = site.fail(ref="master", pre_deploy="true")
     monkeypatch.undo()
-    assert "unexpected TypeError: not enough arguments. Report this as a bug" in failure.text
+    assert "unexpected TypeError: not enough arguments (test_unforeseen.py, line " in failure.text
+    assert "Report this as a bug" in failure.text
     assert "raise TypeError" in failure.error.detail
     assert (site.version, site.outcomes) == ("one", ["live", outcome])
     assert site.consistent()
     assert site.deploy().changed
+
+
+def test_an_unforeseen_error_after_success_is_a_warning(
+    site: Site, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream.commit("one")
+    monkeypatch.setattr(current, "move_source_head", fail)
+    report = site.deploy()
+    assert (site.version, site.outcomes) == ("one", ["live"])
+    assert "unexpected TypeError" in report.warnings[0]

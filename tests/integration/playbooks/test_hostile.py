@@ -30,7 +30,7 @@ TOUCH = "touch${IFS}MARK"
 @pytest.mark.parametrize(
     ("playbook", "asked", "says"),
     [
-        ("deploy", {"ref": f"--upload-pack={TOUCH}"}, "cannot be the name of a commit. Give a branch, a tag or a sha"),
+        ("deploy", {"ref": f"--upload-pack={TOUCH}"}, "cannot be the name of a commit. Use a branch, a tag or a sha"),
         ("deploy", {"ref": f"$({TOUCH})"}, "is unknown. Branches: master"),
         ("deploy", {"project": f"blog;{TOUCH}"}, "There is no project"),
         ("revert", {"to": f"`{TOUCH}`"}, "has never been live"),

@@ -184,7 +184,7 @@ def test_procmon_dying_during_the_reload_is_reported_and_the_previous_release_is
     failure = served.fail(ref="master", status_file=procmon.status_file, reload_timeout=0.5)
     assert "procmon died" in failure.text
     one = served.paths.current.readlink()
-    assert f"Now current -> {one}; procmon is not running, so nothing answers" in failure.text
+    assert f"Live now: current -> {one}; procmon is not running, so nothing answers" in failure.text
     assert failure.report.outcome == "broken"
     assert served.version == "one"
 
@@ -198,7 +198,7 @@ def test_a_previous_release_that_fails_to_start_is_reported(
     failure = served.fail(ref="master", status_file=procmon.status_file, test="false")
     assert "Restoring" in failure.text
     assert "failed too: the new workers failed to start" in failure.text
-    assert f"Now current -> {one}; procmon serves {served.paths.release(two)}" in failure.text
+    assert f"Live now: current -> {one}; procmon serves {served.paths.release(two)}" in failure.text
     assert failure.report.outcome == "broken"
 
 
@@ -211,7 +211,9 @@ def test_a_link_that_cannot_be_restored_is_reported(
     hook = "cd $DEPLOY_PATH; rm .current.back; mkdir .current.new; exit 1"
     failure = served.fail(ref="master", status_file=status_file, test=hook)
     serves = f"; procmon serves {served.paths.release(two)}" if supervised else ""
-    assert failure.text.endswith(f"Now current -> releases/{two[:12]}{serves}")
+    assert failure.text.endswith(
+        f"Live now: current -> releases/{two[:12]}{serves}. The next deploy or revert restores it first"
+    )
     (served.paths.path / ".current.new").rmdir()
     assert served.fail(ref="nowhere", status_file=status_file).report.warnings
     assert served.version == "one"

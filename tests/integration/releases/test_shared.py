@@ -130,3 +130,29 @@ def test_a_file_that_was_lost_is_reported_and_the_live_release_keeps_its_link(si
     upstream.commit("two")
     assert "is neither a file in the repository nor at" in refused(site, "db.sqlite3")
     assert (site.paths.current / "db.sqlite3").is_symlink()
+
+
+def test_a_wider_entry_takes_what_the_repository_holds(site: Site, upstream: Upstream) -> None:
+    upstream.commit("one", public__index_html="home", public__css__a_css="a")
+    site.deploy(shared_paths=["public/system"])
+    (site.paths.shared / "public/system/photo").write_text("cat")
+    site.deploy(shared_paths=["public"], force=True)
+    upstream.commit("two")
+    site.deploy(shared_paths=["public"])
+    public = site.paths.current / "public"
+    assert public.is_symlink()
+    assert [(public / name).read_text().strip() for name in ("index.html", "css/a.css", "system/photo")] == [
+        "home",
+        "a",
+        "cat",
+    ]
+
+
+def test_a_release_with_a_wider_entry_can_be_reverted_to(site: Site, upstream: Upstream) -> None:
+    upstream.commit("one", public__index_html="home")
+    site.deploy(shared_paths=["public"])
+    upstream.commit("two")
+    site.deploy(shared_paths=["public/system"])
+    site.revert(shared_paths=["public/system"])
+    assert site.version == "one"
+    assert (site.paths.current / "public/system").resolve() == (site.paths.shared / "public/system").resolve()

@@ -32,3 +32,7 @@ def test_an_unforeseen_error_has_its_origin() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         int("1") // int("0")
     assert "test_errors.py" in as_failure(caught.value).detail
+
+
+def test_an_unforeseen_error_that_was_never_raised_has_no_place() -> None:
+    assert as_failure(KeyError("x")).msg == "unexpected KeyError: 'x'"

@@ -84,7 +84,17 @@ CALM: dict[str, Any] = {
             {"commit": None, "drift": ["current points at x, which is no release"]},
             ["current points at x, which is no release"],
         ),
-        ({"interrupted": {"by": "tj", "started": "T"}}, ["a run of tj was interrupted at T"]),
+        (
+            {"interrupted": {"by": "tj", "started": "T", "id": "1"}, "journal": []},
+            ["the run of tj at T was interrupted; the next deploy or revert recovers from it"],
+        ),
+        (
+            {"interrupted": {"by": "tj", "started": "T", "id": "1"}, "journal": [{"id": "1", "outcome": "broken"}]},
+            [
+                "the run of tj at T failed and could not restore the previous release; "
+                "the next deploy or revert recovers from it"
+            ],
+        ),
         ({"procmon": {"state": "serving", "release": "/other"}}, ["procmon serves /other"]),
         ({"procmon": {"state": "reloading", "release": None}}, ["procmon serves None"]),
         ({"procmon": {"state": "not running"}}, []),

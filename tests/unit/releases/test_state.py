@@ -109,3 +109,9 @@ def test_an_attempt_of_an_earlier_version_has_no_id(tmp_path: Path) -> None:
     entry = {name: value for name, value in TRIED.entry("live", []).items() if name != "id"}
     assert attempt.is_finished(old, [entry])
     assert not attempt.is_finished(old, [{**entry, "time": "2026-11-23T15:28:48Z"}])
+
+
+def test_an_attempt_that_could_not_restore_is_broken() -> None:
+    other = {"id": "other", "outcome": "broken"}
+    assert not attempt.is_broken(TRIED, [other, {"id": TRIED.id, "outcome": "failed"}])
+    assert attempt.is_broken(TRIED, [other, {"id": TRIED.id, "outcome": "broken"}])

@@ -46,6 +46,7 @@ def activate(project: Project, target: Target, before: Current, action: str) -> 
                     with project.report.phase("reload"):
                         project.procmon.reload(project.paths.current.resolve(), reload_from)
                 activation.hook("test", target.release)
+            current.require(project.paths, target)
             # From here on the deploy has succeeded.
             history.append_commit(project.paths.deploys, project.git.abbreviate(target.commit))
         except Exception as failure:

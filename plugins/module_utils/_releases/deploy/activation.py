@@ -35,21 +35,19 @@ class Activation:
     app_environment: Mapping[str, str]
     started_hooks: set[str] = field(default_factory=set)
 
-    def hook(self, name: str, release: Path) -> None:
+    def hook(self, name: str, release: Path, *, restoring: bool = False) -> None:
         """Run the hook of that name in `release`, if the project has it. Raises ReleaseError when it fails."""
         options = self.project.options
         command = commands(options)[name]
         if not command:
             return
-        self.started_hooks.add(name)
         hook = hooks.Hook(name, command, options.hook_timeout)
-        variables = {**self.app_environment, **self._variables(release)}
+        variables = {**self.app_environment, **self._variables(release, restoring=restoring)}
         with self.project.report.phase(name):
-            hooks.run_hook(hook, release, variables, self.project.paths.hook_log)
+            hooks.run_hook(hook, release, variables, self.project.paths.hook_log, self.started_hooks.add)
 
-    def _variables(self, release: Path) -> dict[str, str]:
+    def _variables(self, release: Path, *, restoring: bool) -> dict[str, str]:
         """Return the variables that tell a hook what is being deployed; in a restored release, that one."""
-        restoring = release != self.target.release
         commit, previous = self.target.commit, self.before.commit
         return {
             "SHARED": str(self.project.paths.shared),
@@ -65,12 +63,14 @@ class Activation:
 def begin(project: Project, target: Target, before: Current, action: str) -> Activation:
     """Return the activation of `target`, with an attempt that can be recorded and undone.
 
-    Raises ReleaseError when there is a hook and the app's variables cannot be read.
+    Raises ReleaseError or OSError when there is a hook and it could not run: now nothing has changed yet.
     """
     lines = len(history.read_deploys(project.paths.deploys))
     attempt = state.new_attempt(project.options, action, before, target, lines)
     has_hook = any(commands(project.options).values())
     variables = hooks.app_environment(project.options.env_file if has_hook else None)
+    if has_hook:
+        hooks.open_log(project.paths.hook_log).close()
     return Activation(project, target, before, attempt, variables)
 
 

@@ -37,7 +37,8 @@ def clean_up(project: Project) -> None:
 def _remove_unfinished(project: Project) -> None:
     # git records real paths, however the project was reached.
     paths = ProjectPaths(project.paths.path.resolve())
-    files.remove_tree(paths.unfinished)
+    prune.discard_unfinished(paths)
+    prune.empty_discarded(project)
     releases = [paths.releases / name for name in prune.release_ages(paths)]
     records = {path: worktrees.record_of(path) for path in releases}
     needed = {path: record for path, record in records.items() if record}

@@ -12,7 +12,7 @@ import os
 import pwd
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -20,7 +20,7 @@ from typing import IO
 from ..errors import ReleaseError
 from ..system import children
 from ..system.run import clean_environment
-from ..system.text import tail
+from ..system.text import printable, tail
 from . import env_file as env_files
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -57,24 +57,35 @@ def app_environment(env_file: Path | None) -> Mapping[str, str]:
     return env_files.read(env_file) if env_file else {}
 
 
-def run_hook(hook: Hook, release: Path, variables: Mapping[str, str], output: Path) -> None:
+def open_log(output: Path) -> IO[bytes]:
+    """Open the file that the hooks' output is appended to. Raises OSError."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    return output.open("ab")
+
+
+def run_hook(
+    hook: Hook, release: Path, variables: Mapping[str, str], output: Path, on_start: Callable[[str], None]
+) -> None:
     """Run a hook in `release`; what it writes is appended to the file `output`.
+
+    `on_start` is called with its name once it runs.
 
     Raises ReleaseError with the tail of its output when it does not exit with 0, or not in time.
     """
-    output.parent.mkdir(parents=True, exist_ok=True)
     # A file and not a pipe: a daemon that the hook starts would keep a pipe open.
-    with output.open("ab") as file:
+    with open_log(output) as file:
         start = file.tell()
-        rc = _run(hook, release, environment(release, variables), file)
+        rc = _run(hook, release, environment(release, variables), file, on_start)
     if rc is None:
-        late = f"{hook.name} hook timed out after {hook.limit:g} s and was killed: {hook.command}"
+        late = f"{hook.name} hook timed out after {hook.limit:g} s and was killed: {_shown(hook.command)}"
         raise ReleaseError(late, "raise hook_timeout if it needs longer", _output_since(output, start))
     if rc:
         raise ReleaseError(_failure_message(hook, rc), detail=_output_since(output, start))
 
 
-def _run(hook: Hook, directory: Path, env: Mapping[str, str], output: IO[bytes]) -> int | None:
+def _run(
+    hook: Hook, directory: Path, env: Mapping[str, str], output: IO[bytes], on_start: Callable[[str], None]
+) -> int | None:
     """Run a hook to its end, and return None when that was not in time.
 
     When this process is stopped, or time is up, all that the hook has started is killed.
@@ -90,6 +101,7 @@ def _run(hook: Hook, directory: Path, env: Mapping[str, str], output: IO[bytes])
             start_new_session=True,
             preexec_fn=begin,  # noqa: PLW1509  it writes one line and takes no lock
         )
+        on_start(hook.name)
         try:
             return process.wait(hook.limit)
         except (ReleaseError, subprocess.TimeoutExpired) as end:
@@ -108,10 +120,16 @@ def shell_argv(command: str) -> list[str]:
 
 def _failure_message(hook: Hook, rc: int) -> str:
     ended = f"exit {rc}" if rc > 0 else f"signal {-rc}"
-    return f"{hook.name} failed ({ended}): {hook.command}"
+    return f"{hook.name} failed ({ended}): {_shown(hook.command)}"
+
+
+def _shown(command: str) -> str:
+    """Return a command as a message shows it: of several lines the first, and how many there are."""
+    first, *others = command.strip().splitlines()
+    return f"{first} … ({len(others) + 1} lines)" if others else first
 
 
 def _output_since(output: Path, start: int) -> str:
     with output.open("rb") as file:
         file.seek(start)
-        return tail(file.read().decode("utf-8", "replace"))
+        return printable(tail(file.read().decode("utf-8", "replace")))

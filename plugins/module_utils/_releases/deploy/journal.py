@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import ReleaseError, as_failure
+from ..errors import as_failure
 from ..project import Project
 from ..records import history
 from ..records.state import Attempt
@@ -34,5 +34,5 @@ def as_warning(project: Project, what: str) -> Iterator[None]:
     """Report a failure in here as a warning."""
     try:
         yield
-    except (ReleaseError, OSError) as reason:
+    except Exception as reason:
         project.report.warnings.append(f"{what}: {as_failure(reason)}")

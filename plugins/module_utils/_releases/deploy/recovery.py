@@ -12,11 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ReleaseError
-from ..model import Target
 from ..project import Project
 from ..records import history, state
 from ..records.state import Attempt, Recovery
-from ..release import build, current
+from ..release import current
 from . import rollback
 from .journal import journal
 
@@ -34,7 +33,7 @@ def recover(project: Project) -> bool:
     original = replace(project, options=replace(project.options, strategy=attempt.strategy))
     moved = current.read(project.paths, project.git).commit != attempt.previous
     outcome = _carry_out(original, attempt, recovery, moved=moved)
-    project.report.warnings.append(f"the run of {attempt.by} at {attempt.started} was interrupted: {outcome}")
+    project.report.warnings.append(f"{_name(project, attempt)}: {outcome}")
     journal(project, attempt, "recovered" if recovery is Recovery.FINISH else "interrupted", outcome)
     # The outcome of that run is not the outcome of this one.
     project.report.outcome = "unchanged"
@@ -45,8 +44,15 @@ def warn_interrupted(project: Project) -> None:
     """Warn about an interrupted run where the next activation is to recover from it."""
     attempt = state.read(project.paths.state)
     if attempt and not state.is_finished(attempt, history.read_journal(project.paths.journal)):
-        found = f"the run of {attempt.by} at {attempt.started} was interrupted at {attempt.commit[:12]}"
+        found = f"{_name(project, attempt)} ({attempt.commit[:12]})"
         project.report.warnings.append(f"{found}; the next deploy or revert recovers from it")
+
+
+def _name(project: Project, attempt: Attempt) -> str:
+    """Return which run is meant, and how it ended."""
+    is_broken = state.is_broken(attempt, history.read_journal(project.paths.journal))
+    end = "failed and could not restore the previous release" if is_broken else "was interrupted"
+    return f"the run of {attempt.by} at {attempt.started} {end}"
 
 
 def _interrupted(project: Project) -> Attempt | None:
@@ -73,27 +79,19 @@ def _carry_out(project: Project, attempt: Attempt, recovery: Recovery, *, moved:
         return f"{commit} had been verified and is live"
     if recovery is Recovery.LEAVE:
         return f"{commit} is not live: there has been another deploy since"
-    _recreate_release(project, attempt)
+    _recreate_previous(project, attempt)
     rollback.restore_files(project, attempt.live_before())
     # Without waiting: the activation that follows waits.
     project.procmon.request_reload(project.paths.current.resolve())
     return f"{commit} had not been verified; {_outcome_text(attempt.previous, moved=moved)}"
 
 
-def _recreate_release(project: Project, attempt: Attempt) -> None:
-    """Recreate the release that was live before, should it have been removed.
-
-    Raises ReleaseError when it is not one of ours, since `current` must not point at nothing.
-    """
-    release = project.paths.path / attempt.link if attempt.link else None
-    if release is None or release.is_dir():
-        return
-    if attempt.previous is None or release != project.paths.release(attempt.previous):
-        raise ReleaseError(
-            f"the interrupted run of {attempt.by} cannot be undone: {release} is missing",
-            f"restore that directory, or remove {project.paths.state} to go on from what is live",
-        )
-    build.prepare(project, Target(attempt.previous, release, attempt.previous))
+def _recreate_previous(project: Project, attempt: Attempt) -> None:
+    try:
+        rollback.recreate_previous(project, attempt.live_before())
+    except ReleaseError as failure:
+        found = f"the interrupted run of {attempt.by} cannot be undone: {failure.msg}"
+        raise ReleaseError(found, failure.hint, failure.detail) from failure
 
 
 def _outcome_text(previous: str | None, *, moved: bool) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ..errors import ReleaseError, as_failure
 from ..git import checkout
-from ..model import Current
+from ..model import Current, Target
 from ..project import Project
 from ..release import build, current
 from ..system import signals
@@ -23,6 +23,7 @@ def restore(activation: Activation, failure: ReleaseError) -> ReleaseError:
     project, before = activation.project, activation.before
     try:
         with project.report.phase("put back"):
+            recreate_previous(project, before)
             restore_files(project, before)
             with signals.interruptible():
                 hook_failure = _restart_previous(activation)
@@ -30,11 +31,25 @@ def restore(activation: Activation, failure: ReleaseError) -> ReleaseError:
         project.report.changed = True
         outcome = "broken"
         second = f"Restoring {describe_commit(before.commit)} failed too: {as_failure(worse)}"
-        now = f"{second}. Now {_describe_current(project)}"
+        now = f"{second}. Live now: {_describe_current(project)}. The next deploy or revert restores it first"
     else:
         outcome, now = "put_back", _rollback_message(project, before) + hook_failure
     journal(project, activation.attempt, outcome, failure.msg)
     return ReleaseError(f"{failure}. {now}", detail=failure.detail)
+
+
+def recreate_previous(project: Project, before: Current) -> None:
+    """Build the previous release again, should it have been removed.
+
+    Raises ReleaseError when it is not one of ours, since `current` must not point at nothing.
+    """
+    release = project.paths.path / before.link if before.link else None
+    if release is None or release.is_dir() or before.commit is None:
+        return
+    if release != project.paths.release(before.commit):
+        remedy = f"restore that directory, or remove {project.paths.state} to go on from what is live"
+        raise ReleaseError(f"{release} is missing", remedy)
+    build.prepare(project, Target(before.commit, release, before.commit))
 
 
 def restore_files(project: Project, before: Current) -> None:
@@ -64,10 +79,10 @@ def _restart_previous(activation: Activation) -> str:
     hook_failure = ""
     try:
         _post_deploy_again(activation)
-    except ReleaseError as failure:
+    except Exception as failure:
         if reload_from is None:
             raise
-        hook_failure = f"; there {failure}"
+        hook_failure = f"; there {as_failure(failure)}"
     if reload_from:
         project.procmon.reload(project.paths.current.resolve(), reload_from)
     return hook_failure
@@ -76,15 +91,16 @@ def _restart_previous(activation: Activation) -> str:
 def _post_deploy_again(activation: Activation) -> None:
     before = activation.before
     if before.release and "post_deploy" in activation.started_hooks:
-        activation.hook("post_deploy", before.release)
+        activation.hook("post_deploy", before.release, restoring=True)
 
 
 def _rollback_message(project: Project, before: Current) -> str:
-    if before.link:
+    if before.commit:
         return f"{describe_commit(before.commit)} was restored and is live"
     served = project.procmon.served_release()
+    link = f"current points at {before.link} again" if before.link else "current was removed"
     still = f"; procmon still serves {served}" if served else ""
-    return f"Nothing was live before, so there is nothing to restore: current was removed{still}"
+    return f"Nothing was live before, so there is nothing to restore: {link}{still}"
 
 
 def _describe_current(project: Project) -> str:

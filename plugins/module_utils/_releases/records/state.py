@@ -136,6 +136,11 @@ def is_finished(attempt: Attempt, entries: Iterable[Mapping[str, Any]]) -> bool:
     return any(entry.get("outcome") in FINAL_OUTCOMES for entry in own)
 
 
+def is_broken(attempt: Attempt, entries: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether the attempt came to its end, but could not restore the previous release."""
+    return any(entry.get("id") == attempt.id and entry.get("outcome") == "broken" for entry in entries)
+
+
 def choose_recovery(attempt: Attempt, link: str | None, link_of_release: str, lines: list[str]) -> Recovery:
     """Choose what to do about an interrupted attempt, given the text of `current` and the lines of `.deploys` now.
 

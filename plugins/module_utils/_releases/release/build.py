@@ -33,7 +33,7 @@ def prepare(project: Project, target: Target) -> bool:
     project.git.pin([target.commit])
     if project.in_place:
         return False
-    files.remove_tree(project.paths.discarded)
+    prune.empty_discarded(project)
     fresh = not _is_complete(project, target)
     if fresh:
         _make_release(project, target)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import ReleaseError
 from ..git.client import Git
-from ..model import Current, ProjectPaths
+from ..model import Current, ProjectPaths, Target
 from ..project import Project
 from ..records import state
 from ..system import files
@@ -44,6 +44,13 @@ def switch(paths: ProjectPaths, link: str | None) -> None:
         fresh.symlink_to(link)
         fresh.replace(paths.current)
     files.sync_directory(paths.path)
+
+
+def require(paths: ProjectPaths, target: Target) -> None:
+    """Raise ReleaseError when a hook has made `current` something other than the target."""
+    if not _links_to(paths.current, link_text(paths, target.release)):
+        found = f"it points at {paths.current.readlink()}" if paths.current.is_symlink() else "it is no longer a link"
+        raise ReleaseError(f"current was changed during the deploy: {found}", "leave current alone in hooks")
 
 
 def restore(paths: ProjectPaths, link: str | None) -> None:

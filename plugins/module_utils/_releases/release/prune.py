@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from ..environment.build import stale
 from ..environment.installer import remove as remove_environment
+from ..errors import as_failure
 from ..model import ProjectPaths
 from ..project import Project
 from ..records import history
@@ -56,8 +58,7 @@ def move_aside(paths: ProjectPaths, release: Path) -> bool:
     """Move whatever has the name of a release to the discarded ones. Return whether there was anything."""
     if not os.path.lexists(release):
         return False
-    paths.discarded.mkdir(exist_ok=True)
-    release.rename(paths.discarded / release.name)
+    _discard(paths, release)
     return True
 
 
@@ -65,10 +66,30 @@ def delete_releases(paths: ProjectPaths, names: Collection[str]) -> None:
     """Remove releases, each renamed first: a half-removed one never has a release's name."""
     if not names:
         return
-    paths.discarded.mkdir(exist_ok=True)
     for name in names:
-        (paths.releases / name).rename(paths.discarded / name)
+        _discard(paths, paths.releases / name)
     files.remove_tree(paths.discarded)
+
+
+def discard_unfinished(paths: ProjectPaths) -> None:
+    """Move releases that were being built to the discarded ones: a part of them may not be ours to remove."""
+    if os.path.lexists(paths.unfinished):
+        _discard(paths, paths.unfinished)
+
+
+def empty_discarded(project: Project) -> None:
+    """Remove the discarded releases. What cannot be removed, such as files of root, is a warning."""
+    try:
+        files.remove_tree(project.paths.discarded)
+    except OSError as reason:
+        remedy = f"remove {project.paths.discarded} as root"
+        project.report.warnings.append(f"old releases were not all removed: {as_failure(reason).msg}; {remedy}")
+
+
+def _discard(paths: ProjectPaths, release: Path) -> None:
+    # The name of an earlier one that could not be removed may be taken.
+    paths.discarded.mkdir(exist_ok=True)
+    release.rename(paths.discarded / f"{release.name}.{secrets.token_hex(4)}")
 
 
 def prune(project: Project, protected: set[str]) -> None:

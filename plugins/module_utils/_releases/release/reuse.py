@@ -42,12 +42,12 @@ def reuse(project: Project, target: Target, making: Path) -> bool:
     spare = _spare(project, target)
     if spare is None:
         return False
-    spare.release.rename(making)
     try:
+        spare.release.rename(making)
         convert(project.git.at(making), target.commit, spare.changed)
     except (ReleaseError, OSError):
         # A hook may have left anything there. A fresh checkout needs none of it, and reports a real failure.
-        files.remove_tree(making)
+        prune.move_aside(project.paths, making)
         project.git.prune_worktrees()
         return False
     return True

@@ -25,12 +25,17 @@ def link_shared(paths: ProjectPaths, release: Path, final: Path, entries: Iterab
     """
     for entry in entries:
         place, kept = release / entry, paths.shared / entry
+        if _is_below_own_link(paths, release, place):
+            # A release that was made with wider shared_paths: the entry is shared by that link.
+            continue
         _check_parents(release, place)
         text = os.path.relpath(kept, (final / entry).parent)
         if place.is_symlink() and str(place.readlink()) == text and kept.exists():
             continue
         place.parent.mkdir(parents=True, exist_ok=True)
         kept.parent.mkdir(parents=True, exist_ok=True)
+        if not (paths.current / entry).is_symlink():
+            _add_missing(place, kept)
         _provide(entry, place, kept)
         place.symlink_to(text)
 
@@ -38,6 +43,24 @@ def link_shared(paths: ProjectPaths, release: Path, final: Path, entries: Iterab
 def is_directory(entry: str) -> bool:
     """Return whether an entry that is nowhere yet is a directory: it ends in a slash, or its last part has no dot."""
     return entry.endswith("/") or "." not in PurePosixPath(entry).name
+
+
+def _is_below_own_link(paths: ProjectPaths, release: Path, place: Path) -> bool:
+    shared = paths.shared.resolve()
+    links = [release / parent for parent in place.relative_to(release).parents if (release / parent).is_symlink()]
+    return any(shared in link.resolve().parents for link in links)
+
+
+def _add_missing(place: Path, kept: Path) -> None:
+    """Move to an existing directory what it lacks of the repository's: the entry is new, or wider than before."""
+    if place.is_symlink() or kept.is_symlink() or not (place.is_dir() and kept.is_dir()):
+        return
+    for child in place.iterdir():
+        target = kept / child.name
+        if os.path.lexists(target):
+            _add_missing(child, target)
+        else:
+            child.rename(target)
 
 
 def _check_parents(release: Path, place: Path) -> None:

@@ -18,7 +18,6 @@ from typing import Protocol
 
 from ..errors import ReleaseError
 from . import children
-from .redaction import hide_secrets
 
 # A caller inside a git hook exports these: git would then work on the wrong repository.
 GIT_LOCATION_VARIABLES = frozenset(
@@ -79,7 +78,7 @@ def run_command(
         with children.track_child() as begin, _started(argv, cwd, env, begin) as process:
             return _result(process, silence)
     except FileNotFoundError as missing:
-        remedy = f"install it on the server (needed for: {hide_secrets(' '.join(argv))})"
+        remedy = "install it on the server"
         raise ReleaseError(f"{missing.filename}: not found", remedy) from missing
 
 
