@@ -111,3 +111,14 @@ def test_a_server_without_git(site: Site, address: str, tmp_path: Path, monkeypa
     answered = site.module(ref="master", repo=address)
     assert answered["failed"], answered
     assert found(json.dumps(answered)) == []
+
+
+def test_only_the_owner_reads_the_configuration_of_the_clone(site: Site, upstream: Upstream) -> None:
+    """The address in it may hold a token. A clone of an earlier version is corrected by the next deploy."""
+    upstream.commit("one")
+    site.deploy()
+    config = site.paths.source / ".git/config"
+    assert config.stat().st_mode & 0o777 == 0o600
+    config.chmod(0o644)
+    assert not site.deploy().changed
+    assert config.stat().st_mode & 0o777 == 0o600

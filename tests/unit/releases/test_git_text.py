@@ -56,6 +56,11 @@ def test_a_subject_is_safe_for_a_terminal(subject: str, shown: str) -> None:
 
 # What git, ssh and servers write, as seen; what is found and what is advised. Each known error is here.
 SAMPLES = [
+    (
+        "git: 'remote-htps' is not a git command. See 'git --help'.",
+        "git does not know the protocol",
+        "ssh:// or https://",
+    ),
     ("error: unknown option `no-write-fetch-head'", "git on this server is too old", "git 2.30"),
     ("fatal: mismatched algorithms: client sha1; server sha256", "hashes of another kind", "Move it away"),
     ("fatal: detected dubious ownership in repository at '/x'", "another user owns it", "chown"),

@@ -99,3 +99,17 @@ def test_an_address_that_would_run_something_is_refused(repo: str) -> None:
 @pytest.mark.parametrize("repo", ["git@host:a/b.git", "https://host/a.git", "/srv/a.git", "ssh://[::1]:22/a.git"])
 def test_usual_addresses_pass(repo: str) -> None:
     refs.check_repo(repo)
+
+
+@pytest.mark.parametrize("repo", ["https://bot:pa/ss@host/x.git", "https://bot:pa ss@host/x.git", "ssh://a:b/c@h/x"])
+def test_a_password_that_cuts_the_address_in_two_is_refused_unseen(repo: str) -> None:
+    with pytest.raises(ReleaseError, match="the password in repo has a '/' or a blank in it") as caught:
+        refs.check_repo(repo)
+    assert repo not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "repo", ["https://host:8443/a@b/x.git", "https://bot:pa%2Fss@host/x.git", "https://host/@scope/x", "/srv/a:b@c"]
+)
+def test_other_addresses_with_a_colon_and_an_at_sign_pass(repo: str) -> None:
+    refs.check_repo(repo)

@@ -41,6 +41,11 @@ class KnownError(NamedTuple):
 # The first that matches counts.
 KNOWN_ERRORS = (
     KnownError(
+        r"'remote-[\w+.-]+' is not a git command",
+        "git does not know the protocol of the address",
+        "use an ssh:// or https:// URL, user@host:path, or a path",
+    ),
+    KnownError(
         r"unknown option `|unknown (?:switch|subcommand)|is not a git command|^usage: git",
         "the git on this server is too old",
         "install git 2.30 or newer there",

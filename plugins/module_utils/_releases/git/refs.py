@@ -19,6 +19,8 @@ from ..system.text import printable
 # Of SHA-1 and of SHA-256.
 FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 SHORT_SHA = re.compile(r"[0-9a-f]{4,64}")
+# A colon that no port follows, and an @ only after the first slash: the password holds the slash.
+UNENCODED_PASSWORD = re.compile(r"[A-Za-z][\w+.-]*://[^/@]*:(?!\d*/)[^/@]*[/\s][^@]*@")
 RELATIVE = re.compile(r"(?P<base>[^~^]+)(?P<suffix>(?:[~^]\d*)*)")
 SHOWN = 12
 
@@ -66,6 +68,10 @@ def check_repo(repo: str, what: str = "repo") -> None:
     if repo.startswith("-") or re.match(r"[A-Za-z0-9]+::", repo):
         found = f"{what} {hide_secrets(repo)!r} is not allowed: git could run a command because of it"
         raise ReleaseError(found, "use an ssh:// or https:// URL, user@host:path, or a path")
+    if UNENCODED_PASSWORD.match(repo):
+        # Not shown: where the password ends cannot be known.
+        found = f"the password in {what} has a '/' or a blank in it"
+        raise ReleaseError(found, "write a '/' as %2F and a blank as %20")
 
 
 def is_full(ref: str | None) -> bool:

@@ -31,9 +31,19 @@ def ensure_layout(project: Project) -> bool:
         # Cloning a long history may take most of the time of a first deploy.
         with project.report.phase("clone") if isinstance(step, layout.Clone) else nullcontext():
             _carry_out(step, paths, git)
+    _protect_address(paths)
     relink_live_worktree(project)
     _pin_log(project)
     return bool(steps)
+
+
+def _protect_address(paths: ProjectPaths) -> None:
+    """Make the clone's configuration readable for its owner only: the address in it may hold a token."""
+    config = paths.source / ".git/config"
+    if config.is_file():
+        found = config.stat()
+        if found.st_uid == os.geteuid() and found.st_mode & 0o077:
+            config.chmod(0o600)
 
 
 def missing_steps(project: Project) -> list[layout.Step]:
