@@ -21,7 +21,7 @@ from pathlib import Path
 from .deploy import recovery
 from .deploy.activate import activate
 from .deploy.cleanup import clean_up
-from .deploy.journal import journal
+from .deploy.journal import as_warning, journal
 from .errors import ReleaseError, as_failure
 from .git.client import Git
 from .git.resolve import resolve, scratch_repository
@@ -100,8 +100,7 @@ def _release(project: Project, *, check: bool) -> None:
         decision = decide(
             project.options,
             choice,
-            serving=choice.live.release is not None
-            and project.procmon.is_serving(choice.live.release, choice.live.commit),
+            serving=_is_served(project, choice.live),
             unfinished=undone or _is_unfinished(project, looking=check or not activating),
         )
         _report(project, choice, decision)
@@ -134,7 +133,10 @@ def _carry_out(project: Project, choice: Choice) -> None:
         return
     activate(project, target, choice.live, ACTIVATING[project.options.state])
     report.changed = True
-    report.msg = f"{name}: {target.commit[:12]} is live ({_commit_count(project)}){_after_revert(project, choice)}"
+    report.msg = f"{name}: {target.commit[:12]} is live ({_commit_count(project)})"
+    # The revert has succeeded: a failure to describe what is next must not make it a failure.
+    with as_warning(project, "the log could not be shown"):
+        report.msg += _after_revert(project, choice)
 
 
 def _after_revert(project: Project, choice: Choice) -> str:

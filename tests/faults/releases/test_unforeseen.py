@@ -58,3 +58,15 @@ def test_an_unforeseen_error_after_success_is_a_warning(
     report = site.deploy()
     assert (site.version, site.outcomes) == ("one", ["live"])
     assert "unexpected TypeError" in report.warnings[0]
+
+
+def test_a_revert_whose_log_cannot_be_shown_is_live(
+    site: Site, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("one", "two"):
+        upstream.commit(version)
+        site.deploy()
+    monkeypatch.setattr(history, "format_log", fail)
+    report = site.revert()
+    assert (site.version, site.outcomes[-1], report.changed) == ("one", "live", True)
+    assert "the log could not be shown: unexpected TypeError" in report.warnings[0]
