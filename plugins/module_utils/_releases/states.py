@@ -46,10 +46,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a run has something to do (`needed`), and whether the target is live now."""
+    """Whether a run has something to do."""
 
     needed: bool
-    is_live: bool
 
 
 def execute(project: Project, *, check: bool) -> None:
@@ -77,7 +76,7 @@ def decide(options: Options, choice: Choice, *, serving: bool, unfinished: bool)
     """
     live, target = choice.live, choice.target
     is_live = live.commit == target.commit and live.release == target.release.resolve() and serving
-    return Decision(needed=not is_live or options.force or unfinished, is_live=is_live)
+    return Decision(needed=not is_live or options.force or unfinished)
 
 
 def _present(project: Project, *, check: bool) -> None:
