@@ -185,3 +185,26 @@ def test_interpreter_that_is_too_old_is_named(start: Start, tmp_path: Path) -> N
     assert "is Python 3.9.2" in failed["error"]
     assert "3.10 or newer" in failed["error"]
     assert worker.exit_code() == 1
+
+
+PRINTS = """
+import json, os, socket
+
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+os.dup2(theirs.fileno(), 1)
+print("a", 1)
+print("b", flush=True)
+with open("written", "w") as file:
+    json.dump([ours.recv(100).decode(), ours.recv(100).decode()], file)
+
+
+async def app(scope, receive, send):
+    raise NotImplementedError
+"""
+
+
+def test_each_line_that_the_app_prints_is_one_write(start: Start, tmp_path: Path) -> None:
+    """Lines of several workers are mixed otherwise: a newline that is written alone comes after another's line."""
+    (tmp_path / "prints.py").write_text(PRINTS)
+    start("prints:app", directory=tmp_path, env={"PYTHONUNBUFFERED": "1"}).started()
+    assert json.loads((tmp_path / "written").read_text()) == ["a 1\n", "b\n"]

@@ -8,6 +8,7 @@ event loop; at the end cancel what is left in the loop, then let the interpreter
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
 import sys
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ def main(channel_fd: int) -> None:
     """Serve until drained, then exit with 0, or with 1 after a failure that was reported to the master."""
     signals.reset_in_forked_children()
     signals.install(signal.SIGINT, ignore)
+    write_whole_lines()
     channel = Channel(channel_fd)
     first = channel.read()
     if first is CHANNEL_CLOSED:
@@ -85,6 +87,13 @@ def load_server(first: Command, channel: Channel) -> WorkerServer:
     loader.import_app(config, settings.app)
     made: WorkerServer = server.WorkerServer(config, settings, channel)
     return made
+
+
+def write_whole_lines() -> None:
+    """Write each line of print() at once: without buffering its newline follows alone, after another worker's line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, write_through=False)
 
 
 def ignore(_signal: int, _frame: FrameType | None) -> None:
