@@ -20,6 +20,11 @@ from tests.support.sshd import Sshd
 
 ROOT = Path(__file__).parents[3]
 GIT = shutil.which("git") or "git"
+OLD_PYTHON = """import sys
+class Version(tuple):
+    major, minor, micro, releaselevel, serial = 3, 8, 18, "final", 0
+sys.version_info = Version((3, 8, 18, "final", 0))
+"""
 
 
 @dataclass(frozen=True)
@@ -134,3 +139,17 @@ def sshd(laptop: Laptop, tmp_path: Path) -> Iterator[Sshd]:
         laptop.environment |= {"PATH": search, "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets}
         yield made
         server.hang_up()
+
+
+@pytest.fixture
+def old_python(tmp_path: Path) -> Path:
+    """An interpreter that takes itself for Python 3.8."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/sitecustomize.py").write_text(OLD_PYTHON)
+    program = tmp_path / "old/python"
+    # Asked what it is, in isolation, it does not read the file above.
+    answer = json.dumps({"path": str(program), "version": "3.8", "tag": "cpython-38", "platform": "linux-x86_64"})
+    asked = f"test \"$1\" != -I || {{ echo '{answer}'; exit; }}"
+    program.write_text(f'#!/bin/sh\n{asked}\nPYTHONPATH={tmp_path}/old exec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    return program
