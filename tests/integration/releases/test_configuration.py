@@ -213,7 +213,7 @@ def test_a_new_address_waits_for_setup(site: Site, served: RealProcmon) -> None:
 
 
 def test_a_procmon_with_a_configuration_of_its_own_is_named(site: Site, served: RealProcmon, tmp_path: Path) -> None:
-    """As the version before has left it: nothing is lost, and the way to settings that travel is said."""
+    """As the version before has left it: nothing is lost, and the way to settings that travel is named."""
     own = tmp_path / "blog.toml"
     own.write_bytes(site.paths.procmon_toml.read_bytes())
     served.kill()
