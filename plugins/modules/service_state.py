@@ -15,7 +15,7 @@ description:
   - Answers in one remote execution for all files and units, so that setup writes and starts only what differs.
 options:
   files:
-    description: The files, with the hash of their content. Without a hash, a file must not be there.
+    description: Files with the hash of their content, and links with where they lead. Without either, nothing may be there.
     type: list
     elements: dict
     default: []
@@ -25,15 +25,15 @@ options:
         type: path
         required: true
       sha256:
-        description: The hash of the wanted content. It is hidden, because the content may be secret.
+        description: The hash of the wanted content.
         type: str
         default: ''
       mode:
         description: The wanted mode, in octal digits.
         type: str
         default: '0644'
-      group_of:
-        description: The user whose first group the file has to have.
+      link:
+        description: Where a link has to lead.
         type: str
   running:
     description: Units that have to run, now and after a boot.
@@ -84,6 +84,7 @@ differing_units:
   returned: success
 """
 
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -92,9 +93,9 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._setup import serv
 
 FILE: dict[str, Any] = {
     "path": {"type": "path", "required": True},
-    "sha256": {"type": "str", "default": "", "no_log": True},
+    "sha256": {"type": "str", "default": ""},
     "mode": {"type": "str", "default": "0644"},
-    "group_of": {"type": "str"},
+    "link": {"type": "str"},
 }
 
 
@@ -107,7 +108,7 @@ def main() -> None:
     )
     wanted = module.params
     try:
-        files = [file["path"] for file in wanted["files"] if service_state.differs(file)]
+        files = [file["path"] for file in wanted["files"] if service_state.differs(Path(file["path"]), file)]
         module.exit_json(changed=False, differing_files=files, differing_units=differing_units(wanted))
     except (OSError, ReleaseError) as error:
         module.fail_json(msg=f"the service could not be looked at: {error}. Correct that, then run setup again")

@@ -10,7 +10,6 @@ What is an obstacle is decided elsewhere, from these facts.
 
 from __future__ import annotations
 
-import grp
 import os
 import pwd
 import shutil
@@ -115,17 +114,8 @@ def account(user: str) -> dict[str, Any]:
         "home": found.pw_dir,
         "home_exists": home.is_dir(),
         "shell": found.pw_shell,
-        "group": group_name(found.pw_gid),
         "authorized": readable_text(home / ".ssh/authorized_keys").splitlines(),
     }
-
-
-def group_name(number: int) -> str:
-    """Return the name of a group, or its number where it has none."""
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)
 
 
 def readable_text(file: Path) -> str:

@@ -8,11 +8,10 @@
 from __future__ import annotations
 
 import hashlib
-import pwd
+import os
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from .._releases.system.run import run_command
 
@@ -20,31 +19,27 @@ PROPERTIES = ("Id", "ActiveState", "UnitFileState", "NeedDaemonReload")
 RUNNING = ("active", "activating", "reloading")
 
 
-def differs(wanted: Mapping[str, Any]) -> bool:
-    """Return whether a file has another content, mode or group than wanted. Without a hash there must be no file."""
-    path = Path(wanted["path"])
+def differs(path: Path, wanted: Mapping[str, str]) -> bool:
+    """Return whether a path is not the link, or not the file with the content, that is wanted. Neither is nothing."""
+    if not wanted.get("link") and not wanted.get("sha256"):
+        return os.path.lexists(path)
     try:
+        if wanted.get("link"):
+            return os.readlink(path) != wanted["link"]  # noqa: PTH115 - the text itself
         found = path.lstat()
-        if not wanted["sha256"] or not stat.S_ISREG(found.st_mode):
-            return True
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return bool(wanted["sha256"])
-    mode_differs = stat.S_IMODE(found.st_mode) != int(wanted["mode"], 8)
-    return (
-        mode_differs or hashlib.sha256(content).hexdigest() != wanted["sha256"] or group_differs(found.st_gid, wanted)
-    )
-
-
-def group_differs(group: int, wanted: Mapping[str, Any]) -> bool:
-    """Return whether a file has another group than the first one of a user, where one is named."""
-    user = wanted.get("group_of")
-    if not user:
-        return False
-    try:
-        return group != pwd.getpwnam(user).pw_gid
-    except KeyError:
+        return not stat.S_ISREG(found.st_mode) or digest(path) != wanted["sha256"] or mode_differs(found, wanted)
+    except OSError:
         return True
+
+
+def digest(path: Path) -> str:
+    """Return the hash of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def mode_differs(found: os.stat_result, wanted: Mapping[str, str]) -> bool:
+    """Return whether a file has another mode than wanted."""
+    return stat.S_IMODE(found.st_mode) != int(wanted["mode"], 8)
 
 
 def ask_units(names: Iterable[str]) -> dict[str, dict[str, str]]:
