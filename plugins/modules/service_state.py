@@ -15,7 +15,7 @@ description:
   - Answers in one remote execution for all files and units, so that setup writes and starts only what differs.
 options:
   files:
-    description: Files with the hash of their content, and links with where they lead. Without either, nothing may be there.
+    description: Files with a hash of their content, links with where they lead, or paths that must not be there.
     type: list
     elements: dict
     default: []

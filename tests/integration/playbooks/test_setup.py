@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.playbooks.conftest import Laptop, Upstream
+from tests.integration.playbooks.test_obstacles import Place
 from tests.support.package_index import Index, package_index
 from tests.support.releases.packages import make_wheel
+from tests.support.sshd import Sshd
 
 UV = f"""#!{sys.executable}
 # Installs what it is given from an archive, and the packages that it needs from the environment of the tests.
@@ -67,10 +69,14 @@ def test_a_setting_that_cannot_work_is_named(
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("supervisor_app", "main.py", """blog: app = 'main.py': must be "module:attribute" """),
-        ("supervisor_bind", "3001", """blog: bind = '3001': must be "host:port", """),
-        ("supervisor_workers", "0", "blog: workers = 0: must be a number from 1 to 512"),
-        ("supervisor_uvicorn", {"backlog": 5}, "blog: uvicorn.backlog is not allowed: "),
+        (
+            "supervisor_app",
+            "main.py",
+            "procmon refuses its configuration: app = 'main.py': must be",
+        ),
+        ("supervisor_bind", "3001", """procmon refuses its configuration: bind = '3001': must be "host:port", """),
+        ("supervisor_workers", "0", "procmon refuses its configuration: workers = 0: must be a number from 1 to 512"),
+        ("supervisor_uvicorn", {"backlog": 5}, "procmon refuses its configuration: uvicorn.backlog is not allowed: "),
     ],
 )
 def test_a_setting_of_procmon_that_cannot_work_is_named(
@@ -191,3 +197,26 @@ def test_an_installed_procmon_reports_its_build_and_is_built_again_when_its_pyth
     repaired = installing.run("playbooks/setup.yml", extra={"project": "blog", **ours})
     assert repaired.code == 0, repaired.output
     assert subprocess.check_output([program, "--version"], text=True) == version
+
+
+@pytest.mark.timeout(300)
+def test_a_second_setup_takes_few_remote_executions_and_names_the_next_command(
+    laptop: Laptop, sshd: Sshd, upstream: Upstream
+) -> None:
+    """As sshd counts them: what to do is found in one for each login, and done only where something differs."""
+    place = Place(laptop, sshd, upstream)
+    programs = sshd.server.home / "account/bin"
+    programs.mkdir()
+    (programs / "uv").write_text(UV)
+    (programs / "uv").chmod(0o755)
+    place.project("blog", "web1", project_app="main:app", project_bind="127.0.0.1:3001")
+    ours = without_systemd(laptop.folder / "procmon")
+    first = place.setup(project="blog", **ours)
+    assert first.code == 0, first.output
+    before = sshd.counts()
+    again = place.setup(project="blog", **ours)
+    counted = sshd.counts().since(before)
+    assert (again.code, again.changed["blog@web1"]) == (0, 0), again.output
+    assert counted.executions <= 7
+    last = [line for line in again.output.partition("PLAY RECAP")[0].splitlines() if line and "[" not in line]
+    assert last[-1] == "blog is ready on web1; next: ansible-playbook deploy.yml -e project=blog"
