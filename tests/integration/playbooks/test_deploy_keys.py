@@ -99,6 +99,10 @@ def test_two_private_repositories_of_one_host_have_a_key_each(private: Private) 
     keys = {name: private.printed_key(first.output, name) for name in ("blog", "shop")}
     assert keys == {name: (private.ssh / f"deploy_{name}.pub").read_text().strip() for name in keys}
     assert keys["blog"] != keys["shop"]
+    repo = private.hosts["shop"]["shop@web1"]["project_repo"]
+    assert (
+        f"shop on web1: the git server does not let {getpass.getuser()} read {repo} yet. Add this key" in first.output
+    )
     assert "Then run: ansible-playbook setup.yml -e project=shop" in first.output
     private_half = (private.ssh / "deploy_blog").read_text().splitlines()[1]
     assert private_half not in first.output
