@@ -1,4 +1,4 @@
-"""The configuration travels with a deploy: settings and variables under load, and trees that earlier versions set up."""
+"""The configuration travels with a deploy: settings and variables under load, and trees of earlier versions."""
 
 from __future__ import annotations
 
