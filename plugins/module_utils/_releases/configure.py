@@ -68,7 +68,7 @@ def _check(run: Run, program: str, wanted: Wanted) -> None:
         done = run([program, "check", file.name])
     if done.rc:
         found = done.err.strip().replace("procmon: ", "", 1).replace(f"{file.name}: ", "", 1)
-        raise ReleaseError(f"procmon refuses its configuration: {found}", "correct the project's settings")
+        raise ReleaseError(found, "correct the project's settings")
 
 
 def _apply(project: Project, live: Current, made: Plan) -> None:

@@ -69,14 +69,10 @@ def test_a_setting_that_cannot_work_is_named(
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        (
-            "supervisor_app",
-            "main.py",
-            "procmon refuses its configuration: app = 'main.py': must be",
-        ),
-        ("supervisor_bind", "3001", """procmon refuses its configuration: bind = '3001': must be "host:port", """),
-        ("supervisor_workers", "0", "procmon refuses its configuration: workers = 0: must be a number from 1 to 512"),
-        ("supervisor_uvicorn", {"backlog": 5}, "procmon refuses its configuration: uvicorn.backlog is not allowed: "),
+        ("supervisor_app", "main.py", """blog: app = 'main.py': must be "module:attribute". """),
+        ("supervisor_bind", "3001", """blog: bind = '3001': must be "host:port", """),
+        ("supervisor_workers", "0", "blog: workers = 0: must be a number from 1 to 512"),
+        ("supervisor_uvicorn", {"backlog": 5}, "blog: uvicorn.backlog is not allowed: "),
     ],
 )
 def test_a_setting_of_procmon_that_cannot_work_is_named(
