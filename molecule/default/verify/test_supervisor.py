@@ -254,6 +254,14 @@ def test_setup_upgrades_procmon_0_1_in_place(laptop: Laptop, with_0_1: Laptop, w
     assert len(builds(web1)) == 1, "the old workers have gone, and their build with them"
 
 
+def test_uv_is_installed_once_for_all_projects(web1: Server) -> None:
+    """By root, for each user."""
+    uv = "/opt/procmon/tools/uv/bin/uv"
+    assert web1.run("runuser", "-u", "deploy", "--", uv, "--version").startswith("uv ")
+    assert web1.run("stat", "--format=%U", uv) == "root"
+    assert web1.run("sh", "-c", "ls -d /srv/*/envs/.uv 2>/dev/null || true") == ""
+
+
 @pytest.mark.timeout(300)
 def test_a_second_setup_takes_few_remote_executions(laptop: Laptop, web1: Server, directory: Path) -> None:
     """As root and as the project's user together; the units are compared in one of them."""
