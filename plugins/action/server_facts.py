@@ -44,4 +44,6 @@ class ActionModule(ActionBase):
         if "facts" not in found:
             return {"login": _login_failure.explain_module(found)}
         clock = _git_host.clock_difference(found["facts"]["time"], before, time.time())
-        return {"facts": {**found["facts"], "clock_seconds": clock}}
+        # With what Ansible has found itself: without it, each later task would look for Python once more.
+        kept = {name: found[name] for name in ("ansible_facts", "warnings") if found.get(name)}
+        return {**kept, "facts": {**found["facts"], "clock_seconds": clock}}

@@ -45,7 +45,10 @@ class ActionModule(ActionBase):
             packages=tuple(about["packages"]),
         )
         answers = (_answer(arguments["system"]), _answer(arguments["own"]))
-        return {"about": dict(about), "obstacles": [asdict(one) for one in _obstacles.find(wanted, *answers)]}
+        return {
+            "about": dict(about),
+            "obstacles": [asdict(one) for one in _obstacles.find(wanted, *answers, begun=arguments["begun"])],
+        }
 
     def _obstacles(self, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """Fail with all obstacles of all hosts."""

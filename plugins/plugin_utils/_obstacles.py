@@ -116,9 +116,12 @@ class Answer:
         return str(self.login.get("kind", ""))
 
 
-def find(wanted: Wanted, system: Answer, own: Answer) -> list[Obstacle]:
-    """Return all obstacles that settings and facts show, each once."""
-    found: list[Obstacle] = [*settings(wanted), *logins(wanted, system, own)]
+def find(wanted: Wanted, system: Answer, own: Answer, *, begun: bool = False) -> list[Obstacle]:
+    """Return all obstacles that settings and facts show, each once.
+
+    Once setup has `begun`, it has done what makes the user's login possible.
+    """
+    found: list[Obstacle] = [*settings(wanted), *logins(wanted, system, own, begun=begun)]
     facts = system.facts or own.facts
     if facts:
         found += [*machine(wanted, facts), *interpreters(wanted, facts), *disks(wanted, facts), *clock(facts)]
@@ -143,11 +146,12 @@ def settings(wanted: Wanted) -> Iterator[Obstacle]:
         yield Obstacle("user must not be root, because the app runs as this user", remedy)
 
 
-def logins(wanted: Wanted, system: Answer, own: Answer) -> Iterator[Obstacle]:
+def logins(wanted: Wanted, system: Answer, own: Answer, *, begun: bool) -> Iterator[Obstacle]:
     """Find logins that do not work. That of a user whom setup creates, or gives a key, comes with setup."""
     if system.kind:
         yield login(system, wanted, wanted.admin)
-    if own.kind and not (system.kind in SERVER_FAILURES or comes_with_setup(wanted, system, own)):
+    comes = not begun and comes_with_setup(wanted, system, own)
+    if own.kind and system.kind not in SERVER_FAILURES and not comes:
         yield login(own, wanted, wanted.user)
 
 

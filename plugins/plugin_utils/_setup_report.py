@@ -44,8 +44,8 @@ class Outcome:
         """Return what is missing, and what to do."""
         again, repo = COMMAND.format(playbook="setup", project=self.project), hide_secrets(self.repo)
         return (
-            f"{self.project} on {self.server}: the git server does not let {self.user} read {repo} yet. Add this key "
-            f"there, {key_page(self.repo)}; read access is enough. Then run: {again}"
+            f"{self.project} on {self.server}: the git server does not let {self.user} read {repo} yet. Check "
+            f"`repo`, and add this key there, {key_page(self.repo)}; read access is enough. Then run: {again}"
         )
 
 

@@ -32,7 +32,8 @@ UNKNOWN_HOST = re.compile(r"Host key verification failed|host key is known")
 CHANGED_HOST = re.compile(r"REMOTE HOST IDENTIFICATION HAS CHANGED")
 # What git hosts answer to a key that may not read the repository; many do not admit that there is one.
 DENIED = re.compile(
-    r"Permission denied \(|Too many authentication failures|[Aa]ccess denied|DENIED|[Uu]nauthorized"
+    r"Permission denied \(|Too many authentication failures|[Aa]uthentication failed|[Aa]ccess denied|DENIED"
+    r"|[Uu]nauthorized"
     r"|(?<!command )not found|could not be found|(?:don't|not) have (?:permission|access)|[Nn]ot allowed"
 )
 # As a deploy calls ssh: no one answers questions, and what does not answer is given up.

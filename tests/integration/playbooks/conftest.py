@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
@@ -113,6 +114,42 @@ class Laptop:
         self.inventory = self.folder / "hosts.yml"
         self.inventory.write_text(json.dumps({"all": {"children": {"blog": group}}}))
         return paths
+
+
+class Servers:
+    """Any projects on any servers, all of which are this machine with its sshd."""
+
+    def __init__(self, laptop: Laptop, sshd: Sshd, upstream: Upstream) -> None:
+        self.laptop, self.sshd, self.upstream = laptop, sshd, upstream
+        self.hosts: dict[str, dict[str, dict[str, object]]] = {}
+
+    def project(self, name: str, server: str, **changed: object) -> Path:
+        """Add a project on a server, and return its path."""
+        path = self.laptop.folder / "srv" / name
+        login = {"ansible_host": "127.0.0.1", "ansible_port": self.sshd.port, "ansible_user": getpass.getuser()}
+        settings = {"project_name": name, "project_path": str(path), "project_repo": str(self.upstream.path)}
+        python = {"ansible_python_interpreter": sys.executable, "project_python": sys.executable}
+        self.hosts.setdefault(name, {})[f"{name}@{server}"] = {**login, **settings, **python, **changed}
+        return path
+
+    def setup(self, *words: str, project: str = "all", **extra: str) -> Done:
+        """Run setup for all projects."""
+        self.laptop.inventory = self.laptop.folder / "hosts.json"
+        children = {name: {"hosts": hosts} for name, hosts in self.hosts.items()}
+        self.laptop.inventory.write_text(json.dumps({"projects": {"children": children}}))
+        return self.laptop.run("playbooks/setup.yml", *words, extra={"project": project, **extra})
+
+    def obstacles(self, **extra: str) -> list[str]:
+        """Run setup, which must fail before it has changed anything, and return the lines of its message."""
+        done = self.setup(**extra)
+        assert done.code != 0, done.output
+        assert set(done.changed.values()) <= {0}
+        text = done.output.partition("Setup cannot begin, and nothing was changed: ")[2].partition("\nOrigin: ")[0]
+        assert text, done.output
+        lines = [line.strip() for line in text.splitlines() if "@" in line.partition(": ")[0]]
+        assert f"{len(lines)} obstacle" in text.partition("\n")[0]
+        assert not (self.laptop.folder / "srv").exists()
+        return lines
 
 
 @pytest.fixture

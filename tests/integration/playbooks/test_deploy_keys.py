@@ -18,8 +18,7 @@ from tests.support.ssh_server import KEYGEN, SSH, make_key
 from tests.support.sshd import Sshd
 from tests.support.waiting import until
 
-from .conftest import Laptop, Upstream
-from .test_obstacles import Place
+from .conftest import Laptop, Servers, Upstream
 
 AGENT = shutil.which("ssh-agent") or "ssh-agent"
 ADD = shutil.which("ssh-add") or "ssh-add"
@@ -38,7 +37,7 @@ SERVER_CONFIG = """Host *
 """
 
 
-class Private(Place):
+class Private(Servers):
     """A git server that knows no key but the laptop's own for logins, and a server without any key."""
 
     def __init__(self, laptop: Laptop, sshd: Sshd, upstream: Upstream) -> None:
@@ -85,7 +84,7 @@ def private(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> Private:
     return Private(laptop, sshd, upstream)
 
 
-def live(place: Place, name: str) -> str:
+def live(place: Servers, name: str) -> str:
     return (place.laptop.folder / "srv" / name / "current/page").read_text()
 
 
@@ -101,7 +100,8 @@ def test_two_private_repositories_of_one_host_have_a_key_each(private: Private) 
     assert keys["blog"] != keys["shop"]
     repo = private.hosts["shop"]["shop@web1"]["project_repo"]
     assert (
-        f"shop on web1: the git server does not let {getpass.getuser()} read {repo} yet. Add this key" in first.output
+        f"shop on web1: the git server does not let {getpass.getuser()} read {repo} yet. Check `repo`, and add this key"
+        in first.output
     )
     assert "Then run: ansible-playbook setup.yml -e project=shop" in first.output
     private_half = (private.ssh / "deploy_blog").read_text().splitlines()[1]

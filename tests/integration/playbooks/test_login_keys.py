@@ -132,7 +132,10 @@ def test_a_user_who_is_new_gets_a_deploy_key_for_a_private_repository(fresh: Fre
     known = (fresh.key.parent / "known").read_text()
     first = fresh.setup(project_repo=repo, project_known_hosts=[known])
     assert first.code != 0
-    assert f"blog on web1: the git server does not let deploy read {repo} yet. Add this key there" in first.output
+    assert (
+        f"blog on web1: the git server does not let deploy read {repo} yet. Check `repo`, and add this key there"
+        in first.output
+    )
     public = fresh.machine.run("cat", "/home/deploy/.ssh/deploy_blog.pub").strip()
     assert public in first.output
     assert fresh.owner("/home/deploy/.ssh/deploy_blog") == "deploy 600"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import socket
 import sys
@@ -11,56 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.playbooks.conftest import Done, Laptop, Upstream
+from tests.integration.playbooks.conftest import Laptop, Servers, Upstream
 from tests.support.mounts import mounted
 from tests.support.ports import free_port
 from tests.support.ssh_server import make_key
 from tests.support.sshd import Sshd
 
 
-class Place:
-    """A laptop with any projects on any servers, all of which are this machine."""
-
-    def __init__(self, laptop: Laptop, sshd: Sshd, upstream: Upstream) -> None:
-        self.laptop, self.sshd, self.upstream = laptop, sshd, upstream
-        self.hosts: dict[str, dict[str, dict[str, object]]] = {}
-
-    def project(self, name: str, server: str, **changed: object) -> Path:
-        """Add a project on a server, and return its path."""
-        path = self.laptop.folder / "srv" / name
-        login = {"ansible_host": "127.0.0.1", "ansible_port": self.sshd.port, "ansible_user": getpass.getuser()}
-        settings = {"project_name": name, "project_path": str(path), "project_repo": str(self.upstream.path)}
-        python = {"ansible_python_interpreter": sys.executable, "project_python": sys.executable}
-        self.hosts.setdefault(name, {})[f"{name}@{server}"] = {**login, **settings, **python, **changed}
-        return path
-
-    def setup(self, *words: str, project: str = "all", **extra: str) -> Done:
-        """Run setup for all projects."""
-        self.laptop.inventory = self.laptop.folder / "hosts.json"
-        children = {name: {"hosts": hosts} for name, hosts in self.hosts.items()}
-        self.laptop.inventory.write_text(json.dumps({"projects": {"children": children}}))
-        return self.laptop.run("playbooks/setup.yml", *words, extra={"project": project, **extra})
-
-    def obstacles(self, **extra: str) -> list[str]:
-        """Run setup, which must fail before it has changed anything, and return the lines of its message."""
-        done = self.setup(**extra)
-        assert done.code != 0, done.output
-        assert set(done.changed.values()) <= {0}
-        text = done.output.partition("Setup cannot begin, and nothing was changed: ")[2].partition("\nOrigin: ")[0]
-        assert text, done.output
-        lines = [line.strip() for line in text.splitlines() if "@" in line.partition(": ")[0]]
-        assert f"{len(lines)} obstacle" in text.partition("\n")[0]
-        assert not (self.laptop.folder / "srv").exists()
-        return lines
-
-
 @pytest.fixture
-def place(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> Place:
-    return Place(laptop, sshd, upstream)
+def place(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> Servers:
+    return Servers(laptop, sshd, upstream)
 
 
 @pytest.mark.timeout(300)
-def test_all_obstacles_of_all_servers_are_reported_in_one_run(place: Place) -> None:
+def test_all_obstacles_of_all_servers_are_reported_in_one_run(place: Servers) -> None:
     """Three servers that cannot be asked for three reasons, and two repositories that cannot be read, for two."""
     place.project("fine", "web1")
     place.project("gone", "web2", ansible_host="no-such-server.invalid")
@@ -94,7 +57,7 @@ def test_all_obstacles_of_all_servers_are_reported_in_one_run(place: Place) -> N
     assert "there is no repository at that address, or it is hidden from this user. Check repo" in found["away@web1"]
 
 
-def test_several_obstacles_of_one_project_are_lines_of_their_own(place: Place) -> None:
+def test_several_obstacles_of_one_project_are_lines_of_their_own(place: Servers) -> None:
     """An interpreter that is not there, a path that is occupied, and a directory of a socket that does not exist."""
     occupied = place.laptop.folder / "occupied"
     occupied.write_text("an important file")
@@ -115,7 +78,7 @@ def test_several_obstacles_of_one_project_are_lines_of_their_own(place: Place) -
     ]
 
 
-def test_a_python_that_is_missing_or_too_old_for_modules_is_an_obstacle(place: Place, old_python: Path) -> None:
+def test_a_python_that_is_missing_or_too_old_for_modules_is_an_obstacle(place: Servers, old_python: Path) -> None:
     place.project("blog", "web1", ansible_python_interpreter=str(old_python))
     place.project("shop", "web1", ansible_python_interpreter="/nowhere/python3")
     blog, shop = place.obstacles()
@@ -124,7 +87,7 @@ def test_a_python_that_is_missing_or_too_old_for_modules_is_an_obstacle(place: P
     assert shop.endswith("Install python3 there, or set `python` to its path")
 
 
-def test_a_taken_port_and_a_system_without_systemd_are_reported_with_who_has_it(place: Place) -> None:
+def test_a_taken_port_and_a_system_without_systemd_are_reported_with_who_has_it(place: Servers) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         bind = f"127.0.0.1:{server.getsockname()[1]}"
         place.project("blog", "web1", project_app="main:app", project_bind=bind, project_user="www-data")
@@ -138,7 +101,7 @@ SUDO = "#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n"
 
 
 @pytest.mark.parametrize("installed", [False, True], ids=["missing", "asks for a password"])
-def test_a_sudo_that_cannot_be_used_is_reported(place: Place, installed: bool) -> None:
+def test_a_sudo_that_cannot_be_used_is_reported(place: Servers, installed: bool) -> None:
     """There is none on this machine; the other one answers as sudo does without a terminal."""
     sudo = place.sshd.server.home / "account/bin/sudo"
     sudo.parent.mkdir()
@@ -153,7 +116,7 @@ def test_a_sudo_that_cannot_be_used_is_reported(place: Place, installed: bool) -
     assert ("sudo is not installed on 127.0.0.1, and setup needs root" in line) != installed
 
 
-def test_a_full_disk_is_reported_with_what_setup_needs(place: Place, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_with_what_setup_needs(place: Servers, tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=1m", "none") as disk:
         place.project("blog", "web1", project_path=str(disk / "blog"))
         [line] = place.obstacles()

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.playbooks.conftest import Laptop, Upstream
-from tests.integration.playbooks.test_obstacles import Place
+from tests.integration.playbooks.conftest import Laptop, Servers, Upstream
 from tests.support.package_index import Index, package_index
 from tests.support.releases.packages import make_wheel
 from tests.support.sshd import Sshd
@@ -200,7 +199,7 @@ def test_a_second_setup_takes_few_remote_executions_and_names_the_next_command(
     laptop: Laptop, sshd: Sshd, upstream: Upstream
 ) -> None:
     """As sshd counts them: what to do is found in one for each login, and done only where something differs."""
-    place = Place(laptop, sshd, upstream)
+    place = Servers(laptop, sshd, upstream)
     programs = sshd.server.home / "account/bin"
     programs.mkdir()
     (programs / "uv").write_text(UV)

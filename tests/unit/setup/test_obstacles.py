@@ -128,6 +128,8 @@ def test_each_login_is_judged_for_itself() -> None:
 def test_a_login_that_setup_makes_possible_is_no_obstacle() -> None:
     refused = Answer(login={"kind": "refused"})
     assert find(BLOG, Answer(facts=FACTS), refused) == []
+    [once_begun] = find(BLOG, Answer(facts=FACTS), refused, begun=True)
+    assert once_begun.found == "the server web1 refuses the login as deploy"
     same = replace(BLOG, admin="deploy")
     assert len(find(same, Answer(facts=FACTS), refused)) == 1, "its own user has no other way in"
 

@@ -28,9 +28,9 @@ def test_a_project_that_waits_for_a_key_shows_it_with_what_to_do() -> None:
     assert ready_lines(outcomes) == ["blog is ready on web1"]
     heading, key = waiting_lines(outcomes)
     assert heading == (
-        "blog on web2: the git server does not let deploy read git@github.com:you/blog.git yet. Add this key there, at "
-        "https://github.com/you/blog/settings/keys (Settings > Deploy keys); read access is enough. Then run: "
-        "ansible-playbook setup.yml -e project=blog"
+        "blog on web2: the git server does not let deploy read git@github.com:you/blog.git yet. Check `repo`, and add "
+        "this key there, at https://github.com/you/blog/settings/keys (Settings > Deploy keys); read access is enough. "
+        "Then run: ansible-playbook setup.yml -e project=blog"
     )
     assert key == "    ssh-ed25519 AAAA blog@web2"
 
