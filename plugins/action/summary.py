@@ -30,6 +30,8 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = self.validate_argument_spec(OPTIONS, required_one_of=[tuple(OPTIONS)])[1]  # type: ignore[no-untyped-call]
         lines = _lines(arguments, task_vars or {})
+        if not lines:
+            return {**result, "changed": False, "lines": [], "skipped": True}
         Display().display("\n".join(["", *lines]))
         return {**result, "changed": False, "lines": lines}
 

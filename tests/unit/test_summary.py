@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import (
     describe_procmon,
+    failed_result,
+    restart_result,
     result_text,
     rollout_table,
     status_table,
@@ -84,9 +88,12 @@ def test_a_rollout_that_was_stopped_shows_each_server() -> None:
             "blog@b": {**ends, "outcome": "put_back", "failed": True},
             "blog@c": {**ends, "outcome": "failed", "failed": True},
             "blog@d": {**ends, "outcome": "broken", "failed": True},
-            "blog@e": {"unreachable": True},
+            "blog@e": {"outcome": "unreachable", "failed": True},
+            "blog@e2": {"outcome": "unreachable", "failed": True, "previous_commit": old},
+            "blog@e3": {"outcome": "lost", "failed": True, "previous_commit": old},
             "blog@f": {**ends, "outcome": "prepared"},
             "blog@g": {},
+            "blog@g2": {**ends, "outcome": "not_reached", "skipped": True},
             "blog@h": {"outcome": "failed", "failed": True, "previous_commit": None},
             "blog@i": {**ends, "outcome": "unchanged", "changed": False},
             "blog@j": {**ends, "outcome": "unchanged", "changed": True},
@@ -99,14 +106,71 @@ def test_a_rollout_that_was_stopped_shows_each_server() -> None:
         "blog@b aaaaaaaaaaaa bbbbbbbbbbbb failed, the previous release was restored",
         "blog@c aaaaaaaaaaaa failed, nothing was changed",
         "blog@d not known failed, and the previous release could not be restored",
-        "blog@e not known cannot be reached",
+        "blog@e as before cannot be reached",
+        "blog@e2 aaaaaaaaaaaa cannot be reached",
+        "blog@e3 not known the connection broke",
         "blog@f aaaaaaaaaaaa bbbbbbbbbbbb is prepared, not reached",
         "blog@g as before not reached",
+        "blog@g2 aaaaaaaaaaaa bbbbbbbbbbbb is prepared, not reached",
         "blog@h nothing failed, nothing was changed",
         "blog@i bbbbbbbbbbbb was live already",
-        "blog@j aaaaaaaaaaaa not reached",
+        "blog@j aaaaaaaaaaaa bbbbbbbbbbbb would go live",
         "blog@k aaaaaaaaaaaa failed, nothing was changed",
     ]
+
+
+def test_a_rollout_that_went_well_shows_no_table() -> None:
+    """Each server has had its line."""
+    ends = {"commit": "b" * 40, "previous_commit": "a" * 40}
+    went_well = [("live", True), ("unchanged", False), ("restarted", True), ("no_app", False)]
+    results = {name: {**ends, "outcome": name, "changed": changed} for name, changed in went_well}
+    assert rollout_table(results) == []
+
+
+@pytest.mark.parametrize(
+    ("result", "msg"),
+    [
+        ({"outcome": "failed", "msg": "blog: no ref\ntail"}, "blog: no ref. Nothing was changed.\ntail"),
+        ({"outcome": "unchanged", "msg": "blog: is it there?"}, "blog: is it there? Nothing was changed."),
+        ({"outcome": "failed", "msg": "blog: x. Nothing was changed"}, "blog: x. Nothing was changed"),
+        ({"outcome": "put_back", "msg": "blog: put back"}, "blog: put back"),
+        ({"msg": "MODULE FAILURE"}, "MODULE FAILURE"),
+    ],
+)
+def test_a_failure_that_changed_nothing_says_so_in_its_first_line(result: dict[str, object], msg: str) -> None:
+    assert failed_result({**result, "failed": True})["msg"] == msg
+
+
+def test_a_failure_is_shown_without_what_a_person_need_not_read() -> None:
+    result = {
+        "failed": True,
+        "msg": "m",
+        "outcome": "broken",
+        "commits": [],
+        "phases": [{}],
+        "commit": None,
+        "diff": {},
+    }
+    assert failed_result(result) == {"failed": True, "msg": "m", "outcome": "broken"}
+
+
+def test_a_restart_ends_with_what_serves() -> None:
+    workers = [{"state": "active"}, {"state": "active"}, {"state": "draining"}]
+    status = {"generation": 5, "commit": "b" * 40, "workers": workers, "restart": {"seconds": 0.4}}
+    result = restart_result("blog@a", "blog", {"stdout": json.dumps(status)})
+    assert result["msg"] == "blog@a: restarted in 0.40 s: generation 5 serves bbbbbbbbbbbb, 2 workers active"
+    assert result["outcome"] == "restarted"
+
+
+def test_a_restart_that_failed_gives_the_reason_of_procmon() -> None:
+    answer = {
+        "failed": True,
+        "rc": 1,
+        "stderr": "blog: reload failed: no app\n",
+        "stdout": "",
+        "msg": "non-zero return code",
+    }
+    assert restart_result("blog@a", "blog", answer)["msg"] == "blog@a: reload failed: no app"
 
 
 def test_servers_of_one_project_on_different_commits_are_flagged() -> None:
