@@ -15,7 +15,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _rollout
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import release_arguments
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import config_error, release_arguments
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction, failure
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import failed_result, result_text
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._unpushed import find_unpushed, unpushed_error
@@ -91,6 +91,9 @@ class ActionModule(ServerAction):
     def _release(self, state: str, commit: str = "") -> dict[str, Any]:
         name = self.require("project_name")
         self.require("project_path")
+        error = config_error(self.read("config"))
+        if error:
+            raise failure(error)
         harmless = state in {"present", "prepared"} or bool(self._task.check_mode)
         arguments = release_arguments(state, self.read, _user(), commit)
         result = self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless)

@@ -9,13 +9,16 @@ defaults. The few that differ are here; the defaults of the roles are the same, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 # Returns the value of a variable, None where it is not set.
 Read = Callable[[str], Any]
 
 PYTHON = "/usr/bin/python3"
+WORKERS = 2
+SECTIONS = ("heartbeat", "reload", "worker", "uvicorn")
 CONFIG_DIRECTORY = "/etc/procmon"
 PROCMON_HOME = "/opt/procmon"
 # $1 is procmon, $2 its configuration. The output is the status as JSON; how the reload ended is in the errors.
@@ -41,9 +44,7 @@ def release_arguments(state: str, read: Read, by: str, commit: str = "") -> dict
         arguments |= {"steps": read("steps"), "to": read("to") or commit}
     else:
         arguments |= {"ref": read("ref") or read("project_ref"), "commit": commit}
-    if state in {"deployed", "reverted"}:
-        arguments["env_file"] = _hook_variables(read)
-    return _given(arguments)
+    return {**_given(arguments), **_configuration(read)}
 
 
 def info_arguments(read: Read) -> dict[str, Any]:
@@ -56,6 +57,11 @@ def reload_command(read: Read) -> dict[str, Any]:
     program = f"{read('supervisor_home') or PROCMON_HOME}/current/venv/bin/procmon"
     config = f"{read('supervisor_config_dir') or CONFIG_DIRECTORY}/{read('project_name')}.toml"
     return {"argv": ["/bin/sh", "-c", RELOAD, "sh", program, config]}
+
+
+def config_error(value: object) -> str | None:
+    """Return the message about -e config with another value than the one there is."""
+    return None if value in {None, "", "keep"} else f"config is {value!r}. Its only value is keep."
 
 
 def has_app(read: Read) -> bool:
@@ -75,11 +81,27 @@ def _status_file(read: Read) -> object:
     return f"/run/procmon/{read('project_name')}/status.json" if has_app(read) else None
 
 
-def _hook_variables(read: Read) -> object:
-    """Return the file of the app's variables: with an app, setup has written the key env; otherwise env_file."""
-    if read("project_env") and has_app(read):
-        return f"{read('supervisor_config_dir') or CONFIG_DIRECTORY}/{read('project_name')}.env"
-    return read("project_env_file")
+def _configuration(read: Read) -> dict[str, Any]:
+    """Return the configuration that travels with the release. With config=keep none of it is evaluated."""
+    if read("config"):
+        return {}
+    found = {"env": _env_text(read("project_env") or {})}
+    if has_app(read):
+        found["config"] = _settings(read)
+    return {**found, **_given({"env_file": read("project_env_file")})}
+
+
+def _settings(read: Read) -> dict[str, Any]:
+    """Return the settings of procmon. The variables of the role `supervisor` take precedence, as in setup."""
+    sections = {key: read(f"supervisor_{key}") or read(f"project_{key}") or {} for key in SECTIONS}
+    workers = int(read("supervisor_workers") or read("project_workers") or WORKERS)
+    return {"app": read("project_app"), "bind": read("project_bind"), "workers": workers, **sections}
+
+
+def _env_text(variables: Mapping[str, object]) -> str:
+    """Return the app's variables as a text: of a mapping Ansible would hide each value wherever it occurs, such as 1."""
+    lines = (f"{name}={json.dumps(str(value), ensure_ascii=False)}\n" for name, value in variables.items())
+    return "".join(lines)
 
 
 def _given(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from .configuration import plan
+from .configuration.plan import Plan
 from .deploy import recovery
 from .deploy.activate import activate
 from .deploy.cleanup import clean_up
@@ -25,7 +27,7 @@ from .deploy.journal import as_warning, journal
 from .errors import ReleaseError, as_failure
 from .git.client import Git
 from .git.resolve import resolve, scratch_repository
-from .model import Current, Target
+from .model import Current, ProjectPaths, Target
 from .options import Options
 from .project import Project
 from .records import history, lock, state
@@ -33,6 +35,8 @@ from .release import build, current, layout, setup
 from .system import children
 
 ACTIVATING = {"deployed": "deploy", "reverted": "revert"}
+# How many names of settings the last line shows.
+MAX_SETTINGS = 6
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Choice:
     git: Git
     live: Current
     target: Target
+    configuration: Plan = field(default_factory=Plan)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def execute(project: Project, *, check: bool) -> None:
     Raises ReleaseError when it cannot be done.
     """
     try:
-        with _looking(project) if check else _locked(project):
+        with _looking(project) if check else locked(project):
             if project.options.state == "present":
                 _present(project, check=check)
             else:
@@ -76,7 +81,8 @@ def decide(options: Options, choice: Choice, *, serving: bool, unfinished: bool)
     """
     live, target = choice.live, choice.target
     is_live = live.commit == target.commit and live.release == target.release.resolve() and serving
-    return Decision(needed=not is_live or options.force or unfinished)
+    same = is_live and not choice.configuration.changed
+    return Decision(needed=not same or options.force or unfinished)
 
 
 def _present(project: Project, *, check: bool) -> None:
@@ -95,7 +101,8 @@ def _release(project: Project, *, check: bool) -> None:
     """Prepare or activate a release."""
     activating = project.options.state in ACTIVATING
     undone = activating and not check and recovery.recover(project)
-    with _journal_failures(project, check=check), _find(project, check=check) as choice:
+    with _journal_failures(project, check=check), _find(project, check=check) as found:
+        choice = replace(found, configuration=_plan_configuration(project, found.live))
         decision = decide(
             project.options,
             choice,
@@ -111,8 +118,36 @@ def _release(project: Project, *, check: bool) -> None:
             _skip(project, choice)
 
 
+def _plan_configuration(project: Project, live: Current) -> Plan:
+    """Plan the configuration. What only setup can change is left out, with a warning that names it."""
+    options, paths, procmon = project.options, project.paths, project.procmon
+    found = plan.wanted(options)
+    if found is None or options.state not in ACTIVATING:
+        return plan.make_plan(paths, live.configuration, None)
+    found, waiting = plan.hold_bind(found, procmon.bind())
+    if waiting:
+        what = f"procmon listens on {procmon.bind()}, {waiting} is configured"
+        project.report.warnings.append(f"{options.name}: run setup for: bind ({what})")
+    made = plan.make_plan(paths, live.configuration, found)
+    reads = procmon.config_file()
+    if reads and not _is_ours(paths, reads):
+        remedy = "Run setup once: from then on settings travel with each deploy"
+        project.report.warnings.append(f"{options.name}: procmon still reads {reads}. {remedy}")
+    return made
+
+
+def _is_ours(paths: ProjectPaths, config_file: str) -> bool:
+    return paths.configs.resolve() in Path(config_file).parents
+
+
 def _is_served(project: Project, live: Current) -> bool:
-    return live.release is not None and project.procmon.is_serving(live.release, live.commit)
+    """Return whether procmon serves what is live, with the configuration that it has."""
+    if live.release is None or not project.procmon.is_serving(live.release, live.commit):
+        return False
+    reads = project.procmon.config_file()
+    if live.configuration is None or reads is None or not _is_ours(project.paths, reads):
+        return True
+    return Path(reads).parent.name == live.configuration
 
 
 def _is_unfinished(project: Project, *, looking: bool) -> bool:
@@ -130,9 +165,9 @@ def _carry_out(project: Project, choice: Choice) -> None:
         report.changed, report.outcome = changed, "prepared"
         report.msg = f"{name}: {target.commit[:12]} is prepared"
         return
-    activate(project, target, choice.live, ACTIVATING[project.options.state])
+    activate(project, target, choice.live, choice.configuration, ACTIVATING[project.options.state])
     report.changed = True
-    report.msg = f"{name}: {target.commit[:12]} is live ({_commit_count(project)})"
+    report.msg = f"{name}: {target.commit[:12]} is live ({_changes(project)})"
     # The revert has succeeded: a failure to describe what is next must not make it a failure.
     with as_warning(project, "the log could not be shown"):
         report.msg += _after_revert(project, choice)
@@ -208,6 +243,8 @@ def _report(project: Project, choice: Choice, decision: Decision) -> None:
     report.commit, report.previous_commit, report.release = target.commit, live.commit, str(target.release)
     if not decision.needed:
         return
+    report.settings = list(choice.configuration.changed)
+    report.setting_differences = list(choice.configuration.differences)
     known = live.commit if live.commit and git.rev_parse(live.commit) else None
     report.commits, report.commit_count = git.commits(target.commit, known), git.count(target.commit, known)
     if known:
@@ -224,8 +261,16 @@ def _report_preview(project: Project, choice: Choice, decision: Decision) -> Non
         future = "would be prepared" if report.changed else "is prepared"
     else:
         report.changed = decision.needed
-        future = f"would go live ({_commit_count(project)})" if decision.needed else "is already live"
+        future = f"would go live ({_changes(project)})" if decision.needed else "is already live"
     report.msg = f"{project.options.name}: {commit} {future}"
+
+
+def _changes(project: Project) -> str:
+    """Return how many commits come, and which settings change."""
+    settings = project.report.settings
+    more = [f"{len(settings) - MAX_SETTINGS} more"] if len(settings) > MAX_SETTINGS else []
+    shown = [*settings[:MAX_SETTINGS], *more]
+    return _commit_count(project) + (f"; settings: {', '.join(shown)}" if settings else "")
 
 
 def _commit_count(project: Project) -> str:
@@ -244,7 +289,7 @@ def _looking(project: Project) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(project: Project) -> Iterator[None]:
+def locked(project: Project) -> Iterator[None]:
     """Hold the project's lock, with what a killed run has left removed."""
     options = project.options
     if not options.path.is_dir() and not options.repo:
