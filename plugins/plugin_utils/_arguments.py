@@ -61,7 +61,7 @@ def reload_command(read: Read) -> dict[str, Any]:
 
 def config_error(value: object) -> str | None:
     """Return the message about -e config with another value than the one there is."""
-    return None if value in {None, "", "keep"} else f"config is {value!r}. Its only value is keep."
+    return None if value in (None, "", "keep") else f"config is {value!r}. Its only value is keep."
 
 
 def has_app(read: Read) -> bool:
@@ -99,7 +99,7 @@ def _settings(read: Read) -> dict[str, Any]:
 
 
 def _env_text(variables: Mapping[str, object]) -> str:
-    """Return the app's variables as a text: of a mapping Ansible would hide each value wherever it occurs, such as 1."""
+    """Return the app's variables as a text: of a mapping Ansible would hide each value, such as each 1."""
     lines = (f"{name}={json.dumps(str(value), ensure_ascii=False)}\n" for name, value in variables.items())
     return "".join(lines)
 
