@@ -85,7 +85,7 @@ def _configuration(read: Read) -> dict[str, Any]:
     """Return the configuration that travels with the release. With config=keep none of it is evaluated."""
     if read("config"):
         return {}
-    found = {"env": _env_text(read("project_env") or {})}
+    found: dict[str, Any] = {"env": _env_text(read("project_env") or {})}
     if has_app(read):
         found["config"] = _settings(read)
     return {**found, **_given({"env_file": read("project_env_file")})}
