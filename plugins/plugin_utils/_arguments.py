@@ -49,7 +49,8 @@ def release_arguments(state: str, read: Read, by: str, commit: str = "") -> dict
 
 def info_arguments(read: Read) -> dict[str, Any]:
     """Return the arguments of `releases_info`."""
-    return _given({**_place(read), "ref": read("project_ref")})
+    config = {"config": _settings(read)} if has_app(read) else {}
+    return {**_given({**_place(read), "ref": read("project_ref")}), **config}
 
 
 def reload_command(read: Read) -> dict[str, Any]:

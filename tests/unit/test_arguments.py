@@ -34,7 +34,7 @@ class Variables:
         return self.values.get(name)
 
 
-def arguments(state: str, commit: str = "", /, **values: object) -> dict[str, Any]:
+def arguments(state: str, commit: str = "", /, **values: Any) -> dict[str, Any]:
     """Return the arguments for `state`."""
     return release_arguments(state, Variables({**HERE, **values}), "me@laptop", commit)
 
@@ -66,7 +66,12 @@ def test_the_defaults_of_the_role_are_those_of_the_module_and_of_this_file() -> 
 
 
 def test_a_setting_of_the_project_is_an_argument() -> None:
-    given = {"project_keep": 3, "project_test": "./test", "project_lock_wait": 0, "project_shared_paths": []}
+    given: dict[str, Any] = {
+        "project_keep": 3,
+        "project_test": "./test",
+        "project_lock_wait": 0,
+        "project_shared_paths": [],
+    }
     found = arguments("deployed", **given)
     assert (found["keep"], found["test"], found["lock_wait"], found["shared_paths"]) == (3, "./test", 0, [])
 
@@ -75,7 +80,7 @@ def test_a_setting_of_the_project_is_an_argument() -> None:
     ("values", "ref"),
     [({}, None), ({"project_ref": "main"}, "main"), ({"project_ref": "main", "ref": "v1"}, "v1"), ({"ref": ""}, None)],
 )
-def test_the_ref_of_the_command_takes_precedence(values: dict[str, object], ref: str | None) -> None:
+def test_the_ref_of_the_command_takes_precedence(values: dict[str, Any], ref: str | None) -> None:
     assert arguments("deployed", **values).get("ref") == ref
 
 
@@ -134,6 +139,8 @@ def test_status_and_restart_need_few_variables() -> None:
         "name": "blog",
         "path": "/srv/blog",
         "status_file": "/run/procmon/blog/status.json",
+        "config": release_arguments("deployed", Variables(APP), "tj")["config"],
     }
+    assert "config" not in info_arguments(Variables(HERE))
     argv = reload_command(Variables({**APP, "supervisor_home": "/opt/p"}))["argv"]
     assert argv[-2:] == ["/opt/p/current/venv/bin/procmon", "/etc/procmon/blog.toml"]
