@@ -67,7 +67,8 @@ class ActionModule(ServerAction):
         if not local:
             return
         force = boolean(self.read("force") or False)  # type: ignore[no-untyped-call]  # as above
-        error = unpushed_error(self.require("project_name"), local, *find_unpushed(local), force=force)
+        found = find_unpushed(local, self.read("ref") or self.read("project_ref"))
+        error = unpushed_error(self.require("project_name"), local, *found, force=force)
         if error:
             raise failure(error)
 

@@ -34,7 +34,7 @@ class Variables:
         return self.values.get(name)
 
 
-def arguments(state: str, commit: str = "", /, **values: object) -> dict[str, Any]:
+def arguments(state: str, commit: str = "", /, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - of any type
     """Return the arguments for `state`."""
     return release_arguments(state, Variables({**HERE, **values}), "me@laptop", commit)
 
