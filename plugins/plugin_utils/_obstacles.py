@@ -133,7 +133,8 @@ def find(wanted: Wanted, system: Answer, own: Answer, *, begun: bool = False) ->
     if facts:
         found += [*machine(wanted, facts), *interpreters(wanted, facts), *disks(wanted, facts), *clock(facts)]
         found += [*account(wanted, facts), *address(wanted, facts), *path(wanted, system.facts, own.facts)]
-        found += git(wanted, own.facts or system.facts)
+        # Root does not see what a user has; for one who is not there yet, it sees all that there is.
+        found += git(wanted, own.facts or facts) if own.facts or not facts["account"]["exists"] else []
     return list(dict.fromkeys(found))
 
 
