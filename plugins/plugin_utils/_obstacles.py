@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.redaction import hide_secrets
@@ -114,6 +114,13 @@ class Answer:
     def kind(self) -> str:
         """The kind of the failure; empty for a login that works, or was not tried."""
         return str(self.login.get("kind", ""))
+
+
+def read_wanted(about: Mapping[str, Any]) -> Wanted:
+    """Return the settings that matter of those of `project_about`."""
+    names = {one.name for one in fields(Wanted)}
+    values = {name: value for name, value in about.items() if name in names}
+    return Wanted(**{**values, "packages": tuple(about["packages"])})
 
 
 def find(wanted: Wanted, system: Answer, own: Answer, *, begun: bool = False) -> list[Obstacle]:
