@@ -23,7 +23,7 @@ options:
     description: The playbook that was started.
     type: str
     required: true
-    choices: [setup, deploy, revert, restart, status, demo]
+    choices: [setup, deploy, revert, restart, status, history, exec, remove, init, demo]
   project:
     description:
       - The names of the projects, separated by commas, or V(all).

@@ -24,6 +24,10 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "revert": ("project", "steps", "to", "force", "at_once"),
     "restart": ("project", "at_once"),
     "status": ("project",),
+    "history": ("project",),
+    "exec": ("project", "argv"),
+    "remove": ("project", "data", "confirm"),
+    "init": ("directory", "deploy_conf"),
     "demo": ("folder", "port"),
 }
 # Ansible's own variables, and those that automation controllers add to each run.
