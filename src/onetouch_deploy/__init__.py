@@ -17,6 +17,18 @@ api          run(): the same playbooks over ansible-runner
 
 from __future__ import annotations
 
-from .api import Outcome, run
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .api import Outcome, run
 
 __all__ = ["Outcome", "run"]
+
+
+def __getattr__(name: str) -> object:
+    """Return what is imported from here only when it is used: the command starts sooner without."""
+    if name not in __all__:
+        raise AttributeError(name)
+    from . import api  # noqa: PLC0415
+
+    return getattr(api, name)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,6 +68,8 @@ def inventory(found: Found) -> Path:
     """Return the inventory for Ansible. For a deploy.conf a file that refers to it is written to the user's cache."""
     if not found.is_original:
         return found.file
+    import hashlib  # noqa: PLC0415  only here
+
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "onetouch-deploy"
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = cache / f"{hashlib.sha256(os.fsencode(found.file)).hexdigest()[:16]}.yml"
