@@ -3,16 +3,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command `deploy`, and `run` for Python: both drive the playbooks of the collection onetouch.deploy.
 
-cli          words -> Plan (click); no file is read
-plan         what was asked for: a playbook with its variables, or a view of what a playbook collects. Pure
-files        which projects.yml or deploy.conf is meant, and what it says
-playbook     ansible-playbook: in this process's place, or beside it with its results collected
-results      what the collected results say. Pure
-views        results -> what is printed
-remote       the ssh commands of `console` and `logs`
-warmup       ssh's shared connection, opened while Ansible starts
-commands     Plan -> exit code: the one place that knows all of the above
-api          run(): the same playbooks over ansible-runner
+    cli        words -> Plan (click); no file is read
+    plan       what was asked for: a playbook with its variables, or a view. Pure
+    commands   Plan -> exit code
+    files      which projects.yml or deploy.conf is meant, and what it says
+    playbook   ansible-playbook in place of this process
+    warmup     ssh's shared connection, opened while Ansible starts
+    collect    ansible-playbook beside this process, with what its tasks returned
+    results    what they returned, as data. Pure
+    show       the commands that print something of their own
+    views      results and sections -> lines and tables
+    remote     the ssh commands of `console` and `logs`
+    console    the program that becomes a shell in the release
+    streams    the output of several ssh commands together
+    api        run(): the same playbooks over ansible-runner
+
+No part of it decides what a deploy does.
 """
 
 from __future__ import annotations

@@ -77,7 +77,8 @@ def as_json(code: int, results: Iterable[Result]) -> str:
     document = {
         "exit_code": code,
         "results": [
-            {"project": one.project, "server": one.server, "outcome": one.outcome, **one.data} for one in answers(found)
+            {"project": one.project, "server": one.server, "ok": one.outcome == "ok", **one.data}
+            for one in answers(found)
         ],
         "errors": [{"host": one.host, "outcome": one.outcome, "msg": one.message} for one in failures(found)],
     }

@@ -118,7 +118,7 @@ def test_json_has_the_last_answer_of_each_server_and_all_failures() -> None:
     ]
     assert json.loads(results.as_json(2, found)) == {
         "exit_code": 2,
-        "results": [{"project": "blog", "server": "a", "outcome": "failed", "msg": "no"}],
+        "results": [{"project": "blog", "server": "a", "ok": False, "msg": "no"}],
         "errors": [
             {"host": "blog@b", "outcome": "unreachable", "msg": "away"},
             {"host": "localhost", "outcome": "failed", "msg": "failed without a message"},
