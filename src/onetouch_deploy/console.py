@@ -19,7 +19,8 @@ from pathlib import Path
 
 from .remote import Host
 
-PACKAGE = "ansible_collections.onetouch.deploy.plugins.module_utils._releases"
+PACKAGE = "ansible_collections.onetouch.deploy.plugins.module_utils"
+START = "_releases/deploy/in_release.py"
 # Runs on the server's Python, 3.9 or newer.
 SOURCE = """
 import base64, os, pwd, sys
@@ -27,8 +28,8 @@ from pathlib import Path
 file = os.memfd_create("release")
 os.write(file, base64.b64decode(sys.argv[4]))
 sys.path.insert(0, "/proc/self/fd/%d" % file)
-from _releases.deploy import hooks, in_release
-from _releases.errors import ReleaseError
+from module_utils._releases.deploy import hooks, in_release
+from module_utils._releases.errors import ReleaseError
 name, path, env_file = sys.argv[1:4]
 try:
     place = in_release.live(name, Path(path), Path(env_file) if env_file else None)
@@ -48,7 +49,7 @@ def sources() -> Path:
     from importlib.util import find_spec  # noqa: PLC0415
 
     found = find_spec(PACKAGE)
-    return Path(str(found.origin)).parent if found else Path()
+    return Path(next(iter((found and found.submodule_search_locations) or ())))
 
 
 @cache
@@ -57,8 +58,9 @@ def archive() -> str:
     root = sources()
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made:
-        for file in sorted(needed(root / "deploy" / "in_release.py", root)):
-            made.write(file, Path("_releases") / file.relative_to(root))
+        made.writestr("module_utils/__init__.py", "")
+        for file in sorted(needed(root / START, root)):
+            made.write(file, Path("module_utils") / file.relative_to(root))
     return base64.b64encode(data.getvalue()).decode()
 
 
@@ -81,6 +83,8 @@ def imports(file: Path, root: Path) -> Iterator[Path]:
             base = root.joinpath(*package[: len(package) - node.level + 1], *filter(None, below))
             names = (base / f"{alias.name}.py" for alias in node.names)
             yield from (path for path in (base.with_suffix(".py"), *names) if path.is_file())
+    # Python imports the packages around a module as well.
+    yield from (path for above in file.parents if (path := above / "__init__.py").is_file() and above != root)
 
 
 def env_file(host: Host) -> str:
