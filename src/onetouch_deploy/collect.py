@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -19,16 +19,16 @@ from .results import Result, from_line
 COLLECTING = {"ANSIBLE_CALLBACKS_ENABLED": "onetouch.deploy.results"}
 
 
-def collect(arguments: Sequence[str], root: Path) -> tuple[int, list[Result]]:
+def collect(arguments: Sequence[str], root: Path, extra: Mapping[str, str]) -> tuple[int, list[Result]]:
     """Run ansible-playbook, and return its exit code with what its tasks returned. Its own output is not shown."""
     with tempfile.TemporaryDirectory(prefix="deploy-") as directory:
         file = Path(directory) / "results"
         file.touch(mode=0o600)
-        code = _wait(arguments, root, file)
+        code = _wait(arguments, root, {**extra, **COLLECTING, "ONETOUCH_DEPLOY_RESULTS": str(file)})
         return code, [from_line(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def _wait(arguments: Sequence[str], root: Path, file: Path) -> int:
+def _wait(arguments: Sequence[str], root: Path, extra: Mapping[str, str]) -> int:
     """Run it to its end. A terminal sends Ctrl-C to both processes: this one leaves it to Ansible."""
     interrupted: list[int] = []
 
@@ -40,7 +40,7 @@ def _wait(arguments: Sequence[str], root: Path, file: Path) -> int:
         code = subprocess.run(
             [str(playbook.program()), *arguments],
             cwd=root,
-            env=playbook.environment(root, {**COLLECTING, "ONETOUCH_DEPLOY_RESULTS": str(file)}),
+            env=playbook.environment(root, extra),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             check=False,

@@ -44,11 +44,12 @@ def _absolute(plan: Plan) -> Plan:
 def _run(plan: Plan, root: Path, found: files.Found | None) -> int:
     """Run the playbook: with the terminal to itself, or to show what it returns."""
     words = arguments(plan, files.inventory(found) if found else None)
+    extra = warmup.environment(plan, found) if found else {}
     if not plan.view and not plan.options.json:
-        playbook.become(words, root, warmup.environment(plan, found) if found else {})
+        playbook.become(words, root, extra)
     from . import collect, show  # noqa: PLC0415  what shows nothing starts sooner without
 
-    return show.collected(plan, *collect.collect(words, root))
+    return show.collected(plan, *collect.collect(words, root, extra))
 
 
 def _show() -> Callable[[Plan, files.Found], int]:

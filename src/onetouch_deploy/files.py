@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .errors import WRONG_USAGE, CommandError
 
 if TYPE_CHECKING:
-    from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section
+    from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section, Source
     from yaml import SafeLoader
 
 # In this order, in each directory upwards.
@@ -64,45 +64,50 @@ def require(start: Path, config: Path | None) -> Found:
     return found
 
 
+def cache_directory() -> Path:
+    """Return the directory for files of this command, which only the user can read."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "onetouch-deploy"
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return cache
+
+
 def inventory(found: Found) -> Path:
     """Return the inventory for Ansible. For a deploy.conf a file that refers to it is written to the user's cache."""
     if not found.is_original:
         return found.file
     import hashlib  # noqa: PLC0415  only here
 
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "onetouch-deploy"
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = cache / f"{hashlib.sha256(os.fsencode(found.file)).hexdigest()[:16]}.yml"
+    made = cache_directory() / f"{hashlib.sha256(os.fsencode(found.file)).hexdigest()[:16]}.yml"
     quoted = str(found.file).replace("'", "''")
     made.write_text(f"plugin: onetouch.deploy.projects\ndeploy_conf: '{quoted}'\n", encoding="utf-8")
     return made
 
 
-def sections(found: Found) -> list[Section]:
-    """Return the projects of a configuration, whose values are not checked. Raises CommandError for unreadable text."""
+def source(found: Found) -> Source:
+    """Return what a configuration has, with its problems. Raises CommandError for text that cannot be read."""
     from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import deploy_conf_reader  # noqa: PLC0415
 
     text = found.file.read_text(encoding="utf-8", errors="replace")
     if text.startswith(VAULTED):
         raise CommandError(f"{found.file} is encrypted as a whole: only Ansible can read it, with its password.")
     if found.is_original:
-        return list(deploy_conf_reader.read_deploy_conf(text, str(found.file)).projects)
-    return list(_yaml_sections(found.file, text))
+        return deploy_conf_reader.read_deploy_conf(text, str(found.file))
+    return _yaml_source(found.file, text)
 
 
-def _yaml_sections(file: Path, text: str) -> list[Section]:
+def _yaml_source(file: Path, text: str) -> Source:
     import yaml  # noqa: PLC0415
     from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import yaml_reader  # noqa: PLC0415
 
     try:
         data = yaml.load(text, Loader=_loader())  # noqa: S506  a SafeLoader that knows Ansible's tags
-        source = yaml_reader.read_yaml(data if isinstance(data, dict) else {}, text, str(file))
+        read = yaml_reader.read_yaml(data if isinstance(data, dict) else {}, text, str(file))
     except yaml.YAMLError as error:
         raise CommandError(f"{file} is not valid YAML: {error}. Correct it.") from error
     conf = data.get("deploy_conf") if isinstance(data, dict) else None
     if isinstance(conf, str) and (file.parent / conf).is_file():
-        return sections(Found(file.parent, file.parent / conf))
-    return list(source.projects)
+        return read.merge(source(Found(file.parent, file.parent / conf)))
+    return read
 
 
 def _loader() -> type[SafeLoader]:
@@ -119,12 +124,12 @@ def _loader() -> type[SafeLoader]:
 
 def project_names(found: Found) -> list[str]:
     """Return the names of the projects, in the order of the file."""
-    return [section.name for section in sections(found)]
+    return [section.name for section in source(found).projects]
 
 
 def section_of(found: Found, project: str) -> Section:
     """Return one project's section. Raises CommandError that names those that there are."""
-    every = sections(found)
+    every = source(found).projects
     for section in every:
         if section.name == project:
             return section
