@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import files, playbook
-from .errors import CommandError
-from .plan import COLLECTION, Options, Plan, host_pattern
+from .plan import COLLECTION, host_pattern
 from .results import Result, from_event
 
 
@@ -44,13 +46,14 @@ def run(  # noqa: PLR0913  each has a name at the call
     """Run the playbook `command` for `project`, such as `run("deploy", "blog", ref="v1.2")`.
 
     `config` is a projects.yml, a deploy.conf, or a directory from which one is looked for upwards; by default the
-    current one. `on_output` gets each piece of Ansible's output. Raises CommandError when there is no configuration.
+    current one. `on_output` gets each piece of Ansible's output. Ctrl-C kills Ansible, and the code is not 0; what a
+    server has begun it completes or takes back by itself. Raises CommandError when there is no configuration.
     """
     import ansible_runner  # type: ignore[import-untyped]  # noqa: PLC0415  it takes longer than all the rest
 
     found = _found(Path(config or "."))
     results: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="deploy-") as directory:
+    with _signals_kept(), tempfile.TemporaryDirectory(prefix="deploy-") as directory:
         ended = ansible_runner.run(
             private_data_dir=directory,
             project_dir=str(found.root),
@@ -64,6 +67,18 @@ def run(  # noqa: PLR0913  each has a name at the call
             quiet=True,
         )
     return Outcome(ended.rc, _last_of_each_server(results))
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Restore what Ctrl-C does: runner leaves a handler of its own behind, which only ends runs."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _found(path: Path) -> files.Found:
@@ -88,6 +103,3 @@ def _handle(event: Mapping[str, Any], results: list[Result], on_output: Callable
 
 def _last_of_each_server(results: list[Result]) -> list[Result]:
     return list({result.host: result for result in results}.values())
-
-
-__all__ = ["CommandError", "Options", "Outcome", "Plan", "run"]
