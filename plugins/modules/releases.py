@@ -80,7 +80,7 @@ options:
     description:
       - A shell command that runs in the new release before the switch. When it fails nothing changes.
       - All hooks run as the user who deploys, with the release's own C(.venv/bin) and the system's directories as
-        C(PATH), with those of O(env_file), and with C(SHARED), C(DEPLOY_PROJECT), C(DEPLOY_COMMIT),
+        C(PATH), with the variables of O(env) or O(env_file), and with C(SHARED), C(DEPLOY_PROJECT), C(DEPLOY_COMMIT),
         C(DEPLOY_PREVIOUS), C(DEPLOY_REF), C(DEPLOY_PATH) and C(DEPLOY_RELEASE) in the environment. Their output goes
         to C(shared/logs/deploy.log).
       - A hook of several lines stops at the first line that fails, as in CI systems. In a single line, C(&&) does that.
@@ -95,6 +95,22 @@ options:
   test:
     description: A shell command that runs last in the new release. When it fails the previous release is restored.
     type: str
+  config:
+    description:
+      - The settings of C(procmon) that go live with the release, by the keys of its own file, such as C(app), C(bind),
+        C(workers) and the sections C(heartbeat), C(reload), C(worker) and C(uvicorn).
+      - They are written to C(procmon.toml) below O(path), and are switched and restored with the release. When only
+        they differ from what is live, that is a deploy as well.
+      - What C(procmon) listens on can be changed by setup only. It stays as it is, with a warning.
+      - Without O(config) and O(env) the live configuration stays.
+    type: dict
+  env:
+    description:
+      - The app's variables, for its workers and for the hooks, a mapping of names to texts, or a text with one
+        C(KEY=value) per line, in the syntax of C(procmon).
+      - They are written to C(procmon.env) below O(path), which only the user can read, and go live with O(config).
+      - Of what has changed only the names are shown and logged.
+    type: raw
   env_file:
     description:
       - A file on the server with variables of the app that hooks get as well, as the workers of C(procmon) do. One
@@ -165,7 +181,8 @@ attributes:
       that is discarded.
   diff_mode:
     support: full
-    description: Shows the commits that go live, and those that are live no longer.
+    description: Shows the commits that go live, those that are live no longer, and the settings that change; of the
+      variables only the names.
   idempotent:
     support: partial
     details: A commit that is live is not deployed again, unless O(force=true). With O(state=reverted) and O(steps)
@@ -198,6 +215,20 @@ EXAMPLES = r"""
     ref: origin/master
     post_deploy: ./bin/deploy
     status_file: /run/procmon/blog/status.json
+
+- name: Deploy with the settings of its process monitor and the app's variables
+  onetouch.deploy.releases:
+    name: blog
+    path: /var/www/blog
+    repo: git@example.com:me/blog.git
+    ref: origin/master
+    status_file: /run/procmon/blog/status.json
+    config:
+      app: blog.main:app
+      bind: 127.0.0.1:3001
+      workers: 4
+    env:
+      DATABASE_URL: "{{ database_url }}"
 
 - name: Take back the last three deploys
   onetouch.deploy.releases:
@@ -252,6 +283,12 @@ commit_count:
   returned: always
   type: int
   sample: 130
+settings:
+  description: The names of the settings that changed, or would, variables as C(env.NAME). Never their values.
+  returned: always
+  type: list
+  elements: str
+  sample: [workers, env.DATABASE_URL]
 phases:
   description: What was done, and how many seconds each took.
   returned: always
@@ -281,12 +318,13 @@ msg:
   type: str
   sample: "blog: 1f0c9a2be6f3 is live (1 commit)"
 diff:
-  description: The commits of RV(commits) and those that are live no longer, as C(--diff) shows them.
+  description: The commits of RV(commits), those that are live no longer, and the settings that change, as C(--diff)
+    shows them.
   returned: success
   type: dict
   contains:
     prepared:
-      description: One commit per line, after C(-) or C(+).
+      description: One commit or setting per line, after C(-) or C(+), and the name of a variable after C(~).
       type: str
   sample:
     prepared: "+ 1f0c9a2be6f3 Greet in French\n"

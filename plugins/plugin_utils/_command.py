@@ -20,8 +20,8 @@ from enum import Enum
 # The variables that each playbook takes with -e.
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "setup": ("project",),
-    "deploy": ("project", "ref", "force", "at_once"),
-    "revert": ("project", "steps", "to", "force", "at_once"),
+    "deploy": ("project", "ref", "force", "at_once", "config"),
+    "revert": ("project", "steps", "to", "force", "at_once", "config"),
     "restart": ("project", "at_once"),
     "status": ("project",),
     "history": ("project",),

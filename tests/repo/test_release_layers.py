@@ -16,10 +16,11 @@ LAYERS: list[set[str]] = [
     {"git", "report"},
     {"options", "procmon"},
     {"project"},
-    {"records", "environment"},
+    {"records", "environment", "configuration"},
     {"release"},
     {"deploy"},
     {"states", "facts"},
+    {"configure"},
 ]
 """Rooms and modules at the door, lowest first."""
 

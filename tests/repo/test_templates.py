@@ -12,7 +12,6 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from procmon.config import load
 from procmon.core.pool import OVERRUN_SECONDS
 from procmon.master.master import LEFTOVER_SECONDS
 
@@ -42,7 +41,6 @@ BASE: dict[str, Any] = {
     "supervisor_state_dir": "/run/procmon/blog",
     "supervisor_env": {},
     "supervisor_env_file": "",
-    "supervisor_secrets": "/etc/procmon/blog.env",
     "supervisor_heartbeat": {},
     "supervisor_reload": {},
     "supervisor_worker": {},
@@ -70,52 +68,6 @@ def evaluated(expression: str, **variables: object) -> object:
     done = subprocess.run([*argv, f"--extra-vars={extra}", "localhost"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return yaml.safe_load(done.stdout.partition("=>")[2])["msg"]
-
-
-def written(path: Path, **settings: object) -> Path:
-    """Write a configuration."""
-    path.write_text(filled("procmon.toml.j2", {**BASE, **settings}), encoding="utf-8")
-    return path
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {
-            "log_level": "warning",
-            "proxy_headers": True,
-            "limit_concurrency": 100,
-            "h11_max_incomplete_event_size": 1 << 20,
-        },
-        {"headers": [["x-served-by", 'a "quoted"\nname']], "forwarded_allow_ips": ["127.0.0.1", "::1"]},
-        {
-            "log_config": {
-                "version": 1,
-                "root": {"level": "INFO", "handlers": []},
-                "formatters": {},
-                "a b.c": {"ü": 1.5},
-            }
-        },
-    ],
-)
-def test_uvicorns_options_arrive_as_they_are(tmp_path: Path, options: dict[str, Any]) -> None:
-    """Lists of lists and mappings, too: such as a whole configuration of logging."""
-    assert load(written(tmp_path / "blog.toml", supervisor_uvicorn=options)).uvicorn == options
-
-
-def test_the_smallest_configuration_and_one_with_everything(tmp_path: Path) -> None:
-    small = load(written(tmp_path / "small.toml"))
-    assert (small.directory, small.workers, small.env_file) == (Path("/srv/my blog/current"), 2, "")
-    full = load(
-        written(
-            tmp_path / "full.toml",
-            supervisor_env={"A": "x"},
-            supervisor_heartbeat={"accept": [200, 204], "path": "/up"},
-            supervisor_reload={"surge": "one"},
-            supervisor_worker={"max_rss": "300M"},
-        )
-    )
-    assert (full.env_file, full.heartbeat.accept, full.reload.surge) == ("/etc/procmon/blog.env", (200, 204), "one")
 
 
 def test_a_configuration_that_cannot_be_read_makes_no_stop_fail() -> None:

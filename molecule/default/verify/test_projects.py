@@ -56,11 +56,11 @@ def test_the_second_server_is_left_alone_when_the_first_fails(
 
 
 def test_a_secret_reaches_the_workers_and_the_hooks_alone(laptop: Laptop, web1: Server, upstream: Of) -> None:
-    """It is in one file, which only root and the project's group can read, and in the environment of both."""
+    """It is in one file, which only the project's user can read, and in the environment of both."""
     upstream("cricket").publish("cricket knows a secret")
     done = laptop.run("deploy", project="cricket")
     assert done.code == 0, done.output
-    assert web1.run("stat", "--format=%a %U:%G", "/etc/procmon/cricket.env") == "640 root:deploy"
+    assert web1.run("stat", "--format=%a %U:%G", "-L", "/srv/cricket/procmon.env") == "600 deploy:deploy"
     status = json.loads(web1.run("cat", "/run/procmon/cricket/status.json"))
     worker = next(worker["pid"] for worker in status["workers"] if worker["state"] == "active")
     assert "PASSWORD=the 'secret' of \"cricket\"" in web1.run(

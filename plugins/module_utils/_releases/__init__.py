@@ -18,8 +18,11 @@ The way of one deploy, which is the way to read it:
     procmon.py              what procmon answers
     report.py               what the module returns
 
+Beside it, `facts.py` is what `releases_info` returns, `configure.py` how setup writes a configuration.
+
 Rooms: `system` knows the operating system, `git` the git program, `records` the files that record what was done,
-`environment` Python environments, `release` release directories, `deploy` the transaction. Each may import from those
+`environment` Python environments, `configuration` procmon's settings and the app's variables, `release` release
+directories, `deploy` the transaction. Each may import from those
 before it in this order, and from `errors` and `model`, never from those after it.
 """
 

@@ -41,11 +41,6 @@ class ProjectPaths:
         return self.path / "current"
 
     @property
-    def rollback_link(self) -> Path:
-        """The previous `current`, ready to be renamed to it, while the live release is not verified yet."""
-        return self.path / ".current.back"
-
-    @property
     def shared(self) -> Path:
         return self.path / "shared"
 
@@ -61,6 +56,19 @@ class ProjectPaths:
     def submodules(self) -> Path:
         """Clones of the submodules, one for each address."""
         return self.path / ".submodules"
+
+    @property
+    def configs(self) -> Path:
+        """Configurations: procmon's settings and the app's variables, which travel with releases."""
+        return self.path / "configs"
+
+    @property
+    def procmon_toml(self) -> Path:
+        return self.path / "procmon.toml"
+
+    @property
+    def procmon_env(self) -> Path:
+        return self.path / "procmon.env"
 
     @property
     def deploys(self) -> Path:
@@ -96,13 +104,16 @@ class Current:
     """What `current` points at. All None when nothing has been deployed.
 
     `link` is the text of the symlink, `release` the real directory, `commit` its full sha,
-    `source_head` the HEAD of `source`, which an in-place deploy would move.
+    `source_head` the HEAD of `source`, which an in-place deploy would move. `configuration` is the name of its
+    configuration, `environment` the text of its `.venv`.
     """
 
     link: str | None = None
     release: Path | None = None
     commit: str | None = None
     source_head: str | None = None
+    configuration: str | None = None
+    environment: str | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import re
 import shutil
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,15 @@ STRATEGIES = ("releases", "in_place")
 STATES = ("present", "prepared", "deployed", "reverted")
 # pip and uv take a directory for several at a blank or a comma.
 INDEX = re.compile(r"(?:https?|file)://\S+|/[^\s,]+")
+# Keys of procmon's file that follow from other options.
+SET_ELSEWHERE = {
+    "name": "it is the option name",
+    "directory": "it follows from path",
+    "restart_file": "it is the option restart_file",
+    "state_dir": "it follows from status_file",
+    "env_file": "it is the option env_file",
+    "env": "it is the option env",
+}
 # The least value of each number.
 MINIMUM = {"keep": 1, "steps": 1, "reload_timeout": 0, "hook_timeout": 0, "lock_wait": 0}
 
@@ -44,6 +54,8 @@ class Options:
     pre_deploy: str | None = None
     post_deploy: str | None = None
     test: str | None = None
+    config: Mapping[str, Any] | None = None
+    env: str | None = None
     env_file: Path | None = None
     restart_file: str = "public/system/restart"
     status_file: Path | None = None
@@ -89,6 +101,8 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "pre_deploy": {"type": "str"},
         "post_deploy": {"type": "str"},
         "test": {"type": "str"},
+        "config": {"type": "dict"},
+        "env": {"type": "raw", "no_log": True},
         "env_file": {"type": "path"},
         "restart_file": {"type": "str", "default": DEFAULTS["restart_file"]},
         "reload_timeout": {"type": "float"},
@@ -119,6 +133,8 @@ def read(given: Mapping[str, Any]) -> Options:
         python=_program(given["python"]),
         path=Path(given["path"]),
         shared_paths=tuple(_shared_path(entry) for entry in given["shared_paths"] if entry),
+        config=given["config"],
+        env=_env(given["env"]),
         env_file=_path(given["env_file"]),
         status_file=_path(given["status_file"]),
         by=given["by"] or getpass.getuser(),
@@ -143,6 +159,7 @@ def check(options: Options) -> None:
     if options.ref:
         refs.check(options.ref)
     _check_index(options.index)
+    _check_config(options.config or {})
     if options.commit and not refs.is_full(options.commit):
         raise ReleaseError(f"commit is {options.commit!r}", "it must be a full sha; set anything else as ref")
 
@@ -167,6 +184,11 @@ def _check_index(index: str | None) -> None:
         raise ReleaseError("index is not a valid URL or path", remedy)
 
 
+def _check_config(config: Mapping[str, Any]) -> None:
+    for key in sorted({*config} & {*SET_ELSEWHERE}):
+        raise ReleaseError(f"config has {key}", f"{SET_ELSEWHERE[key]}: remove the key")
+
+
 def _check_shared(entry: str) -> None:
     parts = PurePosixPath(entry).parts
     if not parts or entry.startswith("/") or ".." in parts or parts[0] in {".git", ".venv"}:
@@ -185,6 +207,20 @@ def _check_nesting(entries: Iterable[str]) -> None:
 def _shared_path(entry: str) -> str:
     """Return an entry in one way of writing it. A slash at its end says that it is a directory."""
     return str(PurePosixPath(entry)) + ("/" if entry.endswith("/") else "")
+
+
+def variables_text(variables: Mapping[str, object]) -> str:
+    """Return variables in the syntax of an env file, one `NAME="value"` per line."""
+    return "".join(f"{name}={json.dumps(str(value), ensure_ascii=False)}\n" for name, value in variables.items())
+
+
+def _env(given: object) -> str | None:
+    """Return the variables as text, which the controller sends: Ansible hides it as a whole, and no short value."""
+    if given is None or isinstance(given, str):
+        return given
+    if isinstance(given, Mapping):
+        return variables_text(given)
+    raise ReleaseError("env is neither a mapping nor a text", "set names with texts")
 
 
 def _path(given: str | None) -> Path | None:

@@ -41,7 +41,8 @@ class Status:
     """What procmon reports about itself; `stamp` is the touch (mtime, ns) that `result` answers.
 
     `reload_limit` is the most seconds that one reload may take by its configuration, `restart_file` the file that it
-    watches; both are None when they are not reported.
+    watches, `bind` what it listens on, `config_file` where the configuration of what serves was read from; each is None
+    when it is not reported.
     """
 
     pid: int
@@ -53,6 +54,8 @@ class Status:
     error: str
     reload_limit: float | None = None
     restart_file: str | None = None
+    bind: str | None = None
+    config_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,16 @@ class Procmon:
         """
         status = self._serving()
         return status is not None and status.release == str(release) and _is_same(status.commit, commit)
+
+    def bind(self) -> str | None:
+        """Return what a running procmon listens on, None where none runs or reports it."""
+        status = self.status()
+        return status.bind if status and is_running(self.status_file, status) else None
+
+    def config_file(self) -> str | None:
+        """Return the file from which the configuration of what serves was read, None where it is not known."""
+        status = self._serving()
+        return status.config_file if status else None
 
     def served_release(self) -> str | None:
         """Return the release that a running procmon serves, None when it serves nothing."""
@@ -188,6 +201,12 @@ class NoProcmon:
         """Return True: what `current` points at is what serves, as far as anyone knows."""
         return True
 
+    def bind(self) -> None:
+        return None
+
+    def config_file(self) -> None:
+        return None
+
     def served_release(self) -> None:
         return None
 
@@ -222,6 +241,8 @@ def parse_status(text: str) -> Status | None:
             error=restart.get("error") or "",
             reload_limit=_seconds(found.get("reload_limit")),
             restart_file=found.get("restart_file") or None,
+            bind=found.get("bind") or None,
+            config_file=found.get("active_config_file") or None,
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

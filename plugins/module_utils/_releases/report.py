@@ -21,7 +21,8 @@ from .model import Commit
 class Report:
     """The facts of one run.
 
-    `dropped` are the commits that are live now and will not be; `phases` have their names and seconds. `commits` and
+    `dropped` are the commits that are live now and will not be; `settings` are the names of those that change;
+    `phases` have their names and seconds. `commits` and
     `dropped` may be cut short, `commit_count` and `dropped_count` never are.
     """
 
@@ -35,6 +36,8 @@ class Report:
     commits: list[Commit] = field(default_factory=list)
     dropped: list[Commit] = field(default_factory=list)
     phases: list[dict[str, Any]] = field(default_factory=list)
+    settings: list[str] = field(default_factory=list)
+    setting_differences: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     commit_count: int = 0
     dropped_count: int = 0
@@ -51,12 +54,12 @@ class Report:
     def facts(self) -> dict[str, Any]:
         """Return what the module returns, without the warnings."""
         facts = asdict(self)
-        for private in ("warnings", "dropped", "dropped_count"):
+        for private in ("warnings", "dropped", "dropped_count", "setting_differences"):
             del facts[private]
         return facts
 
     def diff(self) -> dict[str, str]:
-        """Return the commits that come and go, for --diff."""
+        """Return the commits and settings that come and go, for --diff; of variables only the names."""
         coming = [f"+ {commit.sha[:12]} {commit.subject}" for commit in self.commits]
         going = [f"- {commit.sha[:12]} {commit.subject}" for commit in self.dropped]
-        return {"prepared": "".join(f"{line}\n" for line in [*going, *coming])}
+        return {"prepared": "".join(f"{line}\n" for line in [*going, *coming, *self.setting_differences])}

@@ -15,9 +15,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+from .configuration import plan
+from .configuration.plan import Plan
 from .deploy import recovery
 from .deploy.activate import activate
 from .deploy.cleanup import clean_up
@@ -25,14 +28,16 @@ from .deploy.journal import as_warning, journal
 from .errors import ReleaseError, as_failure
 from .git.client import Git
 from .git.resolve import resolve, scratch_repository
-from .model import Current, Target
+from .model import Current, ProjectPaths, Target
 from .options import Options
 from .project import Project
 from .records import history, lock, state
-from .release import build, current, layout, setup
+from .release import build, current, layout, setup, shared
 from .system import children
 
 ACTIVATING = {"deployed": "deploy", "reverted": "revert"}
+# How many names of settings the last line shows.
+MAX_SETTINGS = 6
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Choice:
     git: Git
     live: Current
     target: Target
+    configuration: Plan = field(default_factory=Plan)
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ def execute(project: Project, *, check: bool) -> None:
     Raises ReleaseError when it cannot be done.
     """
     try:
-        with _looking(project) if check else _locked(project):
+        with _looking(project) if check else locked(project):
             if project.options.state == "present":
                 _present(project, check=check)
             else:
@@ -76,7 +82,8 @@ def decide(options: Options, choice: Choice, *, serving: bool, unfinished: bool)
     """
     live, target = choice.live, choice.target
     is_live = live.commit == target.commit and live.release == target.release.resolve() and serving
-    return Decision(needed=not is_live or options.force or unfinished)
+    same = is_live and not choice.configuration.changed
+    return Decision(needed=not same or options.force or unfinished)
 
 
 def _present(project: Project, *, check: bool) -> None:
@@ -95,7 +102,8 @@ def _release(project: Project, *, check: bool) -> None:
     """Prepare or activate a release."""
     activating = project.options.state in ACTIVATING
     undone = activating and not check and recovery.recover(project)
-    with _journal_failures(project, check=check), _find(project, check=check) as choice:
+    with _journal_failures(project, check=check), _find(project, check=check) as found:
+        choice = replace(found, configuration=_plan_configuration(project, found))
         decision = decide(
             project.options,
             choice,
@@ -104,15 +112,53 @@ def _release(project: Project, *, check: bool) -> None:
         )
         _report(project, choice, decision)
         if check:
-            _report_preview(project, choice, decision)
+            _preview(project, choice, decision)
         elif decision.needed:
             _carry_out(project, choice)
         else:
             _skip(project, choice)
 
 
+def _plan_configuration(project: Project, choice: Choice) -> Plan:
+    """Plan the configuration. A release that was made with other shared_paths counts as changed as well."""
+    made = _plan_travelling(project, choice.live)
+    release = choice.target.release.resolve()
+    if project.in_place or choice.live.release != release:
+        return made
+    links = shared.missing_links(project.paths, release, project.options.shared_paths)
+    return replace(made, changed=(*made.changed, *(["shared_paths"] if links else [])))
+
+
+def _plan_travelling(project: Project, live: Current) -> Plan:
+    """Plan what travels with the release. What only setup can change is left out, with a warning that names it."""
+    options, paths, procmon = project.options, project.paths, project.procmon
+    found = plan.wanted(options)
+    if found is None or options.state not in ACTIVATING:
+        return plan.make_plan(paths, live.configuration, None)
+    found, waiting = plan.hold_bind(found, procmon.bind())
+    if waiting:
+        what = f"procmon listens on {procmon.bind()}, {waiting} is configured"
+        project.report.warnings.append(f"{options.name}: run setup for: bind ({what})")
+    made = plan.make_plan(paths, live.configuration, found)
+    reads = procmon.config_file()
+    if reads and not _is_ours(paths, reads):
+        remedy = "Run setup once: from then on settings travel with each deploy"
+        project.report.warnings.append(f"{options.name}: procmon still reads {reads}. {remedy}")
+    return made
+
+
+def _is_ours(paths: ProjectPaths, config_file: str) -> bool:
+    return paths.configs.resolve() in Path(config_file).parents
+
+
 def _is_served(project: Project, live: Current) -> bool:
-    return live.release is not None and project.procmon.is_serving(live.release, live.commit)
+    """Return whether procmon serves what is live, with the configuration that it has."""
+    if live.release is None or not project.procmon.is_serving(live.release, live.commit):
+        return False
+    reads = project.procmon.config_file()
+    if live.configuration is None or reads is None or not _is_ours(project.paths, reads):
+        return True
+    return Path(reads).parent.name == live.configuration
 
 
 def _is_unfinished(project: Project, *, looking: bool) -> bool:
@@ -130,9 +176,9 @@ def _carry_out(project: Project, choice: Choice) -> None:
         report.changed, report.outcome = changed, "prepared"
         report.msg = f"{name}: {target.commit[:12]} is prepared"
         return
-    activate(project, target, choice.live, ACTIVATING[project.options.state])
+    activate(project, target, choice.live, choice.configuration, ACTIVATING[project.options.state])
     report.changed = True
-    report.msg = f"{name}: {target.commit[:12]} is live ({_commit_count(project)})"
+    report.msg = f"{name}: {target.commit[:12]} is live ({_changes(project)})"
     # The revert has succeeded: a failure to describe what is next must not make it a failure.
     with as_warning(project, "the log could not be shown"):
         report.msg += _after_revert(project, choice)
@@ -208,6 +254,8 @@ def _report(project: Project, choice: Choice, decision: Decision) -> None:
     report.commit, report.previous_commit, report.release = target.commit, live.commit, str(target.release)
     if not decision.needed:
         return
+    report.settings = list(choice.configuration.changed)
+    report.setting_differences = list(choice.configuration.differences)
     known = live.commit if live.commit and git.rev_parse(live.commit) else None
     report.commits, report.commit_count = git.commits(target.commit, known), git.count(target.commit, known)
     if known:
@@ -217,6 +265,14 @@ def _report(project: Project, choice: Choice, decision: Decision) -> None:
         report.commits = git.commits(target.commit)[:1]
 
 
+def _preview(project: Project, choice: Choice, decision: Decision) -> None:
+    """Report what would be done. Raises ReleaseError where the release could certainly not be made."""
+    if decision.needed and not project.in_place and not choice.target.release.is_dir():
+        in_commit = partial(choice.git.has_file, choice.target.commit)
+        shared.require_sources(project.paths, project.options.shared_paths, in_commit)
+    _report_preview(project, choice, decision)
+
+
 def _report_preview(project: Project, choice: Choice, decision: Decision) -> None:
     report, commit = project.report, choice.target.commit[:12]
     if project.options.state == "prepared":
@@ -224,8 +280,16 @@ def _report_preview(project: Project, choice: Choice, decision: Decision) -> Non
         future = "would be prepared" if report.changed else "is prepared"
     else:
         report.changed = decision.needed
-        future = f"would go live ({_commit_count(project)})" if decision.needed else "is already live"
+        future = f"would go live ({_changes(project)})" if decision.needed else "is already live"
     report.msg = f"{project.options.name}: {commit} {future}"
+
+
+def _changes(project: Project) -> str:
+    """Return how many commits come, and which settings change."""
+    settings = project.report.settings
+    more = [f"{len(settings) - MAX_SETTINGS} more"] if len(settings) > MAX_SETTINGS else []
+    shown = [*settings[:MAX_SETTINGS], *more]
+    return _commit_count(project) + (f"; settings: {', '.join(shown)}" if settings else "")
 
 
 def _commit_count(project: Project) -> str:
@@ -244,7 +308,7 @@ def _looking(project: Project) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(project: Project) -> Iterator[None]:
+def locked(project: Project) -> Iterator[None]:
     """Hold the project's lock, with what a killed run has left removed."""
     options = project.options
     if not options.path.is_dir() and not options.repo:

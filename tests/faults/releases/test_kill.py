@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import zlib
@@ -44,18 +45,34 @@ class Case:
     options: dict[str, object] = field(default_factory=dict)
     common: dict[str, object] = field(default_factory=dict)
     foreign: int = 0
+    settings: str = ""
+    """Where this is set each version has a configuration of its own name, and the run one with this name."""
 
     def build(self, site: Site) -> None:
         """Bring the project to where the run begins."""
         for version in self.before:
             site.upstream.commit(version, app_py=f"x = '{version}'", bin__tool="#!/bin/sh", same_py="")
-            take_over(site) if self.foreign else site.run(ref="master", **self.common)
+            take_over(site) if self.foreign else site.run(ref="master", **self.common, **self.configuration(version))
         if self.upcoming:
             site.upstream.commit(self.upcoming, app_py=f"x = '{self.upcoming}'", new__file="")
 
     @property
     def run(self) -> dict[str, object]:
-        return {"ref": "origin/master", "post_deploy": "true", **self.common, **self.options}
+        configuration = self.configuration(self.settings)
+        return {"ref": "origin/master", "post_deploy": "true", **self.common, **self.options, **configuration}
+
+    def configuration(self, name: str) -> dict[str, object]:
+        """Return the options of a configuration in which every part has this name."""
+        if not self.settings:
+            return {}
+        return {"config": {"app": f"{name}:app", "bind": "127.0.0.1:1"}, "env": {"NAME": name}}
+
+    @property
+    def pairs(self) -> set[tuple[str, str]]:
+        """Return the versions that may be live with the configuration of each."""
+        going_back = self.options.get("state") == "reverted"
+        target = self.upcoming or self.before[-2 if going_back else -1]
+        return {*((version, version) for version in self.before[-1:]), (target, self.settings)}
 
     @property
     def possible(self) -> set[str]:
@@ -69,6 +86,11 @@ CASES = (
     Case("prepare", ("v1",), "v2", {"state": "prepared"}),
     Case("put_back", ("v1",), "v2", {"test": "false"}),
     Case("taken_over", ("v1",), "v2", foreign=1),
+    Case("configured", ("v1",), "v2", settings="v2"),
+    Case("first_configured", (), "v1", settings="v1"),
+    Case("settings", ("v1",), "", settings="other"),
+    Case("put_back_configured", ("v1",), "v2", {"test": "false"}, settings="v2"),
+    Case("revert_configured", ("v1", "v2"), "", {"state": "reverted"}, settings="other"),
     Case("first_in_place", (), "v1", {}, IN_PLACE),
     Case("in_place", ("v1",), "v2", {}, IN_PLACE),
 )
@@ -171,10 +193,21 @@ def assert_whole(site: Site, case: Case) -> None:
         return
     assert case.common == IN_PLACE or torn(site.paths.current.resolve()) == []
     assert case.common == IN_PLACE or site.version in case.possible
+    if case.settings:
+        assert (site.version, live_configuration(site)) in case.pairs
+
+
+def live_configuration(site: Site) -> str:
+    """Return the name of the live configuration, which is whole."""
+    toml = site.paths.procmon_toml.read_text(encoding="utf-8")
+    [app] = re.findall('app = "(.*):app"', toml)
+    [env_file] = re.findall('env_file = "(.*)"', toml)
+    assert Path(env_file).read_text(encoding="utf-8") == f'NAME="{app}"\n'
+    return str(app)
 
 
 def deploy(site: Site, case: Case) -> None:
-    site.run(ref="origin/master", **case.common)
+    site.run(ref="origin/master", **case.common, **case.configuration("newest"))
 
 
 def revert(site: Site, case: Case) -> None:
@@ -206,7 +239,9 @@ def finish(site: Site, case: Case) -> None:
     deploy(site, case)
     assert site.version == (site.upstream.work / "VERSION").read_text().strip()
     assert torn(site.paths.current.resolve()) == []
-    assert not site.run(ref="origin/master", **case.common).changed
+    assert not site.run(ref="origin/master", **case.common, **case.configuration("newest")).changed
+    if case.settings:
+        assert live_configuration(site) == "newest"
     assert_agreement(site, case.foreign)
     for place in (site.paths.source, site.paths.current) if case.foreign else ():
         assert (place / "public/system/photo").read_text(encoding="utf-8") == "cat"

@@ -18,12 +18,12 @@ def printed(path: Path) -> str:
 
 @pytest.mark.parametrize(
     ("settings", "text"),
-    [({"env_file": "{file}"}, "[s3cret]\n"), ({"env": {"SECRET": "s3cret"}}, "[]\n"), ({}, "[]\n")],
+    [({"env_file": "{file}"}, "[s3cret]\n"), ({"env": {"SECRET": "s3cret"}}, "[s3cret]\n"), ({}, "[]\n")],
 )
-def test_without_an_app_hooks_have_the_variables_of_a_file(
+def test_hooks_have_the_variables_of_the_app(
     laptop: Laptop, upstream: Upstream, tmp_path: Path, settings: dict[str, object], text: str
 ) -> None:
-    """No setup writes `env` then, and a deploy must not look for that file."""
+    """Also of a project without an app, which setup does not prepare."""
     file = tmp_path / "env"
     file.write_text("SECRET=s3cret\n")
     settings = {key: str(file) if value == "{file}" else value for key, value in settings.items()}

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import procmon
 import pytest
@@ -46,6 +47,12 @@ class Project:
         return self.restart_file.stat().st_mtime_ns
 
 
+def served() -> dict[str, Any]:
+    """Return the status of a procmon that serves."""
+    core = Story().served().core
+    return report(core, {}, core.config)
+
+
 @pytest.fixture
 def project() -> Iterator[Project]:
     """A project in a directory that every user may enter, unlike pytest's own."""
@@ -60,7 +67,7 @@ def running(project: Project) -> Iterator[Project]:
     fd = lock.acquire(project.state)
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
         (project.state / lock.NAME).write_text(f"{process.pid}\n")
-        StatusFile(project.state).write({**report(Story().served().core, {}, ""), "pid": process.pid})
+        StatusFile(project.state).write({**served(), "pid": process.pid})
         yield project
         process.kill()
     os.close(fd)
@@ -109,7 +116,7 @@ def test_each_reload_leaves_a_newer_stamp_where_whole_seconds_are_kept(
 def test_the_stamp_is_newer_than_the_one_that_was_answered_last(running: Project) -> None:
     """As after a deletion of the file, or a step of the clock."""
     answered = 4_000_000_000 * SECOND_NS
-    status = report(Story().served().core, {}, "")
+    status = served()
     status["restart"]["stamp"] = answered
     StatusFile(running.state).write(status)
     assert running.touch() > answered

@@ -70,6 +70,27 @@ def test_an_env_file_is_read_again(service: Start, tmp_path: Path) -> None:
     assert s.status()["active_config_digest"] != digest
 
 
+def test_the_configuration_of_a_release_goes_live_with_it_where_its_name_is_a_link(service: Start) -> None:
+    """As deploys lay it out: the release's own link leads to its configuration."""
+    s = service(heartbeat={"interval": 0})
+    release, other = s.root / "releases" / "a", s.release("b")
+    for number, place in enumerate((release, other), 1):
+        s.configure(workers=number)
+        s.config.rename(place / ".procmon.toml")
+    s.config.symlink_to(s.current / ".procmon.toml")
+    s.switch("a")
+    s.start()
+    assert s.status()["active_config_file"] == str(release.resolve() / ".procmon.toml")
+    s.switch("b")
+    assert s.touch()["result"] == "ok"
+    s.wait_version("b")
+    until(lambda: len(s.pids()) == 2, "the number of workers that b has")
+    assert s.status()["active_config_file"] == str(other.resolve() / ".procmon.toml")
+    s.signal(signal.SIGUSR2)
+    until(lambda: s.status()["upgrade"]["number"] == 1, "the upgrade is answered")
+    assert s.status()["active_config_file"] == str(other.resolve() / ".procmon.toml")
+
+
 def break_syntax(s: Service) -> str:
     s.config.write_text("name = ")
     return "not valid TOML"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.support.procmon.story import ILL, Story
 
 def test_the_status_has_what_the_deploy_side_reads(tmp_path: Path) -> None:
     s = Story().served()
-    found = report(s.core, {1: 5.0}, "abc")
+    found = report(s.core, {1: 5.0}, replace(s.core.config, digest="abc"))
     assert (found["state"], found["release"], found["commit"]) == ("serving", "/releases/a", "a" * 40)
     assert found["restart"] == {"stamp": 1, "result": "ok", "error": "", "seconds": 0.0}
     assert [worker["state"] for worker in found["workers"]] == ["active", "active"]

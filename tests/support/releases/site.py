@@ -92,10 +92,10 @@ class Site:
     def info(self, **changed: object) -> dict[str, Any]:
         """Ask the real `releases_info`."""
         common: dict[str, object] = {"name": "blog", "path": str(self.path)}
-        return _answer(_start("releases_info", {**common, **changed}))
+        return _answer(start_module("releases_info", {**common, **changed}))
 
     def start(self, **changed: object) -> subprocess.Popen[str]:
-        return _start("releases", self.options(**changed))
+        return start_module("releases", self.options(**changed))
 
     def exit_code(self, **changed: object) -> int:
         """Run the real module to its end, which may be a violent one."""
@@ -134,7 +134,7 @@ class Site:
         return git not in path.parents and path not in {self.paths.lock, git}
 
 
-def _start(module: str, given: dict[str, object]) -> subprocess.Popen[str]:
+def start_module(module: str, given: dict[str, object]) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", CALL.format(module=module)],
         env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},

@@ -27,7 +27,7 @@ def test_a_successor_that_is_not_fit_is_refused_and_the_reason_logged() -> None:
     s = Story().served()
     s.tell(UpgradeRequested())
     assert upgrades(s.tell(UpgradeChecked("no httpx"))) == []
-    assert report(s.core, {}, "")["upgrade"] == {"number": 1, "result": "failed", "error": "no httpx"}
+    assert report(s.core, {}, s.core.config)["upgrade"] == {"number": 1, "result": "failed", "error": "no httpx"}
     assert "upgrade refused, still running the current version: no httpx" in s.logged
 
 
@@ -57,7 +57,7 @@ def test_an_upgrade_waits_for_pending_reloads_and_a_failed_one_is_not_tried_agai
     assert upgrades(s.tell(UpgradeFailed())) == []
     assert upgrades(s.proceed()) == [ExecUpgrade()]
     assert upgrades(s.tell(UpgradeFailed("Permission denied"))) == []
-    assert report(s.core, {}, "")["upgrade"]["error"] == "Permission denied"
+    assert report(s.core, {}, s.core.config)["upgrade"]["error"] == "Permission denied"
 
 
 def test_no_upgrade_happens_while_it_stops() -> None:
@@ -69,7 +69,7 @@ def test_the_successor_continues_from_the_state_of_its_predecessor() -> None:
     s = Story(heartbeat={"guard": 0}).served().deploy("/releases/b").proceed().after(10)
     s.beat_answered(WELL)
     new = s.succeed(heartbeat={"guard": 0})
-    assert report(new.core, {}, "") == report(s.core, {}, "")
+    assert report(new.core, {}, new.core.config) == report(s.core, {}, s.core.config)
     assert new.core.deadline() == s.core.deadline()
     new.tell(Restored())
     assert (new.acts, new.state, new.core.upgrade.result) == ([], "serving", "ok")
@@ -137,7 +137,7 @@ def test_a_snapshot_is_complete_whatever_has_happened(history: list[str]) -> Non
     s.proceed()
     if s.core.is_idle():
         new = s.succeed(workers=2)
-        assert report(new.core, {}, "") == report(s.core, {}, "")
+        assert report(new.core, {}, new.core.config) == report(s.core, {}, s.core.config)
         assert dump(new.core) == dump(s.core)
 
 

@@ -63,7 +63,7 @@ def test_a_new_attempt_without_a_target_has_the_wanted_ref() -> None:
     assert (one.ref, one.commit, one.release, one.lines, one.by) == ("a" * 7, "", "", 0, "tj")
     assert one.id != other.id
     target = Target(NEW, Path("/srv/releases/new"), "master")
-    assert attempt.new_attempt(options, "deploy", Current(), target, 3).ref == "master"
+    assert attempt.new_attempt(options, "deploy", Current(), target).ref == "master"
 
 
 def test_times_are_utc_and_sort_as_text() -> None:

@@ -9,9 +9,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..configuration import env_file, store, text
+from ..configuration.plan import Plan
+from ..configuration.store import Stored
 from ..model import Current, Target
 from ..options import Options
 from ..project import Project
@@ -24,15 +27,17 @@ from . import hooks
 class Activation:
     """One release on its way to being live.
 
-    `app_environment` are the app's variables for the hooks. `started_hooks` has the names of the hooks that have been
-    started.
+    `configuration` is the one to be live with it. `variables` are the app's for the hooks, `previous_variables` those
+    of the release that was live. `started_hooks` has the names of the hooks that have been started.
     """
 
     project: Project
     target: Target
     before: Current
     attempt: Attempt
-    app_environment: Mapping[str, str]
+    configuration: Plan
+    variables: Mapping[str, str]
+    previous_variables: Mapping[str, str]
     started_hooks: set[str] = field(default_factory=set)
 
     def hook(self, name: str, release: Path, *, restoring: bool = False) -> None:
@@ -42,7 +47,8 @@ class Activation:
         if not command:
             return
         hook = hooks.Hook(name, command, options.hook_timeout)
-        variables = {**self.app_environment, **self._variables(release, restoring=restoring)}
+        app = self.previous_variables if restoring else self.variables
+        variables = {**app, **self._variables(release, restoring=restoring)}
         with self.project.report.phase(name):
             hooks.run_hook(hook, release, variables, self.project.paths.hook_log, self.started_hooks.add)
 
@@ -60,18 +66,30 @@ class Activation:
         }
 
 
-def begin(project: Project, target: Target, before: Current, action: str) -> Activation:
+def begin(project: Project, target: Target, before: Current, configuration: Plan, action: str) -> Activation:
     """Return the activation of `target`, with an attempt that can be recorded and undone.
 
     Raises ReleaseError or OSError when there is a hook and it could not run: now nothing has changed yet.
     """
-    lines = len(history.read_deploys(project.paths.deploys))
-    attempt = state.new_attempt(project.options, action, before, target, lines)
-    has_hook = any(commands(project.options).values())
-    variables = hooks.app_environment(project.options.env_file if has_hook else None)
-    if has_hook:
-        hooks.open_log(project.paths.hook_log).close()
-    return Activation(project, target, before, attempt, variables)
+    paths = project.paths
+    lines = len(history.read_deploys(paths.deploys))
+    begun = state.new_attempt(project.options, action, before, target)
+    attempt = replace(begun, lines=lines, settings=list(configuration.changed))
+    variables: tuple[Mapping[str, str], Mapping[str, str]] = {}, {}
+    if any(commands(project.options).values()):
+        hooks.open_log(paths.hook_log).close()
+        live = store.read(paths, before.configuration) if before.configuration else None
+        coming = configuration.new or (store.read(paths, configuration.kept) if configuration.kept else None)
+        variables = _app_variables(project, coming), _app_variables(project, live)
+    return Activation(project, target, before, attempt, configuration, *variables)
+
+
+def _app_variables(project: Project, stored: Stored | None) -> Mapping[str, str]:
+    """Return the app's variables: those of a configuration, or of the project's own file. Raises ReleaseError."""
+    if stored and stored.variables:
+        return text.parse_variables(stored.variables)
+    own = project.options.env_file
+    return env_file.read(own) if own else {}
 
 
 def commands(options: Options) -> dict[str, str | None]:

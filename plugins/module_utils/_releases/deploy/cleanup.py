@@ -14,8 +14,11 @@ from ..project import Project
 from ..release import prune, setup
 from ..system import files
 
-# What `files.write_synced`, `current.switch` and `current.prepare_rollback_link` write before it is renamed.
-TEMPORARY_FILES = (".deploy.state.new", ".current.new", ".current.back")
+# What `files.write_synced` and `links` write before it is renamed.
+TEMPORARY_FILES = (
+    ".deploy.state.new",
+    *(f".{name}.{suffix}" for name in ("current", "procmon.toml", "procmon.env") for suffix in ("new", "back")),
+)
 
 
 def clean_up(project: Project) -> None:

@@ -21,7 +21,6 @@ from ..errors import ReleaseError
 from ..system import children
 from ..system.run import clean_environment
 from ..system.text import printable, tail
-from . import env_file as env_files
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # These belong to the interpreter that runs this module, not to the project.
@@ -50,11 +49,6 @@ def environment(release: Path, variables: Mapping[str, str]) -> dict[str, str]:
     user = pwd.getpwuid(os.getuid())
     person = {"HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
     return {**kept, **person, "PATH": search_path(release), **variables}
-
-
-def app_environment(env_file: Path | None) -> Mapping[str, str]:
-    """Return the variables that the app's workers get as well. Raises ReleaseError when the file cannot be read."""
-    return env_files.read(env_file) if env_file else {}
 
 
 def open_log(output: Path) -> IO[bytes]:

@@ -8,12 +8,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from ..configuration import store
+from ..environment import build as environments
 from ..errors import ReleaseError, as_failure
 from ..git import checkout
 from ..model import Current, Target
 from ..project import Project
-from ..release import build, current
-from ..system import signals
+from ..release import build
+from ..system import links, signals
 from .activation import Activation
 from .journal import journal
 
@@ -53,11 +57,13 @@ def recreate_previous(project: Project, before: Current) -> None:
 
 
 def restore_files(project: Project, before: Current) -> None:
-    """Restore `current`, and with the strategy `in_place` the files of `source`."""
+    """Restore `current` with its configuration, and with the strategy `in_place` the files of `source`."""
+    paths = project.paths
     if project.in_place and before.source_head:
         project.git.hard_reset(before.source_head)
         checkout.reset_submodules(project.git)
-    current.restore(project.paths, before.link)
+    links.restore(paths.current, before.link)
+    store.restore(paths, paths.path / before.link if before.link else None, before.configuration)
 
 
 def describe_commit(commit: str | None) -> str:
@@ -74,7 +80,7 @@ def _restart_previous(activation: Activation) -> str:
     if before.release is None or not before.release.is_dir():
         return ""
     if project.in_place:
-        build.provide_environment(project, before.release)
+        _restore_environment(project, before, before.release)
     reload_from = project.procmon.before_restore()
     hook_failure = ""
     try:
@@ -86,6 +92,15 @@ def _restart_previous(activation: Activation) -> str:
     if reload_from:
         project.procmon.reload(project.paths.current.resolve(), reload_from)
     return hook_failure
+
+
+def _restore_environment(project: Project, before: Current, release: Path) -> None:
+    """Link the environment that the release had, in place; only one that is gone is built, from today's settings."""
+    kept = release / before.environment if before.environment else None
+    if kept and kept.is_dir():
+        environments.link(release, kept)
+    else:
+        build.provide_environment(project, release)
 
 
 def _post_deploy_again(activation: Activation) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
@@ -41,7 +41,8 @@ class Attempt:
 
     `started` is UTC in ISO 8601, `link` and `previous` are the text of `current` and its commit before, `source_head`
     is the HEAD of `source` before, `lines` the number of commits in `.deploys`. `id` distinguishes attempts of one
-    second; those of an earlier version have none.
+    second; those of an earlier version have none. `configuration` is the name of the one that was live, `environment`
+    the text of the live `.venv`, `settings` the names of those that differ from the live ones.
     """
 
     started: str
@@ -56,10 +57,19 @@ class Attempt:
     source_head: str | None
     lines: int
     id: str = ""
+    configuration: str | None = None
+    environment: str | None = None
+    settings: list[str] = field(default_factory=list)
 
     def live_before(self) -> Current:
         """Return what was live when the attempt began, as far as undoing needs it."""
-        return Current(link=self.link, commit=self.previous, source_head=self.source_head)
+        return Current(
+            link=self.link,
+            commit=self.previous,
+            source_head=self.source_head,
+            configuration=self.configuration,
+            environment=self.environment,
+        )
 
     def entry(self, outcome: str, phases: list[dict[str, object]], error: str = "") -> dict[str, object]:
         """Return the journal's line for this attempt."""
@@ -74,19 +84,15 @@ class Attempt:
             "from": self.previous,
             "to": self.commit,
             "release": self.release,
+            "settings": self.settings,
             "phases": phases,
             "outcome": outcome,
             "error": error,
         }
 
 
-def new_attempt(
-    options: Options, action: str, before: Current, target: Target | None = None, lines: int = 0
-) -> Attempt:
-    """Return an attempt that begins now; without a target it failed before the commit was found.
-
-    `lines` is the number of commits in `.deploys`.
-    """
+def new_attempt(options: Options, action: str, before: Current, target: Target | None = None) -> Attempt:
+    """Return an attempt that begins now; without a target it failed before the commit was found."""
     return Attempt(
         started=now(),
         by=options.by,
@@ -98,7 +104,9 @@ def new_attempt(
         link=before.link,
         previous=before.commit,
         source_head=before.source_head,
-        lines=lines,
+        lines=0,
+        configuration=before.configuration,
+        environment=before.environment,
         id=secrets.token_hex(6),
     )
 

@@ -4,19 +4,20 @@
 #
 # Private to this collection: may change in any release.
 
-"""The symlink `current`: reading it, switching it atomically, and restoring it."""
+"""The symlink `current`: reading it, and switching it atomically."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from ..configuration import store
 from ..errors import ReleaseError
 from ..git.client import Git
 from ..model import Current, ProjectPaths, Target
 from ..project import Project
 from ..records import state
-from ..system import files
+from ..system import links
 
 
 def read(paths: ProjectPaths, git: Git) -> Current:
@@ -26,56 +27,31 @@ def read(paths: ProjectPaths, git: Git) -> Current:
     """
     head = git.head() if paths.source.is_dir() else None
     if not os.path.lexists(paths.current):
-        return Current(source_head=head)
+        return Current(source_head=head, configuration=store.live_id(paths, None))
     if not paths.current.is_symlink():
         raise ReleaseError(f"{paths.current} is not a symlink", "move it away: a deploy creates it as a symlink")
     release = paths.current.resolve()
     commit = git.at(release).head() if release.is_dir() else None
-    return Current(str(paths.current.readlink()), release, commit, head)
+    return Current(
+        str(paths.current.readlink()),
+        release,
+        commit,
+        head,
+        store.live_id(paths, release),
+        links.read(release / ".venv"),
+    )
 
 
 def switch(paths: ProjectPaths, link: str | None) -> None:
     """Make `current` a symlink with the text `link`, atomically; remove it where that is None."""
-    if link is None:
-        paths.current.unlink(missing_ok=True)
-    else:
-        fresh = paths.path / ".current.new"
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(link)
-        fresh.replace(paths.current)
-    files.sync_directory(paths.path)
+    links.replace(paths.current, link)
 
 
 def require(paths: ProjectPaths, target: Target) -> None:
     """Raise ReleaseError when a hook has made `current` something other than the target."""
-    if not _links_to(paths.current, link_text(paths, target.release)):
+    if not links.points_to(paths.current, link_text(paths, target.release)):
         found = f"it points at {paths.current.readlink()}" if paths.current.is_symlink() else "it is no longer a link"
         raise ReleaseError(f"current was changed during the deploy: {found}", "leave current alone in hooks")
-
-
-def restore(paths: ProjectPaths, link: str | None) -> None:
-    """Restore `current` by the rollback link if there is one, which also works on a full disk."""
-    if link is not None and _links_to(paths.rollback_link, link):
-        paths.rollback_link.replace(paths.current)
-        files.sync_directory(paths.path)
-    elif link is None or not _links_to(paths.current, link):
-        switch(paths, link)
-
-
-def prepare_rollback_link(paths: ProjectPaths, link: str | None) -> None:
-    """Create the rollback link before anything is switched: later a hook may have filled the disk."""
-    remove_rollback_link(paths)
-    if link is not None:
-        paths.rollback_link.symlink_to(link)
-
-
-def remove_rollback_link(paths: ProjectPaths) -> None:
-    """Remove the rollback link: the live release is verified."""
-    paths.rollback_link.unlink(missing_ok=True)
-
-
-def _links_to(path: Path, link: str) -> bool:
-    return path.is_symlink() and str(path.readlink()) == link
 
 
 def link_text(paths: ProjectPaths, release: Path) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ..configuration import store
 from ..environment.build import stale
 from ..environment.installer import remove as remove_environment
 from ..errors import as_failure
@@ -101,4 +102,5 @@ def prune(project: Project, protected: set[str]) -> None:
     project.git.prune_worktrees()
     for name in stale(files.list_directory(paths.envs), environment_links(paths)):
         remove_environment(paths.envs / name)
+    store.prune(paths, [paths.source, *(paths.releases / name for name in release_ages(paths))])
     project.git.maintain()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -243,6 +244,9 @@ class Config:
     digest: str = field(default="", compare=False)
     """Identifies the state of the file that this was read from, and of its `env_file`."""
 
+    file: str = field(default="", compare=False)
+    """The real path of the file that this was read from: links that lead to it may change with each deploy."""
+
     @property
     def identity(self) -> Mapping[str, str]:
         """What others know this procmon by: a change of it requires a restart."""
@@ -273,8 +277,9 @@ SECTIONS = ("heartbeat", "reload", "worker")
 
 def load(path: Path) -> Config:
     """Read the file at `path`. Raises `ConfigError`."""
+    real = _real_file(path)
     try:
-        data = path.read_bytes()
+        data = real.read_bytes()
         config = parse(tomllib.loads(data.decode()))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
@@ -282,7 +287,13 @@ def load(path: Path) -> Config:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-    return replace(config, digest=_digest(data, config.env_file))
+    return replace(config, digest=_digest(data, config.env_file), file=os.fsdecode(real))
+
+
+def _real_file(path: Path) -> Path:
+    """Return what the links of `path` lead to now. A pipe has no such name: it stays as it was given."""
+    real = Path(os.path.realpath(path))
+    return real if real.is_file() else path
 
 
 def _digest(data: bytes, env_file: str) -> str:

@@ -184,9 +184,7 @@ class Master:
     def _publish(self) -> None:
         """Write status.json and notify systemd, where something has changed."""
         started = {number: process.started for number, process in self._workers.processes.items()}
-        self._status.write(
-            report(self._supervisor, started, self._config.digest, os.fsdecode(self._config.restart_path))
-        )
+        self._status.write(report(self._supervisor, started, self._config))
         now = (self._supervisor.state, headline(self._supervisor))
         if now != self._published:
             self._notifier.send(state_message(self._published[0], now[0], time.monotonic_ns() // 1000, now[1]))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import BUILD, __version__
+from ..config import Config
 from ..core.health import HealthCheck, describe
 from ..core.reload import reload_limit_seconds
 from ..core.supervisor import Supervisor
@@ -22,13 +23,10 @@ NAME = "status.json"
 log = logging.getLogger("procmon")
 
 
-def report(
-    supervisor: Supervisor, started: Mapping[int, float], config_digest: str, restart_file: str = ""
-) -> dict[str, Any]:
+def report(supervisor: Supervisor, started: Mapping[int, float], config: Config) -> dict[str, Any]:
     """Describe `supervisor`.
 
-    `started` is each worker's start in seconds since the epoch, `config_digest` the configuration that was read last,
-    `restart_file` the path that is watched.
+    `started` is each worker's start in seconds since the epoch, `config` the configuration that was read last.
     """
     active, restart = supervisor.reloads.active, supervisor.reloads.restart
     return {
@@ -36,8 +34,10 @@ def report(
         "pid": os.getpid(),
         "version": __version__,
         "build": BUILD,
-        "config_digest": config_digest,
+        "bind": str(config.bind),
+        "config_digest": config.digest,
         "active_config_digest": active.config.digest if active else None,
+        "active_config_file": _file_of(active.config, config) if active else None,
         "active_app": active.config.app if active else None,
         "state": supervisor.state,
         "generation": active.number if active else 0,
@@ -50,7 +50,7 @@ def report(
             "error": restart.error,
             "seconds": round(restart.seconds, 3),
         },
-        "restart_file": restart_file,
+        "restart_file": os.fsdecode(config.restart_path),
         "reload_limit": _reload_limit(supervisor),
         "heartbeat": _heartbeat(supervisor.health),
         "crash_loop": supervisor.pool.crash_loop(),
@@ -60,6 +60,11 @@ def report(
             "error": supervisor.upgrade.error,
         },
     }
+
+
+def _file_of(active: Config, config: Config) -> str:
+    """Return the file of what serves; after an upgrade, which hands over no name, it is known by its digest."""
+    return active.file or (config.file if active.digest == config.digest else "")
 
 
 def _reload_limit(supervisor: Supervisor) -> float:
