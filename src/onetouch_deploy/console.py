@@ -87,15 +87,8 @@ def imports(file: Path, root: Path) -> Iterator[Path]:
     yield from (path for above in file.parents if (path := above / "__init__.py").is_file() and above != root)
 
 
-def env_file(host: Host) -> str:
-    """Return the file of the app's variables: with an app, setup has written the key env; otherwise env_file."""
-    if host.variables.get("project_env") and host.text("project_app"):
-        return f"{host.text('supervisor_config_dir', '/etc/procmon')}/{host.text('project_name')}.env"
-    return host.text("project_env_file")
-
-
 def program(host: Host) -> list[str]:
     """Return the words that open the shell on a host."""
     python = host.text("ansible_python_interpreter", "/usr/bin/python3")
     name, path = host.text("project_name"), host.text("project_path")
-    return [python, "-c", SOURCE, name, path, env_file(host), archive()]
+    return [python, "-c", SOURCE, name, path, host.text("project_env_file"), archive()]

@@ -51,6 +51,14 @@ def test_words_arrive_as_they_were_typed(desk: Desk, blog: Path, upstream: Upstr
     assert (environment["SHARED"], environment["DEPLOY_COMMIT"]) == (str(blog / "shared"), commit)
 
 
+def test_variables_of_the_key_env_are_those_of_the_live_release(desk: Desk, upstream: Upstream) -> None:
+    """A change of the key is there once it is deployed."""
+    for value in ("x y", "{{ 1 }}'"):
+        desk.project("blog", upstream, ref="origin/main", env={"PLAIN": value.replace("{{", "{{ '{{' }}")})
+        assert desk.deploy("blog").code == 0
+        assert desk.deploy("blog", "exec", "printenv", "PLAIN").out == f"{value}\n"
+
+
 def test_the_environment_of_the_release_comes_first(desk: Desk, blog: Path) -> None:
     """Its programs are found before those of the system."""
     own = (blog / "current").resolve() / ".venv/bin/python3"

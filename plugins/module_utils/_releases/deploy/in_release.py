@@ -8,9 +8,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..configuration import env_file, store, text
+from ..configuration.store import Stored
 from ..errors import ReleaseError
 from ..git.client import Git
 from ..model import ProjectPaths
@@ -27,14 +30,15 @@ class Place:
     environment: dict[str, str]
 
 
-def live(name: str, path: Path, env_file: Path | None) -> Place:
-    """Return the live release of a project. Raises ReleaseError when nothing is live, or env_file cannot be read."""
+def live(name: str, path: Path, own_file: Path | None) -> Place:
+    """Return a project's live release. Raises ReleaseError when nothing is live, or the variables cannot be read."""
     paths = ProjectPaths(path)
     found = current.read(paths, Git(run_command, paths.source))
     if found.release is None or not found.release.is_dir():
         raise ReleaseError(f"no release of {name} is live: {paths.current} leads nowhere", "deploy it first")
+    stored = store.read(paths, found.configuration) if found.configuration else None
     variables = {
-        **hooks.app_environment(env_file),
+        **app_variables(stored, own_file),
         "SHARED": str(paths.shared),
         "DEPLOY_PROJECT": name,
         "DEPLOY_COMMIT": found.commit or "",
@@ -42,3 +46,10 @@ def live(name: str, path: Path, env_file: Path | None) -> Place:
         "DEPLOY_RELEASE": str(found.release),
     }
     return Place(found.release, hooks.environment(found.release, variables))
+
+
+def app_variables(stored: Stored | None, own_file: Path | None) -> Mapping[str, str]:
+    """Return the app's variables: those of a configuration, or of the project's own file. Raises ReleaseError."""
+    if stored and stored.variables:
+        return text.parse_variables(stored.variables)
+    return env_file.read(own_file) if own_file else {}
