@@ -15,6 +15,7 @@ OUTCOMES = {
     "runner_on_failed": "failed",
     "runner_on_unreachable": "unreachable",
 }
+INFO = "onetouch.deploy.releases_info"
 ANSWERS = frozenset(f"onetouch.deploy.{name}" for name in ("releases", "releases_info", "release_command"))
 
 
@@ -34,6 +35,11 @@ class Result:
     @property
     def server(self) -> str:
         return self.host.partition("@")[2]
+
+    @property
+    def ok(self) -> bool:
+        """Whether it worked: a failure that a playbook ignores has no commit where there would be one."""
+        return self.outcome == "ok" and (self.action != INFO or "commit" in self.data)
 
     @property
     def message(self) -> str:
@@ -76,10 +82,7 @@ def as_json(code: int, results: Iterable[Result]) -> str:
     found = list(results)
     document = {
         "exit_code": code,
-        "results": [
-            {"project": one.project, "server": one.server, "ok": one.outcome == "ok", **one.data}
-            for one in answers(found)
-        ],
+        "results": [{"project": one.project, "server": one.server, "ok": one.ok, **one.data} for one in answers(found)],
         "errors": [{"host": one.host, "outcome": one.outcome, "msg": one.message} for one in failures(found)],
     }
     return json.dumps(document, indent=2, sort_keys=True)

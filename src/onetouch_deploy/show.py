@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from . import console, files, remote, results, streams, views
-from .errors import FAILED, UNREACHABLE, CommandError
+from .errors import FAILED, SERVER_FAILED, UNREACHABLE, CommandError
 from .plan import PROGRAM, Plan
 from .results import Result
 
@@ -19,15 +19,23 @@ from .results import Result
 def collected(plan: Plan, code: int, returned: list[Result]) -> int:
     """Show a view of what a playbook's tasks returned, then what has failed. Returns the exit code."""
     if plan.options.json:
+        code = code or _code_of(returned)
         print(results.as_json(code, returned))
-        return code or (UNREACHABLE if results.failures(returned) else 0)
+        return code
     found = results.answers(returned)
-    shown = [one for one in found if one.outcome == "ok" or plan.view == "exec"]
+    shown = [one for one in found if one.ok or plan.view == "exec"]
     code = VIEWS[plan.view](plan, shown) or code
     failed = [*results.failures(returned), *(one for one in found if one not in shown)]
     for one in failed:
         print(f"{PROGRAM}: {one.host}: {one.message}", file=sys.stderr)
     return code or (FAILED if failed else 0)
+
+
+def _code_of(returned: list[Result]) -> int:
+    """Return the exit code for a playbook that ends with 0 whatever it finds, as status does."""
+    if results.failures(returned):
+        return UNREACHABLE
+    return 0 if all(one.ok for one in results.answers(returned)) else SERVER_FAILED
 
 
 def _show_commits(plan: Plan, shown: list[Result]) -> int:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.cli.conftest import Desk
 from tests.integration.playbooks.conftest import Upstream
+from tests.support.ports import free_port
 
 
 @pytest.fixture
@@ -74,6 +75,19 @@ def test_json_of_a_deploy_and_of_status(desk: Desk, upstream: Upstream) -> None:
     [refused] = json.loads(failed.out)["results"]
     assert (failed.code, refused["ok"]) == (2, False)
     assert "ref 'nowhere' is unknown" in refused["msg"]
+
+
+def test_json_of_status_fails_where_a_server_has_no_answer(desk: Desk, blog: Path, upstream: Upstream) -> None:
+    """For machines; the table shows such servers, and the command ends with 0."""
+    (blog / "current").mkdir(parents=True)
+    broken = desk.deploy("status", "--json")
+    [answer] = json.loads(broken.out)["results"]
+    assert (broken.code, answer["ok"], "current is not a symlink" in answer["msg"]) == (2, False, True)
+    desk.project("shop", upstream, connection=None, host="127.0.0.1", port=free_port(), user="nobody")
+    away = desk.deploy("status", "--json")
+    [error] = json.loads(away.out)["errors"]
+    assert (away.code, error["host"], error["outcome"]) == (4, "shop@127.0.0.1", "unreachable")
+    assert desk.deploy("status").code == 0
 
 
 @pytest.mark.usefixtures("blog")
