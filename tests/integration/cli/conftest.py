@@ -5,10 +5,13 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import pty
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from tests.integration.playbooks.conftest import Upstream
 from tests.support.ssh_server import ssh_server
 from tests.support.sshd import Sshd
 
+SETSID = shutil.which("setsid") or "setsid"
 ROOT = Path(__file__).parents[3]
 
 
@@ -28,6 +32,41 @@ class Done:
     code: int
     out: str
     err: str
+
+
+class Terminal:
+    """A command on a terminal of its own, as a shell starts it: the terminal controls its session."""
+
+    def __init__(self, desk: Desk, argv: Sequence[str], **environment: str) -> None:
+        self.leader, follower = pty.openpty()
+        self.screen = ""
+        self.process = subprocess.Popen(
+            [SETSID, "--ctty", "--wait", *argv],
+            cwd=desk.folder,
+            env={**desk.environment, **environment},
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+        )
+        os.close(follower)
+
+    def type(self, text: str) -> None:
+        """Type something."""
+        os.write(self.leader, text.encode())
+
+    def wait_for(self, text: str) -> None:
+        """Read until the screen has shown a text."""
+        while text not in self.screen:
+            self.screen += os.read(self.leader, 4096).decode(errors="replace")
+
+    def end(self) -> int:
+        """Read to the end, and return the exit code."""
+        # Once the last process of a terminal has ended, reading fails.
+        with suppress(OSError):
+            while piece := os.read(self.leader, 4096):
+                self.screen += piece.decode(errors="replace")
+        os.close(self.leader)
+        return self.process.wait()
 
 
 class Desk:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.conftest import Desk, over_ssh
+from tests.integration.cli.conftest import Desk, Terminal, over_ssh
 from tests.integration.playbooks.conftest import Upstream
 from tests.support.sshd import Sshd
 from tests.support.waiting import until
@@ -104,29 +102,10 @@ def test_the_playbook_alone_does_the_same(desk: Desk, blog: Path) -> None:
 
 
 def talk(desk: Desk, words: list[str], lines: str) -> tuple[int, str]:
-    """Run the command on a terminal of its own, type `lines`, and return its exit code and what the screen showed."""
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        desk.argv(*words),
-        cwd=desk.folder,
-        env=desk.environment,
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        start_new_session=True,
-    )
-    os.close(follower)
-    os.write(leader, lines.encode())
-    screen = b""
-    try:
-        while piece := os.read(leader, 4096):
-            screen += piece
-    except OSError:
-        # The terminal's last process has ended.
-        pass
-    finally:
-        os.close(leader)
-    return process.wait(), screen.decode(errors="replace")
+    """Run the command on a terminal, type `lines`, and return its exit code and what the screen showed."""
+    terminal = Terminal(desk, desk.argv(*words))
+    terminal.type(lines)
+    return terminal.end(), terminal.screen
 
 
 def test_console_is_a_shell_in_the_release_with_the_apps_variables(desk: Desk, blog: Path) -> None:

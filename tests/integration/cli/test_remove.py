@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.conftest import Desk
+from tests.integration.cli.conftest import Desk, Terminal
 from tests.integration.playbooks.conftest import Upstream
 
 # A server without systemd: its files are in directories of the test.
@@ -79,6 +79,15 @@ def test_it_asks_and_without_a_terminal_refuses(desk: Desk, blog: Path) -> None:
         assert "Nothing was removed: the answer was not blog" in " ".join(done.stdout.split())
     assert (desk.folder / "etc/blog.toml").exists()
     assert blog.exists()
+
+
+@pytest.mark.parametrize(("answer", "code"), [("blog", 0), ("yes", 2), ("", 2)])
+def test_on_a_terminal_the_name_is_the_answer(desk: Desk, blog: Path, answer: str, code: int) -> None:
+    terminal = Terminal(desk, desk.argv("blog", "remove", "--data", *options(desk)))
+    terminal.wait_for("This removes blog from its servers, with its directory: releases, clone and uploads.")
+    terminal.type(f"{answer}\r")
+    assert terminal.end() == code, terminal.screen
+    assert blog.exists() == (code != 0)
 
 
 def test_a_running_deploy_is_not_disturbed(desk: Desk, blog: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import shutil
 import signal
@@ -12,40 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.conftest import Desk
+from tests.integration.cli.conftest import Desk, Terminal
 from tests.integration.playbooks.conftest import Upstream
 from tests.support.waiting import until
 
 STRACE = shutil.which("strace") or "strace"
-SETSID = shutil.which("setsid") or "setsid"
 BASH = shutil.which("bash") or "bash"
 
 
 def press_ctrl_c(desk: Desk, words: list[str], started: Path) -> tuple[int, str, str]:
     """Press Ctrl-C once `started` exists; return the exit code, the screen and what strace saw."""
     trace = desk.folder / "trace"
-    leader, follower = pty.openpty()
-    argv = [STRACE, "-f", "-o", str(trace), "-e", "trace=execve,clone3", "-e", "signal=SIGINT", *desk.argv(*words)]
-    # The shell's part: the terminal is that of the command's session.
-    process = subprocess.Popen(
-        [SETSID, "--ctty", "--wait", *argv],
-        cwd=desk.folder,
-        env=desk.environment,
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-    )
-    os.close(follower)
+    watched = [STRACE, "-f", "-o", str(trace), "-e", "trace=execve,clone3", "-e", "signal=SIGINT"]
+    terminal = Terminal(desk, [*watched, *desk.argv(*words)])
     until(started.exists, "the hook runs")
-    os.write(leader, b"\x03")
-    screen = b""
-    try:
-        while piece := os.read(leader, 4096):
-            screen += piece
-    except OSError:
-        # The terminal's last process has ended.
-        os.close(leader)
-    return process.wait(), screen.decode(errors="replace"), trace.read_text()
+    terminal.type("\x03")
+    return terminal.end(), terminal.screen, trace.read_text()
 
 
 def interrupts_of_ansible(trace: str) -> int:
@@ -78,18 +59,9 @@ def test_history_is_a_table_on_a_terminal(desk: Desk, upstream: Upstream) -> Non
     """With colours and bars, which a pipe does not get."""
     desk.project("blog", upstream, ref="origin/main")
     assert desk.deploy("blog").code == 0
-    leader, follower = pty.openpty()
-    with subprocess.Popen(
-        desk.argv("blog", "history"),
-        cwd=desk.folder,
-        env={**desk.environment, "COLUMNS": "160", "TERM": "xterm"},
-        stdin=follower,
-        stdout=follower,
-    ) as process:
-        assert process.wait() == 0
-    os.close(follower)
-    screen = os.read(leader, 65536).decode()
-    os.close(leader)
+    terminal = Terminal(desk, desk.argv("blog", "history"), COLUMNS="160", TERM="xterm")
+    assert terminal.end() == 0
+    screen = terminal.screen
     assert "WHEN" in screen
     assert "█" in screen
     assert "\x1b[" in screen
