@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import result_text, rollout_table, status_table
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._status_table import status_lines
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import result_text, rollout_table
 
+# Of the process that has loaded this: the one that runs the task has another standard output.
+WIDTH = shutil.get_terminal_size().columns if os.isatty(1) else None
 OPTIONS = {
     "lines": {"type": "list", "elements": "str"},
     "release": {"type": "dict"},
@@ -30,6 +35,8 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = self.validate_argument_spec(OPTIONS, required_one_of=[tuple(OPTIONS)])[1]  # type: ignore[no-untyped-call]
         lines = _lines(arguments, task_vars or {})
+        if not lines:
+            return {**result, "changed": False, "lines": [], "skipped": True}
         Display().display("\n".join(["", *lines]))
         return {**result, "changed": False, "lines": lines}
 
@@ -40,7 +47,7 @@ def _lines(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> list[s
         lines.append(result_text(variables["inventory_hostname"], variables["project_name"], arguments["release"]))
     if arguments["status"] is not None:
         registered = _registered(arguments["status"], variables["groups"]["all"], variables)
-        lines += status_table({host: result for host, result in registered.items() if result is not None})
+        lines += status_lines({host: result for host, result in registered.items() if result is not None}, WIDTH)
     if arguments["rollout"] is not None:
         registered = _registered(arguments["rollout"], variables["ansible_play_hosts_all"], variables)
         lines += rollout_table({host: result or {} for host, result in registered.items()})

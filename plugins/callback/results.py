@@ -31,7 +31,7 @@ from pathlib import Path
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.plugins.callback import CallbackBase
 
-ANSWERS = frozenset(f"onetouch.deploy.{name}" for name in ("releases", "releases_info", "release_command"))
+ANSWERS = frozenset(f"onetouch.deploy.{name}" for name in ("rollout", "restart", "project_status", "project_command"))
 
 # What Ansible adds to a result.
 ANSIBLES_OWN = ("_ansible_", "invocation", "failed_when_result")

@@ -116,7 +116,7 @@ def _fill(inventory: InventoryData, placements: list[Placement]) -> None:
         for name, value in host_variables(placement).items():
             inventory.set_variable(host_name(placement), name, value)
     for group, hosts in group_hosts(placements).items():
-        # The caller's settings may change the name. check_command then reports that the project has no group.
+        # The caller's settings may change the name. project_hosts then reports that the project has no group.
         added = inventory.add_group(group)
         for host in hosts:
             inventory.add_child(added, host)

@@ -11,10 +11,9 @@ short_description: Runs a command in the live release, with the environment of i
 version_added: 0.2.0
 author: The onetouch.deploy contributors (@onetouch)
 description:
-  - Internal to the playbook C(exec). Its options may change in any release.
+  - Internal to M(onetouch.deploy.project_command). Its options may change in any release.
   - The command runs without a shell. It has the variables of the app, the release's Python environment first in its
     search path, and the release as its working directory.
-  - Its words come from the variable C(argv) that was given with C(-e), as they are, a list in JSON or one text.
 options:
   name:
     description: The name of the project.
@@ -31,6 +30,7 @@ options:
     description: The words of the command.
     type: list
     elements: str
+    required: true
 attributes:
   check_mode:
     description: Is skipped in check mode.
@@ -55,6 +55,7 @@ EXAMPLES = r"""
   onetouch.deploy.release_command:
     name: blog
     path: /var/www/blog
+    argv: [./manage.py, migrate]
 """
 
 RETURN = r"""

@@ -31,7 +31,7 @@ options:
   rollout:
     description:
       - The name of the variable that holds the result of M(onetouch.deploy.releases) on each host.
-      - All hosts of the play are shown with what each runs after a rollout that was stopped.
+      - All hosts of the play are shown with what each runs, when one of them failed.
       - A host without a result was not reached.
     type: str
 attributes:

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum
 
+from ._rollout import in_turns
+
 # The variables that each playbook takes with -e.
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "setup": ("project",),
@@ -32,6 +34,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 }
 # Ansible's own variables, and those that automation controllers add to each run.
 ACCEPTED_PREFIXES = ("ansible_", "awx_", "tower_")
+# A name of a host that Ansible takes for that host alone: others have characters of its patterns.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*")
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Inventory:
 
     projects: Mapping[str, str] = field(default_factory=dict)
     hosts: Collection[str] = ()
-    groups: Collection[str] = ()
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         """Return the names of the projects."""
@@ -145,6 +149,38 @@ def inherited_error(command: str, given: Collection[str], host_variables: Mappin
                 "every run. Rename it in the inventory, or use the project's key."
             )
     return None
+
+
+def plain_hosts(asked: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str] | None:
+    """Return the hosts of the projects that were asked for, by the names that the inventory plugin gives them.
+
+    None where these do not show it: in a static inventory, and where something is wrong.
+    """
+    by_project: dict[str, list[str]] = {}
+    for host in groups.get("projects", ()):
+        by_project.setdefault(host.partition("@")[0], []).append(host)
+    if not asked or not all("@" in host for hosts in by_project.values() for host in hosts):
+        return None
+    projects = [*by_project] if "all" in asked else asked
+    if any(name not in by_project for name in projects) or any(
+        {*groups.get(name, ())} != {*by_project.get(name, ())} for name in projects
+    ):
+        return None
+    return _patterns({name: by_project[name] for name in projects})
+
+
+def project_hosts(asked: Sequence[str], inventory: Inventory) -> list[str]:
+    """Return the hosts of projects that `project_error` has found to be right."""
+    within = {*inventory.groups.get("projects", inventory.hosts)} if "all" in asked else {*inventory.hosts}
+    names = inventory.names() if "all" in asked else asked
+    members = {name: within & {*inventory.groups.get(name, [name])} for name in names}
+    return _patterns({name: [host for host in inventory.hosts if host in members[name]] for name in names})
+
+
+def _patterns(by_project: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return patterns for Ansible: the hosts in turns, or the groups where the name of a host would be a pattern."""
+    hosts = in_turns(by_project)
+    return hosts if all(map(PLAIN_NAME.fullmatch, hosts)) else [*by_project]
 
 
 def asked_projects(text: str) -> list[str]:

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-STATUS_HEAD = ("PROJECT", "SERVER", "LIVE", "LIVE SINCE", "SUBJECT", "PROCMON", "NOTE")
+from ._rollout import LOST, NOT_REACHED, UNREACHABLE, succeeded
+
 ROLLOUT_HEAD = ("SERVER", "RUNS", "NOTE")
+# Of a result that failed: the rest says more.
+UNSHOWN = {"commits", "commit_count", "diff", "environment", "exception", "phases", "release"}
 COMMIT_CHARACTERS = 12
-SUBJECT_CHARACTERS = 40
-MINUTE_SECONDS, HOUR_SECONDS, DAY_SECONDS = 60, 3600, 86400
 
 
 def result_text(host: str, project: str, result: Mapping[str, Any]) -> str:
@@ -25,14 +27,36 @@ def result_text(host: str, project: str, result: Mapping[str, Any]) -> str:
     return "\n".join([f"{host}: {first}" + (f"; {times}" if times else ""), *rest])
 
 
-def time_ago(seconds: float | None) -> str:
-    """Return a span of `seconds` in the largest unit that fits, such as `3h ago`; `-` for None."""
-    if seconds is None:
-        return "-"
-    for size, unit in ((DAY_SECONDS, "d"), (HOUR_SECONDS, "h"), (MINUTE_SECONDS, "m")):
-        if seconds >= size:
-            return f"{int(seconds // size)}{unit} ago"
-    return f"{max(0, int(seconds))}s ago"
+def failed_result(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a failed result of `releases` as Ansible is to show it: without what a person need not read.
+
+    Where nothing was changed, the first line of the message says so.
+    """
+    kept = {key: value for key, value in result.items() if key not in UNSHOWN and value not in (None, "", [])}
+    first, *rest = str(result.get("msg", "")).split("\n")
+    if result.get("outcome") in {"failed", "unchanged"} and "othing was changed" not in first:
+        first = f"{first}{'' if first.endswith(('.', '!', '?')) else '.'} Nothing was changed."
+    return {**kept, "msg": "\n".join([first, *rest])}
+
+
+def restart_result(host: str, project: str, answer: Mapping[str, Any], bind: str | None = None) -> dict[str, Any]:
+    """Return the result of a restart, from that of the command which asked procmon for it and then for its status.
+
+    `bind` is the address that the project should have: another one than procmon's waits for setup.
+    """
+    if answer.get("failed"):
+        reason = str(answer.get("stderr") or answer.get("msg")).strip().removeprefix(f"{project}: ")
+        return {"failed": True, "changed": False, "outcome": "failed", "msg": f"{host}: {reason}"}
+    status = json.loads(answer["stdout"])
+    workers = status.get("workers") or []
+    active = sum(worker["state"] == "active" for worker in workers)
+    seconds = (status.get("restart") or {}).get("seconds")
+    serves = _short(status.get("commit")) or status.get("release") or "the app"
+    took = "" if seconds is None else f" in {seconds:.2f} s"
+    msg = f"{host}: restarted{took}: generation {status.get('generation')} serves {serves}, {active} workers active"
+    if bind and status.get("bind") not in (None, bind):
+        msg += f". Run setup for: bind ({status['bind']} serves, {bind} is configured)"
+    return {"changed": True, "outcome": "restarted", "commit": status.get("commit"), "msg": msg}
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -41,88 +65,38 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def describe_procmon(procmon: Mapping[str, Any] | None) -> str:
-    """Return the state of procmon and its active workers, such as `serving 2/2`; `-` for a project without one."""
-    if procmon is None:
-        return "-"
-    workers = procmon.get("workers") or []
-    active = sum(worker.get("state") == "active" for worker in workers)
-    return f"{procmon.get('state', 'unknown')} {active}/{len(workers)}"
-
-
-def status_table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the table of `status` from results of `releases_info` by host (`project@server`), one row per host."""
-    differing = _differing_projects(results)
-    rows = (status_row(host, results[host], differs=_project_of(host) in differing) for host in sorted(results))
-    return table([STATUS_HEAD, *rows])
-
-
-def status_row(host: str, result: Mapping[str, Any], *, differs: bool) -> list[str]:
-    """Return the row of `host`; `differs` marks a project whose servers have different commits live."""
-    project, _at, server = host.partition("@")
-    # `failed` is false here: the task that asked ignores failures. An answer has a commit, which may be None.
-    if result.get("unreachable") or "commit" not in result:
-        return [project, server, "?", "-", "", "?", first_line(result.get("msg"))]
-    notes = [*(["its servers have different commits live"] if differs else []), *(result.get("notes") or [])]
-    return [
-        project,
-        server,
-        _short(result.get("commit")) or "-",
-        time_ago(result.get("live_seconds")),
-        _shortened(str(result.get("subject") or "")),
-        describe_procmon(result.get("procmon")),
-        "; ".join(notes),
-    ]
-
-
-def first_line(text: object) -> str:
-    """Return the first line of `text`, empty for None."""
-    return (str(text or "").splitlines() or [""])[0]
-
-
 def rollout_table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the table of a rollout that was stopped: what each host runs now, in the order of the rollout."""
-    return table([ROLLOUT_HEAD, *(rollout_row(host, result) for host, result in results.items())])
+    """Return the table of a rollout of which a part failed: what each host runs now, in the order of the rollout.
+
+    Nothing where all went well: each host has had its line.
+    """
+    rows = [rollout_row(host, result) for host, result in results.items()]
+    return table([ROLLOUT_HEAD, *rows]) if any(not succeeded(result) for result in results.values()) else []
 
 
 def rollout_row(host: str, result: Mapping[str, Any]) -> list[str]:
-    """Return the row of `host` from its last result of `releases`, which is empty if its turn had not come."""
-    before, wanted = _short(result.get("previous_commit")), _short(result.get("commit"))
-    if result.get("unreachable"):
-        return [host, "not known", "cannot be reached"]
-    if not result:
-        return [host, "as before", "not reached"]
-    # A run that failed before it tried anything has no outcome of its own.
-    outcome = "failed" if result.get("failed") and result.get("outcome") == "unchanged" else result.get("outcome")
-    if outcome == "broken":
-        return [host, "not known", "failed, and the previous release could not be restored"]
-    if outcome == "live":
-        return [host, wanted, "went live"]
-    if outcome == "unchanged" and not result.get("changed"):
-        return [host, wanted, "was live already"]
-    notes = {
-        "put_back": f"{wanted} failed, the previous release was restored",
-        "prepared": f"{wanted} is prepared, not reached",
-        "unchanged": "not reached",  # only previewed
+    """Return the row of `host` from its last result, which is empty if nothing was asked of it."""
+    before, wanted = _short(result.get("previous_commit")) or "nothing", _short(result.get("commit"))
+    outcome = str(result.get("outcome", NOT_REACHED))
+    if outcome == "unchanged":
+        outcome = "failed" if result.get("failed") else "preview" if result.get("changed") else "same"
+    if outcome in {UNREACHABLE, NOT_REACHED} and "previous_commit" not in result:
+        before = "as before"
+    rows = {
+        "live": (wanted, "went live"),
+        "same": (wanted, "was live already"),
+        "preview": (before, f"{wanted} would go live"),
+        "prepared": (before, f"{wanted} is prepared, not reached"),
+        "put_back": (before, f"{wanted} failed, the previous release was restored"),
+        "broken": ("not known", "failed, and the previous release could not be restored"),
+        "restarted": (wanted, "restarted"),
+        "no_app": ("-", "nothing to restart"),
+        UNREACHABLE: (before, "cannot be reached"),
+        LOST: ("not known", "the connection broke"),
+        NOT_REACHED: (before, f"{wanted} is prepared, not reached" if wanted else "not reached"),
     }
-    return [host, before or "nothing", notes.get(str(outcome), "failed, nothing was changed")]
-
-
-def _differing_projects(results: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    commits: dict[str, set[object]] = {}
-    for host, result in results.items():
-        if "commit" in result:
-            commits.setdefault(_project_of(host), set()).add(result["commit"])
-    return {project for project, found in commits.items() if len(found) > 1}
-
-
-def _project_of(host: str) -> str:
-    return host.partition("@")[0]
+    return [host, *rows.get(outcome, (before, "failed, nothing was changed"))]
 
 
 def _short(commit: object) -> str:
     return str(commit or "")[:COMMIT_CHARACTERS]
-
-
-def _shortened(subject: str) -> str:
-    return subject if len(subject) <= SUBJECT_CHARACTERS else subject[: SUBJECT_CHARACTERS - 1] + "…"

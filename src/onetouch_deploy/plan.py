@@ -51,11 +51,11 @@ class Plan:
 
 
 def host_pattern(project: str, servers: tuple[str, ...]) -> str | None:
-    """Return the value of Ansible's --limit; localhost stays, because plays that ask no server run on it."""
+    """Return the value of Ansible's --limit."""
     if not servers:
         return None
-    names = ["*" if project in {"", "all"} else project]
-    return ",".join(["localhost", *(f"{name}@{server}" for name in names for server in servers)])
+    names = ["*"] if project in {"", "all"} else project.split(",")
+    return ",".join(f"{name}@{server}" for name in names for server in servers)
 
 
 def arguments(plan: Plan, inventory: Path | None) -> list[str]:

@@ -15,8 +15,8 @@ OUTCOMES = {
     "runner_on_failed": "failed",
     "runner_on_unreachable": "unreachable",
 }
-INFO = "onetouch.deploy.releases_info"
-ANSWERS = frozenset(f"onetouch.deploy.{name}" for name in ("releases", "releases_info", "release_command"))
+STATUS = "onetouch.deploy.project_status"
+ANSWERS = frozenset(f"onetouch.deploy.{name}" for name in ("rollout", "restart", "project_status", "project_command"))
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Result:
     @property
     def ok(self) -> bool:
         """Whether it worked: a failure that a playbook ignores has no commit where there would be one."""
-        return self.outcome == "ok" and (self.action != INFO or "commit" in self.data)
+        return self.outcome == "ok" and (self.action != STATUS or "commit" in self.data)
 
     @property
     def message(self) -> str:

@@ -14,7 +14,9 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._command import (
     InventoryFile,
     asked_projects,
     inherited_error,
+    plain_hosts,
     project_error,
+    project_hosts,
     stray_words_error,
     unknown_variables,
     used_in_templates,
@@ -22,7 +24,11 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._command import (
 )
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
-TWO = Inventory({"blog@a": "blog", "shop@a": "shop"}, ["blog@a", "shop@a"], ["all", "projects", "blog", "shop"])
+TWO = Inventory(
+    {"blog@a": "blog", "shop@a": "shop"},
+    ["blog@a", "shop@a"],
+    {"all": ["blog@a", "shop@a"], "projects": ["blog@a", "shop@a"], "blog": ["blog@a"], "shop": ["shop@a"]},
+)
 
 
 def test_each_playbook_and_its_first_line_take_the_same_variables() -> None:
@@ -56,7 +62,7 @@ def test_what_no_part_of_the_product_reads_is_unknown(command: str, given: list[
             ["step"],
             "step. Did you mean steps? The playbook revert takes: project, steps, to, f",
         ),
-        ("deploy", ["refs"], "refs. Did you mean ref? The playbook deploy takes: project, ref, force, at_once."),
+        ("deploy", ["refs"], "refs. Did you mean ref? The playbook deploy takes: project, ref, force, at_"),
         ("deploy", ["steps"], "steps. steps is a variable of revert. The playbook deploy takes: "),
         ("restart", ["force"], "force. force is a variable of deploy and revert. The playbook restart takes: "),
         ("setup", ["x", "projct"], "x, projct. Did you mean project? The playbook setup takes: project."),
@@ -157,11 +163,16 @@ NOT_GIVEN = file(FileState.NOT_GIVEN)
         (["blog"], Inventory(), [file(FileState.MISSING, path="x.yml")], "There is no file x.yml. Copy docs/examples/"),
         (
             ["all"],
-            Inventory({"b@a": "b"}, ["b@a", "web9"], ["all", "b"]),
+            Inventory({"b@a": "b"}, ["b@a", "web9"], {"all": ["b@a", "web9"], "b": ["b@a"]}),
             [],
             "-e project=all needs a group `project",
         ),
-        (["my-b"], Inventory({"b@a": "my-b"}, ["b@a"], ["all", "my_b"]), [], "The inventory has no group my-b, the na"),
+        (
+            ["my-b"],
+            Inventory({"b@a": "my-b"}, ["b@a"], {"all": ["b@a"], "my_b": ["b@a"]}),
+            [],
+            "The inventory has no group my-b, the na",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_an_error_that_ends_with_what_to_do(
@@ -176,4 +187,59 @@ def test_a_single_error_of_the_inventory_is_not_counted() -> None:
 
 def test_a_host_may_have_the_name_of_its_project() -> None:
     """A static inventory without groups: Ansible's pattern means that host."""
-    assert project_error(["blog"], Inventory({"blog": "blog"}, ["blog"], ["all"]), []) is None
+    assert project_error(["blog"], Inventory({"blog": "blog"}, ["blog"], {"all": ["blog"]}), []) is None
+
+
+GROUPS = {
+    "all": ["blog@a", "blog@b", "shop@a", "web9"],
+    "projects": ["blog@a", "blog@b", "shop@a"],
+    "blog": ["blog@a", "blog@b"],
+    "shop": ["shop@a"],
+    "a": ["blog@a", "shop@a"],
+    "mixed": ["blog@a", "web9"],
+}
+
+
+@pytest.mark.parametrize(
+    ("asked", "hosts"),
+    [
+        (["blog"], ["blog@a", "blog@b"]),
+        (["shop", "blog"], ["shop@a", "blog@a", "blog@b"]),
+        (["blog", "shop"], ["blog@a", "shop@a", "blog@b"]),
+        (["all"], ["blog@a", "shop@a", "blog@b"]),
+        (["blog", "blog"], ["blog@a", "blog@b"]),
+        ([], None),
+        (["wiki"], None),
+        (["a"], None),
+        (["mixed"], None),
+        (["projects"], None),
+        (["blog", "wiki"], None),
+    ],
+)
+def test_names_show_the_hosts_of_projects_in_turns(asked: list[str], hosts: list[str] | None) -> None:
+    """What is a group, but no project, is left to the check that reads the inventory."""
+    assert plain_hosts(asked, GROUPS) == hosts
+
+
+def test_names_show_nothing_in_an_inventory_of_another_form() -> None:
+    assert plain_hosts(["blog"], {"all": ["blog@a"], "blog": ["blog@a"]}) is None
+    assert plain_hosts(["all"], {"all": ["web1"], "projects": ["web1"]}) is None
+    assert plain_hosts(["my-b"], {"projects": ["my-b@a"], "my_b": ["my-b@a"]}) is None
+
+
+def test_hosts_of_any_inventory_come_in_turns() -> None:
+    projects = {"w1": "blog", "w2": "blog", "w3": "shop"}
+    groups = {"all": [*projects, "x"], "blog": ["w1", "w2"], "shop": ["w3"]}
+    inventory = Inventory(projects, groups["all"], groups)
+    assert project_hosts(["blog", "shop"], inventory) == ["w1", "w3", "w2"]
+    assert project_hosts(["all"], inventory) == ["w1", "w3", "w2"]
+
+
+def test_a_group_of_projects_limits_all() -> None:
+    groups = {"all": ["b", "s"], "projects": ["b"], "b": ["b"], "s": ["s"]}
+    assert project_hosts(["all"], Inventory({"b": "b", "s": "s"}, ["b", "s"], groups)) == ["b"]
+
+
+def test_a_name_with_characters_of_a_pattern_is_left_to_its_group() -> None:
+    groups = {"all": ["b@2001:db8::1"], "projects": ["b@2001:db8::1"], "b": ["b@2001:db8::1"]}
+    assert plain_hosts(["b"], groups) == ["b"]

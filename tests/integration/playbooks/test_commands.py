@@ -140,13 +140,22 @@ def test_all_servers_get_the_commit_that_the_first_one_found(
     assert [(line["commit"], line["ref"]) for line in journal] == [(wanted, "origin/main")] * 2
 
 
-def test_no_server_switches_when_one_cannot_prepare(laptop: Laptop, upstream: Upstream) -> None:
-    """The second project's repository is gone: the first one must not go live half of a rollout."""
+def test_a_project_that_fails_stops_no_other_and_the_end_shows_what_each_runs(
+    laptop: Laptop, upstream: Upstream
+) -> None:
+    """The second project's repository is gone. Nothing of it is there, and the first one is live."""
     path = laptop.project("blog", upstream.path)
-    laptop.project("shop", laptop.folder / "gone")
+    gone = laptop.project("shop", laptop.folder / "gone")
     done = laptop.run("playbooks/deploy.yml", extra={"project": "blog,shop"})
     assert done.code != 0
-    assert not (path / "current").exists()
+    assert (path / "current/page").read_text() == "one"
+    assert not (gone / "current").exists()
+    lines = [" ".join(line.split()) for line in done.output.splitlines()]
+    table = lines[lines.index("SERVER RUNS NOTE") + 1 :]
+    assert table[:2] == [
+        f"blog@localhost {upstream.git('rev-parse', 'HEAD')[:12]} went live",
+        "shop@localhost nothing failed, nothing was changed",
+    ]
 
 
 def test_work_that_was_not_pushed_is_not_forgotten(laptop: Laptop, upstream: Upstream, tmp_path: Path) -> None:

@@ -28,9 +28,13 @@ def run(laptop: Laptop, *arguments: str, cwd: Path, **environment: str) -> Done:
 
 
 def message(done: Done) -> str:
-    """The error that the command ends with."""
+    """The error that the command ends with, which is the only one and stands alone."""
     assert done.code != 0, done.output
-    return done.output.rpartition("[ERROR]: Task failed: Action failed:")[2].splitlines()[0]
+    assert "PLAY [" not in done.output
+    before, _mark, error = done.output.rpartition("[ERROR]: ")
+    assert len(error.splitlines()) == 1
+    assert "[ERROR]: Task" not in before
+    return error
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
+import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.integration.playbooks.conftest import Laptop, Upstream
+from tests.support.sshd import Sshd
 
 # Fails where the file that the server's name stands in is there.
 TEST = "test ! -e $DEPLOY_PATH/ill"
@@ -17,11 +21,16 @@ def pages(paths: dict[str, Path]) -> list[str]:
     return [(path / "current/page").read_text() if (path / "current").exists() else "" for path in paths.values()]
 
 
-def report(output: str) -> list[str]:
+def rows(output: str) -> list[str]:
     """The rows of the report, blanks folded."""
     lines = [" ".join(line.split()) for line in output.splitlines()]
     start = lines.index("SERVER RUNS NOTE") + 1
-    return [line for line in lines[start:] if line.startswith("blog@")]
+    return lines[start : lines.index("", start)]
+
+
+def report(output: str) -> list[str]:
+    """The rows of the project blog."""
+    return [line for line in rows(output) if line.startswith("blog@")]
 
 
 @pytest.mark.parametrize(
@@ -62,20 +71,115 @@ def test_a_revert_after_a_rollout_that_was_stopped_brings_all_to_one_commit(lapt
     assert pages(paths) == ["two", "two"], "found before any server goes back"
 
 
-def test_a_server_that_cannot_be_reached_stops_the_rollout(laptop: Laptop, upstream: Upstream) -> None:
-    """It answers while all prepare, and is gone when its turn comes."""
-    paths = laptop.servers("a b c", upstream, project_post_deploy="touch $DEPLOY_PATH/../gone")
+# An ssh that finds no server once the file is there; with `after` it first runs what it was asked, and then breaks.
+BREAKING_SSH = """#!/bin/sh
+fail() {{ echo "ssh: connect to host b port 22: Connection refused" >&2; exit 255; }}
+test -e {folder}/down && fail
+case "$*" in *-O*|*-N*) exec {ssh} "$@";; esac
+{ssh} "$@"; code=$?
+test -e {folder}/break && fail
+exit $code
+"""
+
+
+def behind_ssh(laptop: Laptop, sshd: Sshd, upstream: Upstream, **settings: str) -> dict[str, Path]:
+    """A project on three servers, the second one behind an ssh that breaks."""
+    script = laptop.folder / "ssh-b"
+    script.write_text(BREAKING_SSH.format(folder=laptop.folder, ssh=sshd.bin / "ssh"))
+    script.chmod(0o755)
+    paths = laptop.servers("a b c", upstream, **settings)
+    hosts = json.loads(laptop.inventory.read_text())
+    login = {"ansible_host": "127.0.0.1", "ansible_port": sshd.port, "ansible_user": getpass.getuser()}
+    hosts["all"]["children"]["blog"]["hosts"]["blog@b"] |= {
+        **login,
+        "ansible_connection": "ssh",
+        "ansible_ssh_executable": str(script),
+        "ansible_ssh_retries": 0,
+    }
+    laptop.inventory.write_text(json.dumps(hosts))
     assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
-    (laptop.folder / "srv/gone").unlink()
-    two = upstream.commit("two")[:12]
-    gone = f"{{{{ lookup('ansible.builtin.pipe', 'test -e {laptop.folder}/srv/gone && echo ssh || echo local') }}}}"
-    text = laptop.inventory.read_text().replace('"blog@b": {', f'"blog@b": {{"ansible_connection": "{gone}", ')
-    laptop.inventory.write_text(text)
-    unreachable = {"ansible_host": "127.0.0.1", "ansible_port": "9", "ansible_ssh_retries": "0"}
-    done = laptop.run("playbooks/deploy.yml", extra={"project": "blog", **unreachable})
+    return paths
+
+
+def test_a_server_that_cannot_be_reached_stops_the_rollout(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> None:
+    """It answers while all prepare, and is gone when its turn comes; in the next deploy it is gone from the start."""
+    hook = f"test ! -e {laptop.folder}/srv/go || touch {laptop.folder}/down"
+    paths = behind_ssh(laptop, sshd, upstream, project_post_deploy=hook)
+    one, two = upstream.git("rev-parse", "HEAD")[:12], upstream.commit("two")[:12]
+    (laptop.folder / "srv/go").touch()
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "blog"})
     assert done.code != 0
     assert pages(paths) == ["two", "one", "one"]
-    assert report(done.output)[:2] == [f"blog@a {two} went live", "blog@b not known cannot be reached"]
+    rows = [
+        f"blog@a {two} went live",
+        f"blog@b {one} cannot be reached",
+        f"blog@c {one} {two} is prepared, not reached",
+    ]
+    assert report(done.output)[:3] == rows
+    three = upstream.commit("three")[:12]
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "blog"})
+    assert done.code != 0
+    assert pages(paths) == ["two", "one", "one"], "no server switches when one cannot prepare"
+    rows = [f"blog@a {two} {three} is prepared, not reached", "blog@b as before cannot be reached"]
+    assert report(done.output)[:2] == rows
+
+
+def test_a_server_whose_connection_breaks_while_it_switches_is_not_known(
+    laptop: Laptop, sshd: Sshd, upstream: Upstream
+) -> None:
+    paths = behind_ssh(
+        laptop, sshd, upstream, project_post_deploy=f"test ! -e {laptop.folder}/srv/go || touch {laptop.folder}/break"
+    )
+    two = upstream.commit("two")[:12]
+    (laptop.folder / "srv/go").touch()
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "blog"})
+    assert done.code != 0
+    assert pages(paths) == ["two", "two", "one"]
+    assert report(done.output)[:2] == [f"blog@a {two} went live", "blog@b not known the connection broke"]
+    assert "What it serves now is not known. Ask with status." in " ".join(done.output.split())
+
+
+def test_projects_go_live_side_by_side(laptop: Laptop, upstream: Upstream) -> None:
+    """The hook of each waits for the other one's."""
+    both = f"test -e {laptop.folder}/blog -a -e {laptop.folder}/shop"
+    meet = f"touch {laptop.folder}/$DEPLOY_PROJECT; until {both}; do sleep 0.05; done"
+    for name in ("blog", "shop"):
+        laptop.project(name, upstream.path, post_deploy=meet, hook_timeout=60)
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "all"})
+    assert done.code == 0, done.output
+
+
+def test_the_servers_of_each_project_take_turns(laptop: Laptop, upstream: Upstream) -> None:
+    """With so few forks that not all hosts can run at the same time, and a failure in one of two projects."""
+    order = f"echo $DEPLOY_PROJECT $(basename $DEPLOY_PATH) >> {laptop.folder}/order; test ! -e $DEPLOY_PATH/ill"
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    common = {**local, "project_ref": "origin/main", "project_repo": str(upstream.path), "project_post_deploy": order}
+    groups = {}
+    for name in ("blog", "shop"):
+        hosts = {f"{name}@{server}": {"project_path": f"{laptop.folder}/{name}-{server}"} for server in "abc"}
+        groups[name] = {"hosts": hosts, "vars": {"project_name": name}}
+    laptop.inventory = laptop.folder / "hosts.yml"
+    laptop.inventory.write_text(json.dumps({"all": {"children": groups, "vars": common}}))
+    (laptop.folder / "shop-b").mkdir()
+    (laptop.folder / "shop-b/ill").touch()
+    done = laptop.run("playbooks/deploy.yml", "--forks", "2", extra={"project": "blog,shop"})
+    assert done.code != 0
+    order_of = [line.split() for line in (laptop.folder / "order").read_text().splitlines()]
+    assert [server for project, server in order_of if project == "blog"] == ["blog-a", "blog-b", "blog-c"]
+    assert "shop-c" not in [server for _project, server in order_of]
+    shown = {row.split()[0]: row.partition(" ")[2].partition(" ")[2] for row in rows(done.output)}
+    assert [shown[f"blog@{server}"] for server in "abc"] == ["went live"] * 3
+    commit = upstream.git("rev-parse", "HEAD")[:12]
+    assert shown["shop@b"] == f"{commit} failed, the previous release was restored"
+    assert shown["shop@c"] == f"{commit} is prepared, not reached"
+
+
+def test_at_once_that_is_no_number_changes_nothing(laptop: Laptop, upstream: Upstream) -> None:
+    paths = laptop.servers("a b", upstream)
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "blog", "at_once": "half"})
+    assert done.code != 0
+    assert "at_once is 'half'. It must be a whole number of 1 or more." in " ".join(done.output.split())
+    assert not any((path / "current").exists() for path in paths.values())
 
 
 def test_a_limit_may_leave_out_the_first_server(laptop: Laptop, upstream: Upstream) -> None:

@@ -122,12 +122,12 @@ def test_words_that_make_no_command_are_refused(line: str, message: str) -> None
     [
         ("blog v1", ["onetouch.deploy.deploy", "-i", "/p.yml", "-e", '{"project": "blog", "ref": "v1"}']),
         ("status", ["onetouch.deploy.status", "-i", "/p.yml"]),
-        ("status --server a", ["onetouch.deploy.status", "-i", "/p.yml", "--limit", "localhost,*@a"]),
+        ("status --server a", ["onetouch.deploy.status", "-i", "/p.yml", "--limit", "*@a"]),
         (
             "blog --server a --server b --check --diff -v",
             [
                 *("onetouch.deploy.deploy", "-i", "/p.yml", "-e", '{"project": "blog"}'),
-                *("--limit", "localhost,blog@a,blog@b", "--check", "--diff", "-v"),
+                *("--limit", "blog@a,blog@b", "--check", "--diff", "-v"),
             ],
         ),
     ],

@@ -11,7 +11,7 @@ from rich.console import Console
 from onetouch_deploy import results, views
 from onetouch_deploy.results import Result
 
-INFO = "onetouch.deploy.releases_info"
+INFO = "onetouch.deploy.project_status"
 
 
 def answer(host: str, **data: object) -> Result:
@@ -111,9 +111,9 @@ def test_the_value_of_a_key(key: str, value: object) -> None:
 
 def test_json_has_the_last_answer_of_each_server_and_all_failures() -> None:
     found = [
-        Result("blog@a", "onetouch.deploy.releases", "ok", {"commit": None}),
-        Result("blog@a", "onetouch.deploy.releases", "failed", {"msg": "no"}),
-        Result("blog@b", "onetouch.deploy.releases", "unreachable", {"msg": "away"}),
+        Result("blog@a", "onetouch.deploy.rollout", "ok", {"commit": None}),
+        Result("blog@a", "onetouch.deploy.rollout", "failed", {"msg": "no"}),
+        Result("blog@b", "onetouch.deploy.rollout", "unreachable", {"msg": "away"}),
         Result("localhost", "ansible.builtin.assert", "failed", {}),
     ]
     assert json.loads(results.as_json(2, found)) == {

@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the module `releases` with the variables of a host, when it is the turn of this server of its project.
+
+`_rollout` has the order, `_arguments` the arguments.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.utils.display import Display
+from ansible_collections.onetouch.deploy.plugins.plugin_utils import _rollout
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import config_error, release_arguments
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction, failure
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import failed_result, result_text
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._unpushed import find_unpushed, unpushed_error
+
+OPTIONS = {
+    "state": {"type": "str", "required": True, "choices": ["present", "deployed", "reverted"]},
+    "step": {"type": "str", "choices": ["prepare", "activate"]},
+}
+COMMANDS = {"present": "setup", "deployed": "deploy", "reverted": "revert"}
+
+
+class ActionModule(ServerAction):
+    """One step of one server."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the result of `releases`, after the line that says how it ended."""
+        options = self.validate_argument_spec(OPTIONS)[1]  # type: ignore[no-untyped-call]  # Ansible ships few types
+        result = self.start(COMMANDS[options["state"]], tmp, task_vars)
+        step = {"prepare": self._prepare, "activate": self._activate, None: self._release}[options["step"]]
+        return {**result, **step(options["state"])}
+
+    def _prepare(self, state: str) -> dict[str, Any]:
+        """Prepare the commit that the first server has found. A single server goes live in the same execution."""
+        return (
+            self._find(state) if len(self.play_hosts) == 1 else self.turns().take("prepare", lambda: self._find(state))
+        )
+
+    def _find(self, state: str) -> dict[str, Any]:
+        servers, commit = self.servers(), ""
+        first = servers[0]
+        if self.host == first:
+            self._check_local_clone(state)
+        else:
+            found = self.turns().results("prepare", [first])
+            if _rollout.first_failed([first], found):
+                return _rollout.not_reached(first, {})
+            commit = found[first]["commit"]
+        if len(servers) == 1:
+            return self._release(state)
+        if state == "deployed":
+            return self._release("prepared", commit)
+        # Only finds the commit in the log, before any server goes back.
+        self._task.check_mode = True
+        return self._release(state, commit)
+
+    def _check_local_clone(self, state: str) -> None:
+        """Refuse to deploy while there is work that was not pushed."""
+        local = self.read("project_local") if state == "deployed" else None
+        if not local:
+            return
+        force = boolean(self.read("force") or False)  # type: ignore[no-untyped-call]  # as above
+        error = unpushed_error(self.require("project_name"), local, *find_unpushed(local), force=force)
+        if error:
+            raise failure(error)
+
+    def _activate(self, state: str) -> dict[str, Any]:
+        """Make the release live when the servers before this one have succeeded."""
+        servers, turns = self.servers(), self.turns()
+        prepared = turns.results("prepare", servers)
+        own = prepared[self.host]
+
+        def activate() -> dict[str, Any]:
+            failed = _rollout.first_failed(servers, prepared) or turns.stopped_by("activate", self.at_once())
+            if failed:
+                return _rollout.not_reached(failed, own)
+            if state == "deployed" and own["outcome"] == "unchanged" and not self._task.check_mode:
+                # Another login would find the same.
+                return {**own, "skipped": True}
+            return {**_rollout.known(own), **self._release(state, prepared[servers[0]]["commit"])}
+
+        return {**own, "skipped": True} if len(servers) == 1 else turns.take("activate", activate)
+
+    def _release(self, state: str, commit: str = "") -> dict[str, Any]:
+        name = self.require("project_name")
+        self.require("project_path")
+        error = config_error(self.read("config"))
+        if error:
+            raise failure(error)
+        harmless = state in {"present", "prepared"} or bool(self._task.check_mode)
+        arguments = release_arguments(state, self.read, _user(), commit)
+        result = self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless)
+        if result.get("failed"):
+            return failed_result(result)
+        Display().display("\n" + result_text(self.host, name, result))
+        return result
+
+
+def _user() -> str:
+    """Return who deploys from which machine, for the lock and the journal."""
+    user = os.geteuid()
+    try:
+        name = pwd.getpwuid(user).pw_name
+    except KeyError:
+        name = str(user)
+    return f"{name}@{os.uname().nodename}"
