@@ -67,7 +67,8 @@ class ActionModule(ServerAction):
         if not local:
             return
         force = boolean(self.read("force") or False)  # type: ignore[no-untyped-call]  # as above
-        error = unpushed_error(self.require("project_name"), local, *find_unpushed(local), force=force)
+        found = find_unpushed(local, self.read("ref") or self.read("project_ref"))
+        error = unpushed_error(self.require("project_name"), local, *found, force=force)
         if error:
             raise failure(error)
 
@@ -98,7 +99,8 @@ class ActionModule(ServerAction):
         arguments = release_arguments(state, self.read, _user(), commit)
         result = self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless)
         if result.get("failed"):
-            return failed_result(result)
+            # A module that was killed says nothing about what it has done.
+            return failed_result({"outcome": "failed" if harmless else _rollout.UNKNOWN, **result})
         Display().display("\n" + result_text(self.host, name, result))
         return result
 
