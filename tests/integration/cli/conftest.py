@@ -6,6 +6,7 @@ import getpass
 import json
 import os
 import pty
+import select
 import shutil
 import subprocess
 import sys
@@ -57,6 +58,14 @@ class Terminal:
     def wait_for(self, text: str) -> None:
         """Read until the screen has shown a text."""
         while text not in self.screen:
+            self.screen += os.read(self.leader, 4096).decode(errors="replace")
+
+    def answer(self, text: str, shows: str) -> None:
+        """Type an answer until the screen shows that it was read: Ansible drops what is typed before it listens."""
+        while shows not in self.screen:
+            if not select.select([self.leader], [], [], 1)[0]:
+                self.type(text)
+                continue
             self.screen += os.read(self.leader, 4096).decode(errors="replace")
 
     def end(self) -> int:

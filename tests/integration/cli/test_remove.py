@@ -85,7 +85,7 @@ def test_it_asks_and_without_a_terminal_refuses(desk: Desk, blog: Path) -> None:
 def test_on_a_terminal_the_name_is_the_answer(desk: Desk, blog: Path, answer: str, code: int) -> None:
     terminal = Terminal(desk, desk.argv("blog", "remove", "--data", *options(desk)))
     terminal.wait_for("This removes blog from its servers, with its directory: releases, clone and uploads.")
-    terminal.type(f"{answer}\r")
+    terminal.answer(f"{answer}\r", shows="TASK [Stop without that answer]")
     assert terminal.end() == code, terminal.screen
     assert blog.exists() == (code != 0)
 

@@ -30,9 +30,13 @@ def calls(desk: Desk, sshd: Sshd) -> Path:
     return file
 
 
-def opened(calls: Path) -> list[bool]:
-    """Return for each call of ssh whether it was to open a connection."""
-    return [" -N -f " in line for line in calls.read_text().splitlines()]
+KINDS = {" -N -f ": "early", " -O check ": "check", " -N ": "open"}
+
+
+def kinds(calls: Path) -> list[str]:
+    """Return for each call of ssh what it was for: opening early, or Ansible's check, opening and running."""
+    lines = calls.read_text().splitlines()
+    return [next((kind for words, kind in KINDS.items() if words in line), "run") for line in lines]
 
 
 @pytest.mark.parametrize("settings", [{}, {"key": "{key}"}, {"forward_agent": True}], ids=["plain", "key", "agent"])
@@ -45,9 +49,9 @@ def test_ansible_shares_the_connection(
     done = desk.deploy("blog")
     assert done.code == 0, done.out
     assert sshd.counts() == Counts(logins=1, executions=1)
-    assert opened(calls) == [True, False]
+    assert kinds(calls) == ["early", "check", "run"]
     assert desk.deploy("blog").code == 0
-    assert opened(calls) == [True, False, False], "it is open still"
+    assert kinds(calls)[3:] == ["check", "run"], "it is open still"
     assert sshd.counts().logins == 1
 
 
@@ -55,9 +59,9 @@ def test_two_servers_are_logged_in_to_once_each(desk: Desk, sshd: Sshd, upstream
     """A project on one server only, chosen by --server, opens that one."""
     desk.project("blog", upstream, ref="origin/main", **over_ssh(sshd, "127.0.0.1", "127.0.0.2"))
     assert desk.deploy("blog", "history", "--server", "127.0.0.1").code == 0
-    assert sum(opened(calls)) == 1
+    assert kinds(calls).count("early") == 1
     assert desk.deploy("blog", "history").code == 0
-    assert sum(opened(calls)) == 2
+    assert kinds(calls).count("early") == 2
     assert sshd.counts().logins == 2
 
 
@@ -69,7 +73,7 @@ def test_a_refused_login_is_reported_by_ansible(desk: Desk, sshd: Sshd, upstream
     desk.project("blog", upstream, ref="origin/main", **over_ssh(sshd))
     done = desk.deploy("blog")
     assert done.code == 4
-    assert opened(calls)[:2] == [True, False]
+    assert kinds(calls)[0] == "early"
     assert "Permission denied" in done.out
     assert done.err == ""
 
@@ -80,4 +84,4 @@ def test_variables_beside_the_inventory_leave_the_login_to_ansible(
     desk.project("blog", upstream, ref="origin/main", **over_ssh(sshd))
     (desk.folder / "group_vars").mkdir()
     assert desk.deploy("blog", "history").code == 0
-    assert opened(calls) == [False]
+    assert kinds(calls) == ["check", "open", "run"]
