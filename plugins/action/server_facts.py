@@ -9,36 +9,33 @@ import time
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup import host_keys
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _git_host, _login_failure
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction
 
 MODULE = "onetouch.deploy.server_facts"
 
 
-class ActionModule(ActionBase):
+class ActionModule(ServerAction):
     """Ask the server once; a second time only where its own ssh knows the git server by another name."""
-
-    TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the facts, or why there are none."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result = self.start("setup", tmp, task_vars)
         address = host_keys.parse_address(str((self._task.args.get("about") or {}).get("repo", "")))
         here = _git_host.lines_here(address) if address else []
-        asked = self._ask(task_vars, here)
+        asked = self._ask(here)
         if address and _git_host.is_unknown(asked.get("facts", {}).get("git", {})):
             # The server may have an alias that only its own ssh knows, and this machine the key of the host.
             more = _git_host.lines_for(asked["facts"]["git"]["name"])
-            asked = self._ask(task_vars, more) if more else asked
+            asked = self._ask(more) if more else asked
         return {**result, "changed": False, "login": {"kind": ""}, **asked}
 
-    def _ask(self, task_vars: dict[str, Any] | None, here: list[str]) -> dict[str, Any]:
+    def _ask(self, here: list[str]) -> dict[str, Any]:
         """Run the module there. `clock_seconds` is how far the server's clock is ahead of this one."""
         before = time.time()
         try:
-            arguments = {**self._task.args, "here": here}
-            found = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+            found = self.on_server(MODULE, {**self._task.args, "here": here})
         except AnsibleError as error:
             return {"login": _login_failure.explain(str(error))}
         if "facts" not in found:

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _obstacles, _setup_report
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._obstacles import Answer, Obstacle, Wanted
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._obstacles import Answer, Obstacle
 
 OPTIONS: dict[str, Any] = {
     "stage": {"type": "str", "required": True, "choices": ["find", "obstacles", "end"]},
@@ -39,11 +39,7 @@ class ActionModule(ActionBase):
     def _find(self, arguments: Mapping[str, Any], _variables: Mapping[str, Any]) -> dict[str, Any]:
         """Return the obstacles of one host."""
         about = arguments["about"]
-        names = {field.name for field in fields(Wanted)}
-        wanted = Wanted(
-            **{name: value for name, value in about.items() if name in names and name != "packages"},
-            packages=tuple(about["packages"]),
-        )
+        wanted = _obstacles.read_wanted(about)
         answers = (_answer(arguments["system"]), _answer(arguments["own"]))
         return {
             "about": dict(about),

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "revert": ("project", "steps", "to", "force", "at_once", "config"),
     "restart": ("project", "at_once"),
     "status": ("project",),
+    "doctor": ("project",),
     "history": ("project",),
     "exec": ("project", "argv"),
     "remove": ("project", "data", "confirm"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.redaction import hide_secrets
@@ -116,6 +116,13 @@ class Answer:
         return str(self.login.get("kind", ""))
 
 
+def read_wanted(about: Mapping[str, Any]) -> Wanted:
+    """Return the settings that matter of those of `project_about`."""
+    names = {one.name for one in fields(Wanted)}
+    values = {name: value for name, value in about.items() if name in names}
+    return Wanted(**{**values, "packages": tuple(about["packages"])})
+
+
 def find(wanted: Wanted, system: Answer, own: Answer, *, begun: bool = False) -> list[Obstacle]:
     """Return all obstacles that settings and facts show, each once.
 
@@ -126,7 +133,8 @@ def find(wanted: Wanted, system: Answer, own: Answer, *, begun: bool = False) ->
     if facts:
         found += [*machine(wanted, facts), *interpreters(wanted, facts), *disks(wanted, facts), *clock(facts)]
         found += [*account(wanted, facts), *address(wanted, facts), *path(wanted, system.facts, own.facts)]
-        found += git(wanted, own.facts or system.facts)
+        # Root does not see what a user has; for one who is not there yet, it sees all that there is.
+        found += git(wanted, own.facts or facts) if own.facts or not facts["account"]["exists"] else []
     return list(dict.fromkeys(found))
 
 

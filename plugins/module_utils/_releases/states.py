@@ -121,8 +121,8 @@ def _release(project: Project, *, check: bool) -> None:
 def _plan_configuration(project: Project, choice: Choice) -> Plan:
     """Plan the configuration. A release that was made with other shared_paths counts as changed as well."""
     made = _plan_travelling(project, choice.live)
-    release = choice.target.release.resolve()
-    if project.in_place or choice.live.release != release:
+    release = choice.target.release
+    if project.in_place or choice.live.release != release.resolve():
         return made
     links = shared.missing_links(project.paths, release, project.options.shared_paths)
     return replace(made, changed=(*made.changed, *(["shared_paths"] if links else [])))

@@ -200,8 +200,11 @@ def socket_units() -> dict[str, str]:
 
 
 def address_problem(asked: Asked) -> str:
-    """Return why the address cannot be had. Without units, a procmon that runs already has it by right."""
-    if not asked.bind or not asked.has_units:
+    """Return why the address cannot be had, as far as root can see: only root sees who has it.
+
+    Without units, a procmon that runs already has it by right.
+    """
+    if not asked.bind or not asked.has_units or os.geteuid():
         return ""
     return addresses.problem(asked.bind, asked.units, socket_units())
 

@@ -134,10 +134,14 @@ class Servers:
 
     def setup(self, *words: str, project: str = "all", **extra: str) -> Done:
         """Run setup for all projects."""
+        self.write()
+        return self.laptop.run("playbooks/setup.yml", *words, extra={"project": project, **extra})
+
+    def write(self) -> None:
+        """Write the inventory."""
         self.laptop.inventory = self.laptop.folder / "hosts.json"
         children = {name: {"hosts": hosts} for name, hosts in self.hosts.items()}
         self.laptop.inventory.write_text(json.dumps({"projects": {"children": children}}))
-        return self.laptop.run("playbooks/setup.yml", *words, extra={"project": project, **extra})
 
     def obstacles(self, **extra: str) -> list[str]:
         """Run setup, which must fail before it has changed anything, and return the lines of its message."""

@@ -121,3 +121,38 @@ def test_a_full_disk_is_reported_with_what_setup_needs(place: Servers, tmp_path:
         place.project("blog", "web1", project_path=str(disk / "blog"))
         [line] = place.obstacles()
     assert f"the disk is full: 1 MiB are free for {disk}/blog, and setup needs 50 MiB. Free some space" in line
+
+
+AHEAD = "import time\nreal = time.time\ntime.time = lambda: real() + 3 * 3600\n"
+
+
+def test_a_clock_that_is_far_off_is_reported(place: Servers, tmp_path: Path) -> None:
+    """The server's Python has a clock of its own; nothing else about it differs."""
+    (tmp_path / "clock").mkdir()
+    (tmp_path / "clock/sitecustomize.py").write_text(AHEAD)
+    python = tmp_path / "clock/python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path}/clock exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    place.project("blog", "web1", ansible_python_interpreter=str(python))
+    assert place.obstacles() == [
+        "blog@web1: the server's clock is 3 hours ahead of this machine's. Set the one that is wrong, such as with: "
+        "timedatectl set-ntp true"
+    ]
+
+
+def test_a_repository_in_the_place_of_something_else_is_reported(place: Servers, tmp_path: Path) -> None:
+    source = tmp_path / "taken/source"
+    source.mkdir(parents=True)
+    (source / "important").touch()
+    place.project("blog", "web1", project_path=str(source.parent))
+    [line] = place.obstacles()
+    assert line == f"blog@web1: {source} is not a git clone. Move it away, or set another `path`"
+
+
+def test_a_server_that_is_away_costs_its_timeout_once(place: Servers) -> None:
+    """Three projects on it: one login is tried, for all of them, and the obstacle is one line."""
+    port = free_port()
+    for name in ("a", "b", "c"):
+        place.project(name, "web1", ansible_port=port)
+    [line] = place.obstacles()
+    assert line.startswith("a@web1, b@web1, c@web1: the server 127.0.0.1 cannot be reached by ssh (")

@@ -125,6 +125,15 @@ def test_each_login_is_judged_for_itself() -> None:
     assert "correct `key` or `user`" in found[1]
 
 
+def test_what_only_the_user_knows_of_git_is_not_judged_by_root() -> None:
+    """The user may have the host key; of one who is not there yet, root sees all that there is."""
+    unknown = {**FACTS, "git": {**GIT, "access": "", "known": False}}
+    refused = Answer(login={"kind": "refused"})
+    assert find(BLOG, Answer(facts=unknown), refused) == []
+    without_user = {**unknown, "account": {"exists": False}}
+    assert len(find(BLOG, Answer(facts=without_user), Answer())) == 1
+
+
 def test_a_login_that_setup_makes_possible_is_no_obstacle() -> None:
     refused = Answer(login={"kind": "refused"})
     assert find(BLOG, Answer(facts=FACTS), refused) == []
