@@ -68,8 +68,9 @@ def from_event(event: Mapping[str, Any]) -> Result | None:
 
 
 def answers(results: Iterable[Result]) -> list[Result]:
-    """Return the last answer of each host, in the order in which the hosts first answered."""
-    return list({result.host: result for result in results if is_answer(result)}.values())
+    """Return the last answer of each host, in the order of their names: they answer in any order."""
+    last = {result.host: result for result in results if is_answer(result)}
+    return [last[host] for host in sorted(last)]
 
 
 def failures(results: Iterable[Result]) -> list[Result]:
