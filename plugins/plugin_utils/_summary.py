@@ -14,7 +14,10 @@ from ._rollout import LOST, NOT_REACHED, UNREACHABLE, succeeded
 STATUS_HEAD = ("PROJECT", "SERVER", "LIVE", "LIVE SINCE", "SUBJECT", "PROCMON", "NOTE")
 ROLLOUT_HEAD = ("SERVER", "RUNS", "NOTE")
 # Of a result that failed: the rest says more.
-UNSHOWN = {"commits", "commit_count", "diff", "environment", "exception", "phases", "release"}
+UNSHOWN = {
+    *("commits", "commit_count", "diff", "dropped_count", "environment", "exception", "now", "output", "phases"),
+    *("reason", "release"),
+}
 COMMIT_CHARACTERS = 12
 SUBJECT_CHARACTERS = 40
 MINUTE_SECONDS, HOUR_SECONDS, DAY_SECONDS = 60, 3600, 86400
