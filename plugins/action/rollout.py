@@ -18,6 +18,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils import _rollout
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import config_error, release_arguments
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction, failure
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import failed_result, result_text
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._unpushed import find_unpushed, unpushed_error
 
 OPTIONS = {
@@ -96,7 +97,14 @@ class ActionModule(ServerAction):
             raise failure(error)
         harmless = state in {"present", "prepared"} or bool(self._task.check_mode)
         arguments = release_arguments(state, self.read, _user(), commit)
-        result = self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless)
+        if not is_chosen():
+            return self._shown(name, self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless))
+        arguments["progress"] = self._task._uuid  # noqa: SLF001  the name by which the callback knows the task
+        with self.progress_copied(f"{arguments['path']}/.deploy.progress"):
+            return self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless)
+
+    def _shown(self, name: str, result: dict[str, Any]) -> dict[str, Any]:
+        """Print how it ended, where no callback of this collection does."""
         if result.get("failed"):
             return failed_result(result)
         Display().display("\n" + result_text(self.host, name, result))

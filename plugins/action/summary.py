@@ -11,6 +11,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import result_text, rollout_table, status_table
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
 
 OPTIONS = {
     "lines": {"type": "list", "elements": "str"},
@@ -32,7 +33,8 @@ class ActionModule(ActionBase):
         lines = _lines(arguments, task_vars or {})
         if not lines:
             return {**result, "changed": False, "lines": [], "skipped": True}
-        Display().display("\n".join(["", *lines]))
+        if not is_chosen():
+            Display().display("\n".join(["", *lines]))
         return {**result, "changed": False, "lines": lines}
 
 

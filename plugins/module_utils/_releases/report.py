@@ -54,6 +54,9 @@ class Report:
         self.progress.write({"start": name})
         try:
             yield entry
+        except BaseException:
+            entry["failed"] = True
+            raise
         finally:
             entry["seconds"] = round(time.monotonic() - start, 3)
             self.phases.append(entry)

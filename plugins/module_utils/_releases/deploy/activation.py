@@ -64,7 +64,7 @@ class Activation:
             yield output.copy
         finally:
             output.copy()
-            if output.characters:
+            if report.progress.run:
                 report.output.append(output.result())
 
     def _variables(self, release: Path, *, restoring: bool) -> dict[str, str]:
