@@ -171,8 +171,9 @@ class CallbackModule(Default):
     @unless_verbose
     def v2_on_file_diff(self, result: Any) -> None:  # noqa: ANN401
         """Show what changes in files."""
+        kind = self.session.task.kind
         for each in result.result.get("results") or [result.result]:
-            if each.get("diff") and each.get("changed"):
+            if kind is Kind.OTHER and each.get("diff") and each.get("changed"):
                 text = self._get_diff(each["diff"])  # type: ignore[no-untyped-call]
                 self.session.print([f"    {line}" for line in _diff_lines(text)])
 
@@ -242,7 +243,10 @@ class CallbackModule(Default):
         )
 
     def _end_host(self, result: Any, *, failed: bool = False) -> None:  # noqa: ANN401
-        self.session.end_host(result.host.get_name(), {**result.result, "failed": failed})
+        found = {**result.result, "failed": failed}
+        if not context.CLIARGS.get("diff"):
+            found.pop("diff", None)
+        self.session.end_host(result.host.get_name(), found)
 
     def _draw(self) -> None:
         """Draw until the end, in a thread of its own."""

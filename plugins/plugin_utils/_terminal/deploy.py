@@ -68,7 +68,7 @@ class Deploy:
     def live_lines(self, now: float, start: float) -> list[str]:
         """Return the line for what is under way."""
         since = self.since if self.phase else start
-        name = pad(NAMES.get(self.phase, self.phase) or "connecting", NAME_CELLS)
+        name = pad(NAMES.get(self.phase, self.phase) or "starting", NAME_CELLS)
         spent = now - since
         return [f"  {self.look.spinner(now)} {name}{int(spent):>{SECONDS_CELLS - 2}} s"]
 
@@ -150,6 +150,18 @@ def found_lines(look: Look, found: Mapping[str, Any]) -> list[str]:
         lines.append(INDENT + look.paint(f"and {count - MAX_COMMITS} more", "dim"))
     settings = ", ".join(found.get("settings") or [])
     return [*lines, *([phase_line(look, {"name": "settings", "note": settings})] if settings else [])]
+
+
+def diff_lines(look: Look, result: Mapping[str, Any]) -> list[str]:
+    """Return what `--diff` shows besides the commits that go live: those that do not stay live, and settings."""
+    coming = tuple(f"+ {commit['sha'][:SHA_CHARACTERS]}" for commit in result.get("commits") or [])
+    lines = clean_lines(str((result.get("diff") or {}).get("prepared", "")))
+    colors = {"+": "green", "-": "red"}
+    return [
+        INDENT + look.paint(cut(line, look.columns - len(INDENT)), colors.get(line[:1], "yellow"))
+        for line in lines
+        if line and not line.startswith(coming)
+    ]
 
 
 def count_text(found: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ PREFIXES = re.compile(r"(?:(?:Task|Action|Module) failed: |Failed to connect to 
 TAIL_LINES = 20
 # How Ansible's modules name what a program wrote.
 OUTPUTS = ("traceback_tail", "module_stderr", "stderr", "module_stdout", "stdout")
-HINT_UNREACHABLE = "Nothing was changed. Check the name and the key with: ssh {address}"
+HINT_UNREACHABLE = "Nothing was changed. Does `ssh {address}` log in?"
 HINT_LOST = "What it serves now is not known: the server comes to its own end. Ask with status."
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 # What one look may cost the process that draws.
 READ_BYTES = 262144
+# Each line begins with the name of its run.
+HEAD_BYTES = 64
 
 
 @dataclass
@@ -20,7 +22,7 @@ class ProgressFile:
 
     path: Path
     run: str
-    _inode: int = 0
+    _head: bytes = b""
     _position: int = 0
     _rest: bytes = b""
 
@@ -36,10 +38,11 @@ class ProgressFile:
         *lines, self._rest = data.split(b"\n")
         return [event for event in map(parse, lines) if event.get("run") == self.run]
 
-    def _seek(self, file: Any) -> None:  # noqa: ANN401  any binary file
-        inode = self.path.stat().st_ino
-        if inode != self._inode:
-            self._inode, self._position, self._rest = inode, 0, b""
+    def _seek(self, file: BinaryIO) -> None:
+        """Go on where the last look has ended. A file that begins otherwise is another, of the same inode perhaps."""
+        head = file.read(len(self._head) or HEAD_BYTES)
+        if head != self._head:
+            self._head, self._position, self._rest = head, 0, b""
         file.seek(self._position)
 
 

@@ -82,7 +82,7 @@ class Session:
         self._check, self._output = check, output
         self._start = now()
         self._play: Play | None = None
-        self._task = Task("", Kind.OTHER)
+        self.task = Task("", Kind.OTHER)
         self.active: dict[str, Active] = {}
 
     def begin_play(self, hosts: Mapping[str, tuple[str, str]]) -> None:
@@ -93,7 +93,7 @@ class Session:
 
     def begin_task(self, task: Task) -> None:
         """Begin a task of the play."""
-        self._task = task
+        self.task = task
         self.active.clear()
         if task.kind is Kind.DEPLOY:
             self._print_head()
@@ -101,10 +101,10 @@ class Session:
 
     def begin_host(self, host: str) -> None:
         """Begin the task on a host."""
-        path = self._task.progress
-        progress = ProgressFile(path(host), self._task.run) if path else None
+        path = self.task.progress
+        progress = ProgressFile(path(host), self.task.run) if path else None
         self.active[host] = Active(self._now(), progress)
-        if self._task.kind is Kind.DEPLOY and self._play and host in self._play.table.rows:
+        if self.task.kind is Kind.DEPLOY and self._play and host in self._play.table.rows:
             row = self._play.table.rows[host]
             row.since = self._now() if row.since is None else row.since
         self.draw()
@@ -128,7 +128,7 @@ class Session:
             Kind.QUESTION: self._end_question,
             Kind.OTHER: self._end_other,
         }
-        handle[self._task.kind](play, host, result, active)
+        handle[self.task.kind](play, host, result, active)
         self.draw()
 
     def end_play(self) -> None:
@@ -144,7 +144,7 @@ class Session:
 
     def interrupted_lines(self) -> list[str]:
         """Return how it will end, when Ansible has been interrupted."""
-        if not self.active or self._task.kind is not Kind.DEPLOY or self._play is None:
+        if not self.active or self.task.kind is not Kind.DEPLOY or self._play is None:
             return []
         deploy = self._play.deploy
         if len(self._play.hosts) > 1 or not deploy.has_started:
@@ -167,11 +167,11 @@ class Session:
         since = min(active.since for active in self.active.values())
         if play is None:
             return []
-        if self._task.kind is Kind.DEPLOY:
+        if self.task.kind is Kind.DEPLOY:
             return play.deploy.live_lines(now, since) if len(play.hosts) == 1 else play.table.live_lines(now)
         done = f" ({len(play.hosts) - len(self.active)} of {len(play.hosts)})" if len(play.hosts) > 1 else ""
         spent = f"  {int(now - since)} s"
-        text = cut(clean(self._task.name) + done, self.look.columns - 4 - len(spent))
+        text = cut(clean(self.task.name) + done, self.look.columns - 4 - len(spent))
         return [f"  {self.look.spinner(now)} {text}{self.look.paint(spent, 'dim')}"]
 
     def _read(self, host: str) -> None:
@@ -215,7 +215,7 @@ class Session:
         if row.is_shown:
             return
         alone = sum(project == play.hosts[host][0] for project, _server in play.hosts.values()) == 1
-        if result.get("failed") or result.get("outcome") in FINAL or self._task.is_last or alone:
+        if result.get("failed") or result.get("outcome") in FINAL or self.task.is_last or alone:
             self.screen.print(play.table.end(host, result, self._now()))
         else:
             row.result, row.since = result, None
@@ -223,6 +223,7 @@ class Session:
     def _end_single(self, play: Play, result: Mapping[str, Any]) -> None:
         finished = result if self._output else {**result, "output": []}
         self.screen.print(play.deploy.finish(finished, self._now()))
+        self.screen.print(single.diff_lines(self.look, result))
         if result.get("failed"):
             took = self._now() - self._start
             self.screen.print(single.failed_lines(self.look, play.deploy, result, took))
@@ -242,7 +243,7 @@ class Session:
     def _end_other(self, play: Play, host: str, result: Mapping[str, Any], active: Active | None) -> None:
         play.others += 1
         where = f"{clean(host)}: " if len(play.hosts) > 1 else ""
-        name = where + clean(self._task.name)
+        name = where + clean(self.task.name)
         if result.get("failed"):
             self._print_head()
             first, *more = failure_lines(self.look, result)

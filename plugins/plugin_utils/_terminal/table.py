@@ -57,10 +57,11 @@ class Table:
         return lines + (failure_lines(self.look, result, indent="    ") if result.get("failed") else [])
 
     def live_lines(self, now: float) -> list[str]:
-        """Return rows for what is under way and, where the screen has room, for what waits."""
-        left = [row for row in self.rows.values() if not row.is_shown]
-        ordered = sorted(left, key=lambda row: row.since is None)
+        """Return rows for what has not ended; where the screen has no room for all, what is under way comes first."""
+        ordered = [row for row in self.rows.values() if not row.is_shown]
         room = self.look.rows - 2
+        if len(ordered) > room:
+            ordered.sort(key=lambda row: row.since is None)
         lines = [self._live_line(row, now) for row in ordered[:room]]
         more = len(ordered) - room
         return [*lines, self.look.paint(f"  and {more} more", "dim")] if more > 0 else lines
@@ -83,7 +84,7 @@ class Table:
     def _live_line(self, row: Row, now: float) -> str:
         name = pad(clean(row.host), self.width)
         if row.since is None:
-            return f"{self.look.mark('waiting')} {cut(name, self.look.columns - 2)}"
+            return f"{self.look.mark('waiting')} {cut(f'{name}  waiting', self.look.columns - 2)}"
         doing = NAMES.get(row.deploy.phase, row.deploy.phase) or "under way"
         text = cut(f"{name}  {pad(doing, RUNS_CELLS)}  {int(now - row.since)} s", self.look.columns - 2)
         return f"{self.look.spinner(now)} {text}"
