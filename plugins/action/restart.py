@@ -33,10 +33,13 @@ class ActionModule(ServerAction):
         name = self.require("project_name")
         if has_app(self.read):
             answer = self.on_server_or_lost("ansible.builtin.command", reload_command(self.read), harmless=False)
-            result = answer if "outcome" in answer else restart_result(self.host, name, answer)
+            result = answer if "outcome" in answer else self._result(name, answer)
         else:
             msg = f"{self.host}: nothing to restart, the project has no app"
             result = {"changed": False, "outcome": "no_app", "msg": msg}
         if not result.get("failed") and not is_chosen():
             Display().display(f"\n{result['msg']}")
         return result
+
+    def _result(self, name: str, answer: dict[str, Any]) -> dict[str, Any]:
+        return restart_result(self.host, name, answer, self.read("project_bind"))

@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import result_text, rollout_table, status_table
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._status_table import status_lines
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import result_text, rollout_table
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
 
+# Of the process that has loaded this: the one that runs the task has another standard output.
+WIDTH = shutil.get_terminal_size().columns if os.isatty(1) else None
 OPTIONS = {
     "lines": {"type": "list", "elements": "str"},
     "release": {"type": "dict"},
@@ -44,7 +49,7 @@ def _lines(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> list[s
         lines.append(result_text(variables["inventory_hostname"], variables["project_name"], arguments["release"]))
     if arguments["status"] is not None:
         registered = _registered(arguments["status"], variables["groups"]["all"], variables)
-        lines += status_table({host: result for host, result in registered.items() if result is not None})
+        lines += status_lines({host: result for host, result in registered.items() if result is not None}, WIDTH)
     if arguments["rollout"] is not None:
         registered = _registered(arguments["rollout"], variables["ansible_play_hosts_all"], variables)
         lines += rollout_table({host: result or {} for host, result in registered.items()})

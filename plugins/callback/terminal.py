@@ -234,7 +234,7 @@ class CallbackModule(Default):
         folder = board_folder(task.get_play())
         self.session.begin_task(
             Task(
-                name=task.get_name(include_role_fqcn=False),
+                name=task.get_name(include_role_fqcn=False).partition(" : ")[2] or task.get_name(),
                 kind=kind,
                 run=task._uuid,  # noqa: SLF001  the only name of a task
                 is_last=task.args.get("step") != "prepare",

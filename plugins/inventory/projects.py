@@ -77,10 +77,11 @@ plugin: onetouch.deploy.projects
 deploy_conf: deploy.conf
 """
 
-from ansible.errors import AnsibleParserError
+from ansible.errors import AnsibleParserError, ExitCode
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.utils.display import Display
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.errors import ProjectsError
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.file import is_projects_file, read_source
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.host_vars import (
@@ -89,6 +90,9 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.host_var
     host_variables,
 )
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.placement import Placement, place
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
+
+YAML_PREFIX = "YAML parsing failed: "
 
 
 class InventoryModule(BaseInventoryPlugin):
@@ -106,8 +110,19 @@ class InventoryModule(BaseInventoryPlugin):
         try:
             placements = place(read_source(loader, path))
         except ProjectsError as error:
+            _end_where_shown(str(error))
             raise AnsibleParserError(str(error)) from error
+        except AnsibleParserError as error:
+            _end_where_shown(f"{path} is not valid YAML: {str(error).removeprefix(YAML_PREFIX)}")
+            raise
         _fill(inventory, placements)
+
+
+def _end_where_shown(error: str) -> None:
+    """Show the error alone where this collection shows all else: Ansible tries other plugins, and reports on each."""
+    if is_chosen():
+        Display().error(error)
+        raise SystemExit(int(ExitCode.PARSER_ERROR))
 
 
 def _fill(inventory: InventoryData, placements: list[Placement]) -> None:
@@ -116,7 +131,7 @@ def _fill(inventory: InventoryData, placements: list[Placement]) -> None:
         for name, value in host_variables(placement).items():
             inventory.set_variable(host_name(placement), name, value)
     for group, hosts in group_hosts(placements).items():
-        # The caller's settings may change the name. The lookup project_hosts then reports that the project has no group.
+        # The caller's settings may change the name. project_hosts then reports that the project has no group.
         added = inventory.add_group(group)
         for host in hosts:
             inventory.add_child(added, host)

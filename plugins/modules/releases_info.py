@@ -28,6 +28,10 @@ options:
   ref:
     description: The branch, tag or sha that RV(behind) compares with; without it the newest tag.
     type: str
+  config:
+    description: The settings of C(procmon) that the project should have, as in M(onetouch.deploy.releases). RV(notes)
+      names those that are not live.
+    type: dict
   fetch:
     description: Fetch into the clone first, so that RV(behind) is true of the remote as it is now.
     type: bool
@@ -147,6 +151,18 @@ procmon:
   returned: success
   type: dict
   sample: {"state": "serving", "generation": 3, "workers": []}
+waiting_settings:
+  description: The settings of O(config) that are not live. Empty without O(config), or where it is not known.
+  returned: success
+  type: list
+  elements: str
+  sample: [workers]
+waiting_for_setup:
+  description: Those of them that only setup can change.
+  returned: success
+  type: list
+  elements: str
+  sample: [bind]
 notes:
   description:
     - What a person who looks at this project should know, in a few words each.
@@ -172,9 +188,10 @@ def ask(given: dict[str, Any]) -> dict[str, Any]:
 
     Raises ReleaseError when they cannot be had.
     """
-    paths, status_file = ProjectPaths(Path(given["path"])), Path(given["status_file"]) if given["status_file"] else None
+    status_file = Path(given["status_file"]) if given["status_file"] else None
+    question = facts.Question(given["ref"] or None, status_file, given["config"], given["fetch"])
     try:
-        return facts.collect_facts(paths, run_command, given["ref"] or None, status_file, fetch=given["fetch"])
+        return facts.collect_facts(ProjectPaths(Path(given["path"])), run_command, question)
     except ReleaseError:
         raise
     except Exception as reason:
@@ -183,7 +200,8 @@ def ask(given: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    spec = {**options.shared_argument_spec(), "fetch": {"type": "bool", "default": False}}
+    own = {"config": {"type": "dict"}, "fetch": {"type": "bool", "default": False}}
+    spec = {**options.shared_argument_spec(), **own}
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)  # type: ignore[no-untyped-call]  # Ansible has no types
     try:
         module.exit_json(changed=False, **ask(module.params))

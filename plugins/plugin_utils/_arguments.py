@@ -49,7 +49,8 @@ def release_arguments(state: str, read: Read, by: str, commit: str = "") -> dict
 
 def info_arguments(read: Read) -> dict[str, Any]:
     """Return the arguments of `releases_info`."""
-    return _given({**_place(read), "ref": read("project_ref")})
+    config = {"config": _settings(read)} if has_app(read) else {}
+    return {**_given({**_place(read), "ref": read("project_ref")}), **config}
 
 
 def reload_command(read: Read) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def reload_command(read: Read) -> dict[str, Any]:
 
 def config_error(value: object) -> str | None:
     """Return the message about -e config with another value than the one there is."""
-    return None if value in {None, "", "keep"} else f"config is {value!r}. Its only value is keep."
+    return None if value in (None, "", "keep") else f"config is {value!r}. Its only value is keep."
 
 
 def has_app(read: Read) -> bool:
@@ -85,7 +86,7 @@ def _configuration(read: Read) -> dict[str, Any]:
     """Return the configuration that travels with the release. With config=keep none of it is evaluated."""
     if read("config"):
         return {}
-    found = {"env": _env_text(read("project_env") or {})}
+    found: dict[str, Any] = {"env": _env_text(read("project_env") or {})}
     if has_app(read):
         found["config"] = _settings(read)
     return {**found, **_given({"env_file": read("project_env_file")})}
@@ -99,7 +100,7 @@ def _settings(read: Read) -> dict[str, Any]:
 
 
 def _env_text(variables: Mapping[str, object]) -> str:
-    """Return the app's variables as a text: of a mapping Ansible would hide each value wherever it occurs, such as 1."""
+    """Return the app's variables as a text: of a mapping Ansible would hide each value, such as each 1."""
     lines = (f"{name}={json.dumps(str(value), ensure_ascii=False)}\n" for name, value in variables.items())
     return "".join(lines)
 

@@ -138,7 +138,7 @@ class ServerAction(ActionBase):
 
     def _sessions(self) -> AbstractContextManager[None]:
         several = self._shares_connections() and len(self.play_hosts) > 1
-        return self.board().session(self._address()) if several else nullcontext()
+        return self.board().session(self._server_name()) if several else nullcontext()
 
     @contextmanager
     def _login(self) -> Iterator[Callable[[], None]]:
@@ -174,6 +174,9 @@ class ServerAction(ActionBase):
 
     def _address(self) -> str:
         return str(self._connection.get_option("host") or self.host)
+
+    def _server_name(self) -> str:
+        return f"{self._address()} {self._connection.get_option('port')}"
 
     def _login_name(self) -> str:
         """Return what hosts that log in alike share, in this task: the connection of an earlier one may be gone."""

@@ -11,7 +11,6 @@ from typing import Any
 
 from ._rollout import LOST, NOT_REACHED, UNREACHABLE, succeeded
 
-STATUS_HEAD = ("PROJECT", "SERVER", "LIVE", "LIVE SINCE", "SUBJECT", "PROCMON", "NOTE")
 ROLLOUT_HEAD = ("SERVER", "RUNS", "NOTE")
 # Of a result that failed: the rest says more.
 UNSHOWN = {
@@ -19,8 +18,6 @@ UNSHOWN = {
     *("reason", "release"),
 }
 COMMIT_CHARACTERS = 12
-SUBJECT_CHARACTERS = 40
-MINUTE_SECONDS, HOUR_SECONDS, DAY_SECONDS = 60, 3600, 86400
 
 
 def result_text(host: str, project: str, result: Mapping[str, Any]) -> str:
@@ -45,8 +42,11 @@ def failed_result(result: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "msg": "\n".join([first, *rest])}
 
 
-def restart_result(host: str, project: str, answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result of a restart, from that of the command which asked procmon for it and then for its status."""
+def restart_result(host: str, project: str, answer: Mapping[str, Any], bind: str | None = None) -> dict[str, Any]:
+    """Return the result of a restart, from that of the command which asked procmon for it and then for its status.
+
+    `bind` is the address that the project should have: another one than procmon's waits for setup.
+    """
     if answer.get("failed"):
         reason = str(answer.get("stderr") or answer.get("msg")).strip().removeprefix(f"{project}: ")
         return {"failed": True, "changed": False, "outcome": "failed", "msg": f"{host}: {reason}"}
@@ -57,62 +57,15 @@ def restart_result(host: str, project: str, answer: Mapping[str, Any]) -> dict[s
     serves = _short(status.get("commit")) or status.get("release") or "the app"
     took = "" if seconds is None else f" in {seconds:.2f} s"
     msg = f"{host}: restarted{took}: generation {status.get('generation')} serves {serves}, {active} workers active"
+    if bind and status.get("bind") not in (None, bind):
+        msg += f". Run setup for: bind ({status['bind']} serves, {bind} is configured)"
     return {"changed": True, "outcome": "restarted", "commit": status.get("commit"), "msg": msg}
-
-
-def time_ago(seconds: float | None) -> str:
-    """Return a span of `seconds` in the largest unit that fits, such as `3h ago`; `-` for None."""
-    if seconds is None:
-        return "-"
-    for size, unit in ((DAY_SECONDS, "d"), (HOUR_SECONDS, "h"), (MINUTE_SECONDS, "m")):
-        if seconds >= size:
-            return f"{int(seconds // size)}{unit} ago"
-    return f"{max(0, int(seconds))}s ago"
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return `rows` as lines, with columns aligned two blanks apart."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def describe_procmon(procmon: Mapping[str, Any] | None) -> str:
-    """Return the state of procmon and its active workers, such as `serving 2/2`; `-` for a project without one."""
-    if procmon is None:
-        return "-"
-    workers = procmon.get("workers") or []
-    active = sum(worker.get("state") == "active" for worker in workers)
-    return f"{procmon.get('state', 'unknown')} {active}/{len(workers)}"
-
-
-def status_table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the table of `status` from results of `releases_info` by host (`project@server`), one row per host."""
-    differing = _differing_projects(results)
-    rows = (status_row(host, results[host], differs=_project_of(host) in differing) for host in sorted(results))
-    return table([STATUS_HEAD, *rows])
-
-
-def status_row(host: str, result: Mapping[str, Any], *, differs: bool) -> list[str]:
-    """Return the row of `host`; `differs` marks a project whose servers have different commits live."""
-    project, _at, server = host.partition("@")
-    # `failed` is false here: the task that asked ignores failures. An answer has a commit, which may be None.
-    if result.get("unreachable") or "commit" not in result:
-        return [project, server, "?", "-", "", "?", first_line(result.get("msg"))]
-    notes = [*(["its servers have different commits live"] if differs else []), *(result.get("notes") or [])]
-    return [
-        project,
-        server,
-        _short(result.get("commit")) or "-",
-        time_ago(result.get("live_seconds")),
-        _shortened(str(result.get("subject") or "")),
-        describe_procmon(result.get("procmon")),
-        "; ".join(notes),
-    ]
-
-
-def first_line(text: object) -> str:
-    """Return the first line of `text`, empty for None."""
-    return (str(text or "").splitlines() or [""])[0]
 
 
 def rollout_table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -148,21 +101,5 @@ def rollout_row(host: str, result: Mapping[str, Any]) -> list[str]:
     return [host, *rows.get(outcome, (before, "failed, nothing was changed"))]
 
 
-def _differing_projects(results: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    commits: dict[str, set[object]] = {}
-    for host, result in results.items():
-        if "commit" in result:
-            commits.setdefault(_project_of(host), set()).add(result["commit"])
-    return {project for project, found in commits.items() if len(found) > 1}
-
-
-def _project_of(host: str) -> str:
-    return host.partition("@")[0]
-
-
 def _short(commit: object) -> str:
     return str(commit or "")[:COMMIT_CHARACTERS]
-
-
-def _shortened(subject: str) -> str:
-    return subject if len(subject) <= SUBJECT_CHARACTERS else subject[: SUBJECT_CHARACTERS - 1] + "…"

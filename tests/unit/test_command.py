@@ -62,7 +62,7 @@ def test_what_no_part_of_the_product_reads_is_unknown(command: str, given: list[
             ["step"],
             "step. Did you mean steps? The playbook revert takes: project, steps, to, f",
         ),
-        ("deploy", ["refs"], "refs. Did you mean ref? The playbook deploy takes: project, ref, force, at_once."),
+        ("deploy", ["refs"], "refs. Did you mean ref? The playbook deploy takes: project, ref, force, at_"),
         ("deploy", ["steps"], "steps. steps is a variable of revert. The playbook deploy takes: "),
         ("restart", ["force"], "force. force is a variable of deploy and revert. The playbook restart takes: "),
         ("setup", ["x", "projct"], "x, projct. Did you mean project? The playbook setup takes: project."),

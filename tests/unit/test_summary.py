@@ -6,76 +6,17 @@ import json
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import (
-    describe_procmon,
     failed_result,
     restart_result,
     result_text,
     rollout_table,
-    status_table,
     table,
-    time_ago,
 )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "-"),
-        (-3.0, "0s ago"),
-        (0, "0s ago"),
-        (59.9, "59s ago"),
-        (60, "1m ago"),
-        (3599, "59m ago"),
-        (3600, "1h ago"),
-        (86400 * 3 + 1, "3d ago"),
-    ],
-)
-def test_a_time_is_shown_in_its_largest_unit(seconds: float | None, text: str) -> None:
-    """One unit is enough to distinguish a release of today from one of last month."""
-    assert time_ago(seconds) == text
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
     """A reader compares rows; no row ends in blanks."""
     assert table([("A", "B", "C"), ("long", "x", "")]) == ["A     B  C", "long  x"]
-
-
-@pytest.mark.parametrize(
-    ("procmon", "text"),
-    [
-        (None, "-"),
-        ({"state": "waiting"}, "waiting 0/0"),
-        ({"state": "serving", "workers": [{"state": "active"}, {"state": "draining"}]}, "serving 1/2"),
-    ],
-)
-def test_procmon_is_its_state_and_its_active_workers(procmon: dict[str, object] | None, text: str) -> None:
-    """Draining workers are there, and do not serve."""
-    assert describe_procmon(procmon) == text
-
-
-def test_a_server_that_does_not_answer_keeps_its_row() -> None:
-    """One server that is down must not hide the others, nor itself."""
-    lines = status_table(
-        {
-            "blog@web2": {"unreachable": True, "msg": "no route to host\nsecond line"},
-            "blog@web1": {
-                "commit": "0123456789abcdef",
-                "live_seconds": 7200,
-                "subject": "s" * 60,
-                "procmon": None,
-                "notes": ["a", "b"],
-            },
-        }
-    )
-    assert [line.split()[:3] for line in lines] == [
-        ["PROJECT", "SERVER", "LIVE"],
-        ["blog", "web1", "0123456789ab"],
-        ["blog", "web2", "?"],
-    ]
-    assert lines[1].endswith("a; b")
-    assert "  2h ago  " in lines[1]
-    assert "s" * 39 + "…" in lines[1]
-    assert lines[2].endswith("no route to host")
 
 
 def test_a_rollout_that_was_stopped_shows_each_server() -> None:
@@ -160,6 +101,10 @@ def test_a_restart_ends_with_what_serves() -> None:
     result = restart_result("blog@a", "blog", {"stdout": json.dumps(status)})
     assert result["msg"] == "blog@a: restarted in 0.40 s: generation 5 serves bbbbbbbbbbbb, 2 workers active"
     assert result["outcome"] == "restarted"
+    answer = {"stdout": json.dumps({**status, "bind": "127.0.0.1:1"})}
+    assert restart_result("blog@a", "blog", answer, "127.0.0.1:1")["msg"] == result["msg"]
+    waits = "Run setup for: bind (127.0.0.1:1 serves, 127.0.0.1:2 is configured)"
+    assert restart_result("blog@a", "blog", answer, "127.0.0.1:2")["msg"] == f"{result['msg']}. {waits}"
 
 
 def test_a_restart_that_failed_gives_the_reason_of_procmon() -> None:
@@ -171,24 +116,6 @@ def test_a_restart_that_failed_gives_the_reason_of_procmon() -> None:
         "msg": "non-zero return code",
     }
     assert restart_result("blog@a", "blog", answer)["msg"] == "blog@a: reload failed: no app"
-
-
-def test_servers_of_one_project_on_different_commits_are_flagged() -> None:
-    """Two projects may differ, and a server that does not answer is no difference."""
-    answer = {"live_seconds": 60, "subject": "s", "procmon": None}
-    lines = status_table(
-        {
-            "blog@web1": {**answer, "commit": "a" * 40, "notes": ["1 behind"]},
-            "blog@web2": {**answer, "commit": "b" * 40},
-            "shop@web1": {**answer, "commit": "a" * 40},
-            "shop@web2": {"unreachable": True},
-            "wiki@web1": {**answer, "commit": "a" * 40},
-            "wiki@web2": {**answer, "commit": None},
-        }
-    )
-    flagged = [line.split()[:2] for line in lines if "its servers have different commits live" in line]
-    assert flagged == [["blog", "web1"], ["blog", "web2"], ["wiki", "web1"], ["wiki", "web2"]]
-    assert lines[1].endswith("its servers have different commits live; 1 behind")
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ def live(done: Done) -> Done:
 @pytest.fixture(autouse=True)
 def _as_before(laptop: Laptop, upstream: Of) -> None:
     """Begin with the scenario's own settings, and a version of its own."""
+    upstream("blog").publish("unconfigured")
     upstream("blog").publish("configured")
     live(laptop.run("deploy", project="blog"))
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from . import procmon
+from .configuration.plan import waiting_settings
 from .errors import ReleaseError
 from .git import refs
 from .git.client import Git
@@ -32,16 +33,27 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 ACTIVITIES = {"setup": "setting up", "prepare": "preparing", "deploy": "deploying", "revert": "reverting"}
 
 
-def collect_facts(
-    paths: ProjectPaths, run: Run, ref: str | None, status_file: Path | None, *, fetch: bool
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Question:
+    """What is asked about a project: the ref that it should serve, procmon's status file, the settings it should have.
+
+    `fetch` asks the remote first.
+    """
+
+    ref: str | None = None
+    status_file: Path | None = None
+    config: Mapping[str, Any] | None = None
+    fetch: bool = False
+
+
+def collect_facts(paths: ProjectPaths, run: Run, question: Question) -> dict[str, Any]:
     """Return all there is to know about a project on this server. Only `fetch` uses the network, or writes.
 
     Raises ReleaseError when git refuses to look, or the remote cannot be asked.
     """
     git = Git(run, paths.source)
     cloned = paths.source.is_dir() and git.is_repository()
-    if fetch and cloned:
+    if question.fetch and cloned:
         git.fetch()
     live = current.read(paths, git)
     lines, journal = history.read_deploys(paths.deploys), history.read_journal(paths.journal)
@@ -55,11 +67,19 @@ def collect_facts(
         "journal": journal[-JOURNAL_TAIL:],
         "locked_by": _locked_by(paths),
         "interrupted": _interrupted(paths),
-        "behind": _behind(git, live.commit, ref) if cloned else None,
+        "behind": _behind(git, live.commit, question.ref) if cloned else None,
         "drift": drift(live, [git.rev_parse(line) or line for line in lines[-1:]] if cloned else lines),
-        "procmon": _procmon(status_file),
+        "procmon": _procmon(question.status_file),
+        "waiting_settings": waiting_settings(paths, live.configuration, question.config or {}),
     }
+    facts["waiting_for_setup"] = _waiting_for_setup(facts["procmon"], question.config or {})
     return {**facts, "notes": notes(facts, cloned=cloned, now=time.time())}
+
+
+def _waiting_for_setup(procmon: Mapping[str, Any] | None, config: Mapping[str, Any]) -> list[str]:
+    """Return the settings of root that differ from what runs."""
+    running = (procmon or {}).get("bind")
+    return ["bind"] if running and config.get("bind") not in (None, running) else []
 
 
 def live_since(entries: Iterable[Mapping[str, Any]], commit: str) -> float | None:
@@ -115,7 +135,15 @@ def notes(facts: Mapping[str, Any], *, cloned: bool, now: float) -> list[str]:
         found.append(_interruption(facts["interrupted"], facts["journal"]))
     if facts["behind"]:
         found.append(f"{facts['behind']} behind")
-    return [*found, *_supervision(facts)]
+    return [*found, *_supervision(facts), *_waiting(facts)]
+
+
+def _waiting(facts: Mapping[str, Any]) -> list[str]:
+    """Return what the configuration on the laptop has, and the server has not."""
+    for_setup = facts.get("waiting_for_setup") or []
+    for_deploy = [key for key in facts.get("waiting_settings") or [] if key not in for_setup]
+    sentences = (("settings wait for a deploy: ", for_deploy), ("run setup for: ", for_setup))
+    return [sentence + ", ".join(names) for sentence, names in sentences if names]
 
 
 def activity(holder: Mapping[str, Any], now: float) -> str:

@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from .configuration import plan
@@ -31,7 +32,7 @@ from .model import Current, ProjectPaths, Target
 from .options import Options
 from .project import Project
 from .records import history, lock, state
-from .release import build, current, layout, setup
+from .release import build, current, layout, setup, shared
 from .system import children
 
 ACTIVATING = {"deployed": "deploy", "reverted": "revert"}
@@ -102,7 +103,7 @@ def _release(project: Project, *, check: bool) -> None:
     activating = project.options.state in ACTIVATING
     undone = activating and not check and recovery.recover(project)
     with _journal_failures(project, check=check), _find(project, check=check) as found:
-        choice = replace(found, configuration=_plan_configuration(project, found.live))
+        choice = replace(found, configuration=_plan_configuration(project, found))
         decision = decide(
             project.options,
             choice,
@@ -111,15 +112,25 @@ def _release(project: Project, *, check: bool) -> None:
         )
         _report(project, choice, decision)
         if check:
-            _report_preview(project, choice, decision)
+            _preview(project, choice, decision)
         elif decision.needed:
             _carry_out(project, choice)
         else:
             _skip(project, choice)
 
 
-def _plan_configuration(project: Project, live: Current) -> Plan:
-    """Plan the configuration. What only setup can change is left out, with a warning that names it."""
+def _plan_configuration(project: Project, choice: Choice) -> Plan:
+    """Plan the configuration. A release that was made with other shared_paths counts as changed as well."""
+    made = _plan_travelling(project, choice.live)
+    release = choice.target.release.resolve()
+    if project.in_place or choice.live.release != release:
+        return made
+    links = shared.missing_links(project.paths, release, project.options.shared_paths)
+    return replace(made, changed=(*made.changed, *(["shared_paths"] if links else [])))
+
+
+def _plan_travelling(project: Project, live: Current) -> Plan:
+    """Plan what travels with the release. What only setup can change is left out, with a warning that names it."""
     options, paths, procmon = project.options, project.paths, project.procmon
     found = plan.wanted(options)
     if found is None or options.state not in ACTIVATING:
@@ -253,6 +264,14 @@ def _report(project: Project, choice: Choice, decision: Decision) -> None:
         # Going back brings nothing new: what goes live is the old commit itself.
         report.commits = git.commits(target.commit)[:1]
     report.found()
+
+
+def _preview(project: Project, choice: Choice, decision: Decision) -> None:
+    """Report what would be done. Raises ReleaseError where the release could certainly not be made."""
+    if decision.needed and not project.in_place and not choice.target.release.is_dir():
+        in_commit = partial(choice.git.has_file, choice.target.commit)
+        shared.require_sources(project.paths, project.options.shared_paths, in_commit)
+    _report_preview(project, choice, decision)
 
 
 def _report_preview(project: Project, choice: Choice, decision: Decision) -> None:

@@ -29,7 +29,7 @@ FINAL = {"live", "put_back", "broken", "not_reached", "restarted", "no_app", "un
 UNCHANGED = "Interrupted before the switch: nothing changes, what is live stays live."
 FINISHES = "Interrupted after the switch: the server comes to its own end, or restores what was live. Ask with status."
 UNKNOWN = "Interrupted. Before the switch nothing changes; after it the server comes to its own end. Ask with status."
-TASK_CELLS = 48
+TASK_CELLS = 60
 
 
 class Kind(Enum):
@@ -95,7 +95,7 @@ class Session:
         """Begin a task of the play."""
         self.task = task
         self.active.clear()
-        if task.kind is Kind.DEPLOY:
+        if task.kind in {Kind.DEPLOY, Kind.OTHER}:
             self._print_head()
         self.draw()
 
@@ -196,8 +196,8 @@ class Session:
         play.has_head = True
         if len(play.hosts) == 1:
             [(project, server)] = play.hosts.values()
-            self.screen.print([single.head_line(self.look, project, server, self._check)])
-        elif play.hosts:
+            self.screen.print([single.head_line(self.look, project, server, self._check)] if project else [])
+        elif play.hosts and self.task.kind is Kind.DEPLOY:
             mode = self.look.paint("  check mode: nothing is changed", "dim") if self._check else ""
             self.screen.print([self.look.paint(servers_text([*play.hosts]), "bold") + mode])
 
@@ -245,16 +245,14 @@ class Session:
         where = f"{clean(host)}: " if len(play.hosts) > 1 else ""
         name = where + clean(self.task.name)
         if result.get("failed"):
-            self._print_head()
             first, *more = failure_lines(self.look, result)
             head = f"{self.look.mark('failed')} {self.look.paint(cut(name, self.look.columns - 2), 'bold')}"
             took = self.look.paint(f"  Failed after {in_seconds(self._now() - self._start)}.", "dim")
             self.screen.print([head, first, *more, took])
         elif result.get("changed"):
-            self._print_head()
             play.changes += 1
             took = in_seconds(self._now() - active.since) if active else ""
-            width = min(TASK_CELLS, self.look.columns - 14)
+            width = min(TASK_CELLS, self.look.columns - 16)
             line = f"{pad(cut(name, width), width)}{self.look.paint(f'{took:>10}', 'dim')}"
             self.screen.print([f"  {self.look.mark('ok')} {line}"])
 

@@ -1,8 +1,9 @@
 """python -m tests.bench.deploy: what a person waits for, from Enter to done.
 
-Deploys a changed file, then nothing new, then reverts; each from cold over ssh to an sshd of its own on this machine,
-through a proxy that delays every byte. Wall time, logins and remote executions are medians of the rounds; sshd itself
-counts the last two. The original bash script and ansistrano run in the same way when their paths are given.
+Deploys a changed file, then nothing new, then reverts, beside a play with `ping` alone; each from cold over ssh to an
+sshd of its own on this machine, through a proxy that delays every byte. Wall time, logins and remote executions are
+medians of the rounds; sshd itself counts the last two. The original bash script and ansistrano run in the same way when
+their paths are given. Then one project is deployed to many servers.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from tests.bench.deploy import fleet
 from tests.bench.deploy.proxy import Line
 from tests.bench.deploy.repository import Repository
-from tests.bench.deploy.tools import Ansistrano, Original, Ours, OursFresh, Place, Tool
+from tests.bench.deploy.tools import Ansistrano, Original, Ours, OursFresh, Ping, Place, Tool
 from tests.support.ssh_server import ssh_server
 from tests.support.sshd import Sshd, program
 
@@ -42,8 +44,8 @@ Row = list[Cost]
 
 
 def numbers(text: str) -> list[int]:
-    """Read a list such as `0,20,80`."""
-    return [int(word) for word in text.split(",")]
+    """Read a list such as `0,20,80`; an empty text is an empty list."""
+    return [int(word) for word in text.split(",") if word]
 
 
 def arguments() -> argparse.Namespace:
@@ -53,7 +55,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--original", type=Path, metavar="PATH", help="the original's bash script, bin/deploy")
     parser.add_argument("--ansistrano", type=Path, metavar="PATH", help="holds ansistrano.deploy, ansistrano.rollback")
     parser.add_argument("--delays", type=numbers, default=[0, 20, 80], metavar="MS,…", help="round trips in ms")
-    parser.add_argument("--projects", type=numbers, default=[1, 5, 20], metavar="N,…", help="inventory hosts")
+    parser.add_argument("--projects", type=numbers, default=[1, 6, 20], metavar="N,…", help="inventory hosts")
+    parser.add_argument("--servers", type=numbers, default=[2, 20, 50], metavar="N,…", help="of one project")
     parser.add_argument("--files", type=numbers, default=[30, LARGE], metavar="N,…", help="in the repository")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     return parser.parse_args()
@@ -61,7 +64,10 @@ def arguments() -> argparse.Namespace:
 
 def compared(wanted: argparse.Namespace, files: int) -> dict[str, Callable[[Place], Tool]]:
     """Name the tools to compare; in a large repository ours also while no release can be made out of another."""
-    tools: dict[str, Callable[[Place], Tool]] = {"onetouch": lambda place: Ours(place, Path())}
+    tools: dict[str, Callable[[Place], Tool]] = {
+        "ping": lambda place: Ping(place, Path()),
+        "onetouch": lambda place: Ours(place, Path()),
+    }
     if files >= LARGE:
         tools["onetouch first"] = lambda place: OursFresh(place, Path())
     if wanted.original:
@@ -133,6 +139,7 @@ def main() -> int:
         program(name)
     with tempfile.TemporaryDirectory(prefix="bench-deploy-") as folder, ssh_server(Path(folder) / "sshd") as server:
         compare(wanted, Path(folder), Sshd(server))
+    fleet.measure(wanted.servers, wanted.rounds)
     return 0
 
 

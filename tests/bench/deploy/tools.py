@@ -109,6 +109,19 @@ class Ours(Playbooks):
         self.play(str(ROOT / "playbooks" / f"{playbook}.yml"), "-i", inventory, "-e", "project=all")
 
 
+class Ping(Ours):
+    """A play with the module `ping` alone, on the same hosts: what Ansible and ssh take."""
+
+    def set_up(self) -> None:
+        super().set_up()
+        play = {"hosts": self.place.names, "gather_facts": False, "tasks": [{"ansible.builtin.ping": {}}]}
+        (self.place.folder / "ping.yml").write_text(json.dumps([play]))
+
+    def _run(self, playbook: str) -> None:
+        del playbook
+        self.play(str(self.place.folder / "ping.yml"), "-i", str(self.place.folder / "projects.yml"))
+
+
 class OursFresh(Ours):
     """This collection, while there are fewer releases than it keeps."""
 

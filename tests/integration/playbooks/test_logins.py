@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
+import socket
 from pathlib import Path
+
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._board import SESSIONS_PER_SERVER
 
 from tests.integration.playbooks.conftest import Laptop, Upstream
 from tests.support.releases.site import Site
@@ -40,6 +44,77 @@ def test_each_server_is_logged_in_to_once(laptop: Laptop, sshd: Sshd, upstream: 
     assert [(path / "current/page").read_text() for path in paths.values()] == ["two", "two"]
     assert cost("playbooks/revert.yml") == Counts(logins=0, executions=4)
     assert [(path / "current/page").read_text() for path in paths.values()] == ["one", "one"]
+
+
+def over_ssh(laptop: Laptop, sshd: Sshd, upstream: Upstream, *names: str, **settings: object) -> list[Path]:
+    """Add projects on the server, of one user who logs in."""
+    login = {"connection": "ssh", "host": "127.0.0.1", "port": sshd.port, "user": getpass.getuser()}
+    return [laptop.project(name, upstream.path, **login, **settings) for name in names]
+
+
+def test_a_deploy_to_one_server_is_one_login_and_one_execution(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> None:
+    """Whether there is something new or not, also with an open connection, and for the other commands."""
+    over_ssh(laptop, sshd, upstream, "blog")
+    once, open_already = Counts(logins=1, executions=1), Counts(logins=0, executions=1)
+
+    def cost(playbook: str) -> Counts:
+        before = sshd.counts()
+        done = laptop.run(f"playbooks/{playbook}.yml", extra={"project": "blog"})
+        assert done.code == 0, done.output
+        return sshd.counts().since(before)
+
+    assert cost("deploy") == once
+    assert cost("deploy") == open_already
+    sshd.server.hang_up()
+    assert cost("deploy") == once
+    upstream.commit("two")
+    assert cost("deploy") == open_already
+    assert [cost("revert"), cost("status")] == [open_already] * 2
+
+
+def test_projects_on_one_server_share_a_login_and_leave_sessions_free(
+    laptop: Laptop, sshd: Sshd, upstream: Upstream
+) -> None:
+    """sshd at its defaults takes ten sessions of a connection: each hook counts those that are open."""
+    lines = laptop.folder / "open"
+    lines.mkdir()
+    own = f"{lines}/$DEPLOY_PROJECT"
+    hook = f"touch {own}; ls {lines} | wc -l >> {laptop.folder}/counted; sleep 0.3; rm {own}"
+    names = [f"p{number:02}" for number in range(14)]
+    paths = over_ssh(laptop, sshd, upstream, *names, post_deploy=hook)
+    before = sshd.counts()
+    done = laptop.run("playbooks/deploy.yml", "--forks", "20", extra={"project": "all"})
+    assert done.code == 0, done.output
+    assert [(path / "current/page").read_text() for path in paths] == ["one"] * len(names)
+    assert sshd.counts().since(before) == Counts(logins=1, executions=len(names))
+    assert 1 < max(map(int, (laptop.folder / "counted").read_text().split())) <= SESSIONS_PER_SERVER
+
+
+def test_a_server_that_is_down_costs_its_timeout_once_and_holds_up_no_other(
+    laptop: Laptop, sshd: Sshd, upstream: Upstream
+) -> None:
+    """Its projects share the failed login. It accepts a connection, and never says a word."""
+    over_ssh(laptop, sshd, upstream, "blog")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(20)
+        login = {"connection": "ssh", "host": "127.0.0.1", "port": silent.getsockname()[1], "user": getpass.getuser()}
+        for name in ("one", "two", "three"):
+            laptop.project(name, upstream.path, **login)
+        laptop.environment["ANSIBLE_TIMEOUT"] = "2"
+        done = laptop.run("playbooks/deploy.yml", extra={"project": "all"})
+        silent.setblocking(False)
+        tries = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                silent.accept()[0].close()
+                tries += 1
+    assert done.code != 0
+    assert tries == 1
+    lines = [" ".join(line.split()) for line in done.output.splitlines()]
+    assert f"blog@127.0.0.1 {upstream.git('rev-parse', 'HEAD')[:12]} went live" in lines
+    for name in ("one", "two", "three"):
+        assert f"{name}@127.0.0.1 as before cannot be reached" in lines
 
 
 # A clone for server b or c begins when the other one's has begun, too.

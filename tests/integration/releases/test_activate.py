@@ -275,3 +275,11 @@ def test_what_a_hook_writes_is_kept_on_the_server(served: Site, upstream: Upstre
     served.deploy(post_deploy="echo out; echo err >&2")
     assert served.paths.hook_log.read_text().splitlines()[-2:] == ["out", "err"]
     assert log.read_journal(served.paths.journal)[-1]["outcome"] == "live"
+
+
+def test_a_current_that_leads_to_itself_is_replaced(site: Site, upstream: Upstream) -> None:
+    upstream.commit("v1")
+    site.run(state="present")
+    site.paths.current.symlink_to("current")
+    assert site.deploy().changed
+    assert site.version == "v1"

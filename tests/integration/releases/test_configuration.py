@@ -249,6 +249,17 @@ def test_a_repository_with_a_file_of_that_name(site: Site, upstream: Upstream, s
     assert served.answer() == ("v1", "red")
 
 
+def test_what_waits_is_named_by_the_status(site: Site, served: RealProcmon) -> None:
+    status_file = str(served.state / "status.json")
+    same = site.info(status_file=status_file, config=served.config())
+    assert (same["waiting_settings"], same["waiting_for_setup"], same["notes"]) == ([], [], [])
+    other = served.config(bind="127.0.0.1:1", workers=2, uvicorn={"log_level": "info"})
+    found = site.info(status_file=status_file, config=other)
+    assert found["waiting_settings"] == ["bind", "workers", "uvicorn.log_level"]
+    assert found["notes"] == ["settings wait for a deploy: workers, uvicorn.log_level", "run setup for: bind"]
+    assert site.info(status_file=status_file)["waiting_settings"] == []
+
+
 # -- setup ------------------------------------------------------------------------------------------------------------
 
 
@@ -265,7 +276,7 @@ def test_setup_writes_what_is_live_and_can_put_it_back(site: Site, served: RealP
 
 def test_a_project_without_an_app_has_variables_for_its_hooks(site: Site, upstream: Upstream) -> None:
     upstream.commit("v1")
-    options = {"env": {"COLOUR": "red"}, "post_deploy": "echo $COLOUR > $SHARED/colour"}
+    options: dict[str, Any] = {"env": {"COLOUR": "red"}, "post_deploy": "echo $COLOUR > $SHARED/colour"}
     assert site.deploy(**options).settings == ["env.COLOUR"]
     assert (site.paths.shared / "colour").read_text() == "red\n"
     assert site.paths.procmon_env.read_text() == 'COLOUR="red"\n'

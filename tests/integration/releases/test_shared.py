@@ -10,6 +10,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 
 from tests.support.releases.site import Site
 from tests.support.releases.upstream import Upstream
@@ -156,3 +157,25 @@ def test_a_release_with_a_wider_entry_can_be_reverted_to(site: Site, upstream: U
     site.revert(shared_paths=["public/system"])
     assert site.version == "one"
     assert (site.paths.current / "public/system").resolve() == (site.paths.shared / "public/system").resolve()
+
+
+def test_other_shared_paths_for_what_is_live_are_a_deploy(site: Site, upstream: Upstream) -> None:
+    upstream.commit("v1", media__photo="cat")
+    site.deploy()
+    preview = site.check(ref="master", shared_paths=["public/system", "media"])
+    assert (preview.changed, preview.settings) == (True, ["shared_paths"])
+    assert not (site.paths.shared / "media").exists()
+    assert site.deploy(shared_paths=["public/system", "media"]).settings == ["shared_paths"]
+    assert (site.paths.shared / "media/photo").read_text() == "cat\n"
+    assert (site.paths.current / "media").is_symlink()
+    assert not site.deploy(shared_paths=["public/system", "media"]).changed
+    assert not site.deploy(shared_paths=["public/system"]).changed, "a link more than needed is no fault"
+
+
+def test_check_mode_finds_a_file_that_is_nowhere(site: Site, upstream: Upstream) -> None:
+    upstream.commit("v1", settings_toml="")
+    site.deploy()
+    upstream.commit("v2")
+    with pytest.raises(ReleaseError, match="which is neither a file in the repository"):
+        site.check(state="deployed", ref="master", shared_paths=["settings.toml", "db.sqlite3"])
+    assert site.check(state="deployed", ref="master", shared_paths=["settings.toml", "data/"]).changed

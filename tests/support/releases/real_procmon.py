@@ -48,7 +48,7 @@ class RealProcmon:
         common: dict[str, object] = {"app": "main:app", "bind": f"127.0.0.1:{self.port}", "workers": 1}
         return {**common, "heartbeat": {"interval": 0}, **changed}
 
-    def options(self, colour: str = "red", **changed: object) -> dict[str, object]:
+    def options(self, colour: str = "red", **changed: object) -> dict[str, Any]:
         """Return the module's options; `changed` are settings."""
         status_file = str(self.state / "status.json")
         return {"config": self.config(**changed), "env": {"COLOUR": colour}, "status_file": status_file}
@@ -74,7 +74,7 @@ class RealProcmon:
             return {}
         return found
 
-    def answer(self) -> tuple[str, str]:
+    def answer(self) -> tuple[str, str | None]:
         """Return the version and the colour with which the app answers."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=30) as answered:
             found = json.load(answered)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..model import ProjectPaths
-from ..options import Options
+from ..options import SET_ELSEWHERE, Options
 from . import store, text
 from .store import Stored
 from .text import Wanted
@@ -105,3 +105,16 @@ def _changed(stored: Stored | None, new: Stored) -> list[str]:
 def _changed_env_file(old: Stored, new: Stored) -> list[str]:
     before, after = (text.read_toml(one.toml or "").get("env_file") for one in (old, new))
     return [] if before == after or new.toml is None else ["env_file"]
+
+
+def waiting_settings(paths: ProjectPaths, live: str | None, config: Mapping[str, Any]) -> list[str]:
+    """Return the keys of `config` that differ from the live configuration; what follows from elsewhere is left out.
+
+    Without a live configuration, or settings to compare it with, it is not known.
+    """
+    stored = store.read(paths, live) if live else None
+    if stored is None or stored.toml is None or not config:
+        return []
+    given = {key: value for key, value in config.items() if value not in ({}, "")}
+    changed = text.changed_settings(stored.toml, text.procmon_toml(given, None))
+    return [key for key in changed if key not in SET_ELSEWHERE]

@@ -137,7 +137,7 @@ def remove_spares(paths: ProjectPaths, release: Path | None) -> None:
 
 
 def _links(paths: ProjectPaths, release: Path | None) -> list[Path]:
-    return [paths.procmon_toml, paths.procmon_env, *([release / LINK] if release else [])]
+    return [paths.procmon_toml, paths.procmon_env, *([release / LINK] if release and release.is_dir() else [])]
 
 
 def follow(paths: ProjectPaths, name: str | None) -> None:

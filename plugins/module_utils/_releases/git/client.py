@@ -221,6 +221,10 @@ class Git:
     def tracks(self, path: str) -> bool:
         return bool(self._git("list the tracked files", "ls-files", "-z", "--", f":(literal){path}"))
 
+    def has_file(self, commit: str, path: str) -> bool:
+        """Return whether a commit has something at `path`."""
+        return self._try("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{path}").rc == 0
+
     def tracked(self, *options: str) -> list[str]:
         """List the tracked files, as `git ls-files -z` does."""
         listed = self._git("list the tracked files", "ls-files", "-z", *options)

@@ -30,7 +30,8 @@ def read(paths: ProjectPaths, git: Git) -> Current:
         return Current(source_head=head, configuration=store.live_id(paths, None))
     if not paths.current.is_symlink():
         raise ReleaseError(f"{paths.current} is not a symlink", "move it away: a deploy creates it as a symlink")
-    release = paths.current.resolve()
+    # Unlike Path.resolve, it also returns where a link that leads to itself is: the next switch replaces that.
+    release = Path(os.path.realpath(paths.current))
     commit = git.at(release).head() if release.is_dir() else None
     return Current(
         str(paths.current.readlink()),

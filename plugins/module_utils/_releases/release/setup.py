@@ -137,7 +137,7 @@ def relink_live_worktree(project: Project) -> None:
     No file of the release is changed. Other releases that the clone does not know are recreated when they are needed.
     """
     paths, git = project.paths, project.git
-    release = paths.current.resolve()
+    release = Path(os.path.realpath(paths.current))
     if not _is_unregistered(project, release):
         return
     commit = git.rev_parse(release.name)

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
 from ..errors import ReleaseError
@@ -38,6 +38,24 @@ def link_shared(paths: ProjectPaths, release: Path, final: Path, entries: Iterab
             _add_missing(place, kept)
         _provide(entry, place, kept)
         place.symlink_to(text)
+
+
+def missing_links(paths: ProjectPaths, release: Path, entries: Iterable[str]) -> list[str]:
+    """Return the entries that a release was made without: shared_paths has changed since."""
+    return [entry for entry in entries if not _is_linked(paths, release, entry)]
+
+
+def _is_linked(paths: ProjectPaths, release: Path, entry: str) -> bool:
+    place = release / entry
+    text = os.path.relpath(paths.shared / entry, place.parent)
+    return _is_below_own_link(paths, release, place) or (place.is_symlink() and str(place.readlink()) == text)
+
+
+def require_sources(paths: ProjectPaths, entries: Iterable[str], in_commit: Callable[[str], bool]) -> None:
+    """Raise ReleaseError where an entry is a file that is nowhere: the release could not be made."""
+    for entry in entries:
+        if not (is_directory(entry) or os.path.lexists(paths.shared / entry) or in_commit(entry)):
+            raise _nowhere(entry, paths.shared / entry)
 
 
 def is_directory(entry: str) -> bool:
@@ -100,7 +118,11 @@ def _create(entry: str, place: Path, kept: Path) -> None:
     elif is_directory(entry):
         kept.mkdir()
     else:
-        raise ReleaseError(
-            f"shared_paths has {entry}, which is neither a file in the repository nor at {kept}",
-            f"create the file {kept} on the server, or write {entry}/ in shared_paths if it is a directory",
-        )
+        raise _nowhere(entry, kept)
+
+
+def _nowhere(entry: str, kept: Path) -> ReleaseError:
+    return ReleaseError(
+        f"shared_paths has {entry}, which is neither a file in the repository nor at {kept}",
+        f"create the file {kept} on the server, or write {entry}/ in shared_paths if it is a directory",
+    )
