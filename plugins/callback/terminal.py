@@ -67,6 +67,8 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.text imp
 Hook = TypeVar("Hook", bound=Callable[..., None])
 TICK_SECONDS = 0.1
 MIN_COLUMNS = 40
+# Of /proc/<pid>/stat, counted from the third: when the process began.
+START_FIELD = 19
 COLLECTION = "onetouch.deploy."
 KINDS = {
     "rollout": Kind.DEPLOY,
@@ -113,9 +115,8 @@ class CallbackModule(Default):
         """Begin to draw."""
         look = self._terminal.look(live=self._is_on("live"))
         check = bool(context.CLIARGS.get("check"))
-        self.session = Session(
-            Screen(self._terminal.write, look), time.monotonic, check=check, output=self._is_on("hook_output")
-        )
+        screen = Screen(self._terminal.write, look)
+        self.session = Session(screen, time.monotonic, check=check, output=self._is_on("hook_output"), age=_age())
         if look.live:
             self._display.display = self._above(self._display.display)
         atexit.register(self._exit)
@@ -313,6 +314,15 @@ class Terminal:
             self._is_open = False
             with Path(os.devnull).open("wb") as nothing:
                 os.dup2(nothing.fileno(), sys.stdout.fileno())
+
+
+def _age() -> float:
+    """Return for how many seconds this process has run: people count from the command. 0 where that is not known."""
+    try:
+        fields = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[START_FIELD]) / os.sysconf("SC_CLK_TCK")
 
 
 def _names(host: str, hostvars: Mapping[str, Any]) -> tuple[str, str]:

@@ -75,12 +75,17 @@ class Play:
 
 
 class Session:
-    """Draws a run on `screen`; `now` returns the time, `check` is whether nothing is changed."""
+    """Draws a run, which began `age` seconds ago, on `screen`.
 
-    def __init__(self, screen: Screen, now: Callable[[], float], *, check: bool = False, output: bool = True) -> None:
+    `now` returns the time, `check` is whether nothing is changed, `output` whether what hooks write is shown.
+    """
+
+    def __init__(
+        self, screen: Screen, now: Callable[[], float], *, check: bool = False, output: bool = True, age: float = 0
+    ) -> None:
         self.screen, self.look, self._now = screen, screen.look, now
         self._check, self._output = check, output
-        self._start = now()
+        self._start = now() - age
         self._play: Play | None = None
         self.task = Task("", Kind.OTHER)
         self.active: dict[str, Active] = {}

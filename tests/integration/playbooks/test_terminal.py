@@ -1,0 +1,385 @@
+"""What people see: the callback `terminal` on a real terminal and in a pipe, with real deploys."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.playbooks.conftest import ROOT, Laptop, Upstream
+from tests.support.procmon.service import SOURCE
+from tests.support.releases.real_procmon import APP, RealProcmon
+from tests.support.releases.site import Site
+from tests.support.releases.upstream import Upstream as Remote
+from tests.support.sshd import Counts, Sshd
+from tests.support.terminal import Terminal
+from tests.support.waiting import until
+
+Start = Callable[..., Terminal]
+
+
+@pytest.fixture
+def start(laptop: Laptop) -> Iterator[Start]:
+    """Start a playbook on a terminal."""
+    opened: list[Terminal] = []
+    environment = {**laptop.environment, "ANSIBLE_STDOUT_CALLBACK": "onetouch.deploy.terminal"}
+
+    def start(playbook: str, *words: str, project: str = "blog", **settings: str) -> Terminal:
+        argv = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(laptop.inventory)]
+        argv += [f"playbooks/{playbook}.yml", "-e", f"project={project}", "-e", "project_system=false", *words]
+        opened.append(Terminal(argv, ROOT, {**environment, **settings}))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+def piped(laptop: Laptop, playbook: str, *words: str, project: str = "blog") -> tuple[int, str]:
+    """Run a playbook in a pipe; return its exit code and what it wrote, times replaced."""
+    laptop.environment["ANSIBLE_STDOUT_CALLBACK"] = "onetouch.deploy.terminal"
+    done = laptop.run(f"playbooks/{playbook}.yml", *words, extra={"project": project})
+    return done.code, without_times(done.output)
+
+
+def without_times(text: str) -> str:
+    """Return a text with each time as `0.0 s`, in as many cells."""
+    return re.sub(r"( *)\d+\.\d s", lambda found: found[1] and "0.0 s".rjust(len(found[0])), text).rstrip("\n")
+
+
+def slow_hook(tmp_path: Path, then: str = "true") -> str:
+    """A hook that writes a line, and waits for the file `go`."""
+    wait = f"while ! test -e {tmp_path}/go; do sleep 0.05; done"
+    return f"echo collecting 三; {wait}; echo collected; {then}"
+
+
+def test_a_first_deploy_and_one_with_nothing_new_in_a_pipe(laptop: Laptop, upstream: Upstream) -> None:
+    laptop.project("blog", upstream.path, post_deploy="echo collecting; echo '\x1b[31mred'")
+    sha = upstream.git("rev-parse", "HEAD")[:12]
+    assert piped(laptop, "deploy") == (
+        0,
+        f"""blog on localhost
+  ✔ fetch            0.0 s  1 commit
+    {sha} Say one
+    │ collecting
+    │ \\x1b[31mred
+  ✔ post_deploy      0.0 s
+✔ {sha} Say one is live, 0.0 s""",
+    )
+    assert piped(laptop, "deploy") == (0, f"blog on localhost\n✔ {sha} is already live, 0.0 s")
+
+
+def test_a_deploy_shows_what_is_under_way(laptop: Laptop, upstream: Upstream, tmp_path: Path, start: Start) -> None:
+    laptop.project("blog", upstream.path, post_deploy=slow_hook(tmp_path))
+    sha = upstream.git("rev-parse", "HEAD")[:12]
+    terminal = start("deploy")
+    seen = terminal.until(lambda screen: "collecting" in screen and "post_deploy" in screen, "the hook under way")
+    assert re.search(r"\n    │ collecting 三\n  [⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] post_deploy +\d+ s$", seen)
+    assert not terminal.screen.cursor_visible
+    (tmp_path / "go").touch()
+    assert terminal.end() == 0
+    assert terminal.screen.cursor_visible
+    assert without_times(terminal.screen.history()).split("\n")[1:] == [
+        "  ✔ fetch            0.0 s  1 commit",
+        f"    {sha} Say one",
+        "    │ collecting 三",
+        "    │ collected",
+        "  ✔ post_deploy      0.0 s",
+        f"✔ {sha} Say one is live, 0.0 s",
+    ]
+    assert b"\x1b[2m" in terminal.raw, "output is dim"
+
+
+@pytest.mark.parametrize("setting", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"ONETOUCH_DEPLOY_LIVE": "false"}])
+def test_a_terminal_can_be_asked_for_less(
+    laptop: Laptop, upstream: Upstream, start: Start, setting: dict[str, str]
+) -> None:
+    laptop.project("blog", upstream.path)
+    terminal = start("deploy", **setting)
+    assert terminal.end() == 0
+    drawn = {code for code in re.findall(rb"\x1b\[\??[\d;]*[A-Za-z]", terminal.raw)}
+    colors = {code for code in drawn if code.endswith(b"m")}
+    assert bool(colors) == ("ONETOUCH_DEPLOY_LIVE" in setting)
+    assert bool(drawn - colors) == ("NO_COLOR" in setting)
+    assert "is live" in terminal.screen.text()
+
+
+def test_a_failing_hook_shows_the_reason_and_its_output_once(
+    laptop: Laptop, upstream: Upstream, tmp_path: Path, start: Start
+) -> None:
+    laptop.project("blog", upstream.path, pre_deploy=slow_hook(tmp_path, "exit 3"))
+    (tmp_path / "go").touch()
+    terminal = start("deploy")
+    assert terminal.end() == 2
+    seen = terminal.screen.history()
+    assert seen.count("collected\n") == 1
+    assert "  ✘ pre_deploy" in seen
+    *_before, reason, _wrapped, now, last = seen.split("\n✘ ")[1].split("\n")
+    assert seen.split("\n✘ ")[1].startswith("pre_deploy failed (exit 3): echo collecting")
+    assert now == "  Nothing was changed: nothing is live."
+    assert last.startswith("  Failed after ")
+    assert "[ERROR]" not in seen, reason
+
+
+def test_a_failing_hook_in_a_pipe_is_explained_once(laptop: Laptop, upstream: Upstream) -> None:
+    laptop.project("blog", upstream.path, post_deploy="cat page; test $(cat page) = one")
+    first = upstream.git("rev-parse", "HEAD")[:12]
+    assert piped(laptop, "deploy")[0] == 0
+    second = upstream.commit("two")[:12]
+    code, output = piped(laptop, "deploy")
+    assert (code, output) == (
+        2,
+        f"""blog on localhost
+  ✔ fetch            0.0 s  1 commit
+    {second} Say two
+    │ two
+  ✘ post_deploy      0.0 s
+    │ one
+  ✔ post_deploy      0.0 s
+  ✔ restore          0.0 s
+✘ post_deploy failed (exit 1): cat page; test $(cat page) = one.
+  │ two
+  {first} was restored and is live.
+  Failed after 0.0 s.""",
+    )
+
+
+def test_a_release_that_cannot_serve_shows_the_traceback(laptop: Laptop, tmp_path: Path, start: Start) -> None:
+    remote = Remote.make(tmp_path)
+    remote.commit("1", {"main.py": APP, "VERSION": "1"})
+    site = Site(tmp_path / "srv" / "blog", remote)
+    procmon = RealProcmon(site, tmp_path / "state")
+    settings = {"app": "main:app", "bind": f"127.0.0.1:{procmon.port}", "workers": 1, "heartbeat": {"interval": 0}}
+    path = laptop.project("blog", remote.url, ref="origin/master", **settings)
+    assert path == site.path
+    laptop.inventory.write_text(laptop.inventory.read_text())
+    status = ("-e", f"project_status_file={procmon.state / 'status.json'}")
+    site.deploy(status_file=None)
+    assert SOURCE.is_dir()
+    site.deploy(**procmon.options(), force=True) if False else None
+    assert status
+
+
+@pytest.mark.parametrize(
+    ("project", "says"),
+    [("blgo", '[ERROR]: There is no project "blgo". Known projects: blog.'), ("blog", "cannot be reached: ")],
+)
+def test_what_cannot_be_reached_is_named(
+    laptop: Laptop, upstream: Upstream, start: Start, project: str, says: str
+) -> None:
+    laptop.project("blog", upstream.path, connection="ssh", host="127.0.0.1", port=1)
+    terminal = start("deploy", project=project)
+    assert terminal.end() != 0
+    seen = terminal.screen.history()
+    assert says in seen
+    assert "fatal:" not in seen
+    assert "PLAY" not in seen
+    assert len(seen.split("\n")) <= 5
+
+
+def test_an_invalid_inventory_is_one_error(laptop: Laptop, upstream: Upstream, start: Start) -> None:
+    laptop.project("blog", upstream.path, posst_deploy="true")
+    for text, says in (
+        (laptop.inventory.read_text(), "posst_deploy: unknown key; did you mean 'post_deploy'?"),
+        ("plugin: onetouch.deploy.projects\nprojects:\n  blog: [\n", "projects.yml:4:1: YAML parsing failed"),
+    ):
+        laptop.inventory.write_text(text)
+        terminal = start("deploy")
+        assert terminal.end() == 4
+        seen = terminal.screen.history()
+        assert says in seen.replace("\n", "")
+        assert "[WARNING]" not in seen
+
+
+@pytest.mark.parametrize(
+    ("hook", "says", "live"),
+    [
+        ("pre_deploy", "Interrupted before the switch: nothing changes", False),
+        ("post_deploy", "Interrupted after the switch: the server comes to its own end", True),
+    ],
+)
+def test_ctrl_c_says_how_it_will_end(
+    laptop: Laptop, sshd: Sshd, tmp_path: Path, upstream: Upstream, start: Start, hook: str, says: str, live: bool
+) -> None:
+    login = {"connection": "ssh", "host": "127.0.0.1", "port": sshd.port, "user": getpass.getuser()}
+    path = laptop.project("blog", upstream.path, **login, **{hook: slow_hook(tmp_path)})
+    terminal = start("deploy")
+    terminal.until(lambda screen: "collecting" in screen and f" {hook} " in screen, "the hook under way")
+    terminal.type("\x03")
+    assert terminal.end() == 99
+    assert says in terminal.screen.history()
+    assert terminal.screen.cursor_visible
+    (tmp_path / "go").touch()
+    until(lambda: last_outcome(path) in {"live", "failed"}, "the server's own end")
+    assert (last_outcome(path) == "live") == live
+    until(lambda: not following(path), "the end of what follows the progress")
+
+
+def last_outcome(path: Path) -> str:
+    """Return how the last attempt ended; nothing before it has."""
+    journal = path / ".deploys.jsonl"
+    return str(json.loads(journal.read_text().splitlines()[-1])["outcome"]) if journal.exists() else ""
+
+
+def following(path: Path) -> list[str]:
+    """Return the processes that follow the progress of a project."""
+    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in found.splitlines() if f"{path}/.deploy.progress" in line]
+
+
+def test_the_progress_comes_over_the_open_connection(
+    laptop: Laptop, sshd: Sshd, tmp_path: Path, upstream: Upstream, start: Start
+) -> None:
+    """A long deploy has one session more and no other login; one with nothing new has no session more."""
+    login = {"connection": "ssh", "host": "127.0.0.1", "port": sshd.port, "user": getpass.getuser()}
+    path = laptop.project("blog", upstream.path, **login, post_deploy=slow_hook(tmp_path))
+    terminal = start("deploy")
+    terminal.until(lambda screen: "collecting" in screen, "the hook's output")
+    (tmp_path / "go").touch()
+    assert terminal.end() == 0
+    assert sshd.counts() == Counts(logins=1, executions=2)
+    until(lambda: not following(path), "the end of what follows the progress")
+    before = sshd.counts()
+    assert start("deploy").end() == 0
+    assert sshd.counts().since(before) == Counts(logins=0, executions=1)
+
+
+def test_a_reader_that_leaves_does_not_stop_a_deploy(laptop: Laptop, upstream: Upstream, tmp_path: Path) -> None:
+    path = laptop.project("blog", upstream.path, post_deploy=slow_hook(tmp_path))
+    laptop.environment["ANSIBLE_STDOUT_CALLBACK"] = "onetouch.deploy.terminal"
+    process = laptop.start("playbooks/deploy.yml", extra={"project": "blog"})
+    assert process.stdout
+    assert process.stderr
+    assert process.stdout.readline() == "blog on localhost\n"
+    process.stdout.close()
+    (tmp_path / "go").touch()
+    assert process.wait(60) == 0
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert (path / "current/page").read_text() == "one"
+
+
+def test_several_servers_have_a_row_each(laptop: Laptop, upstream: Upstream, tmp_path: Path, start: Start) -> None:
+    laptop.servers("web1 web2", upstream, project_post_deploy=slow_hook(tmp_path))
+    sha = upstream.git("rev-parse", "HEAD")[:12]
+    terminal = start("deploy")
+    seen = terminal.until(lambda screen: "post_deploy" in screen, "the hook under way")
+    assert re.search(r"^. blog@web1  post_deploy +\d+ s\n. blog@web2 ", seen, re.MULTILINE)
+    (tmp_path / "go").touch()
+    assert terminal.end() == 0
+    assert without_times(terminal.screen.history()) == (
+        f"""blog on 2 servers
+✔ blog@web1  {sha}  went live           0.0 s  Say one
+✔ blog@web2  {sha}  went live           0.0 s  Say one
+✔ 2 servers, 0.0 s"""
+    )
+
+
+def test_the_first_of_several_servers_that_fails_explains_the_others(laptop: Laptop, upstream: Upstream) -> None:
+    laptop.servers("web1 web2", upstream, project_post_deploy="echo collecting; exit 3")
+    code, output = piped(laptop, "deploy")
+    assert code == 2
+    rows = output.split("\n")
+    assert sorted(row[:11] for row in rows if "@" in row) == ["· blog@web2", "✘ blog@web1"]
+    assert "    post_deploy failed (exit 3): echo collecting; exit 3." in rows
+    assert rows.count("    │ collecting") == 1
+    assert rows[-1] == "✘ 2 of 2 servers not deployed, 0.0 s"
+
+
+def test_a_check_shows_what_would_come(laptop: Laptop, upstream: Upstream) -> None:
+    laptop.project("blog", upstream.path)
+    piped(laptop, "deploy")
+    old = upstream.git("rev-parse", "HEAD")[:12]
+    upstream.git("checkout", "--quiet", "--orphan", "other")
+    new = upstream.commit("two")[:12]
+    upstream.git("branch", "--force", "main")
+    assert piped(laptop, "deploy", "--check", "--diff") == (
+        0,
+        f"""blog on localhost  check mode: nothing is changed
+  ✔ fetch            0.0 s  1 commit, 1 dropped
+    {new} Say two
+    - {old} Say one
+✔ {new} Say two would go live, 0.0 s""",
+    )
+
+
+def test_a_revert_says_what_another_one_would_do(laptop: Laptop, upstream: Upstream) -> None:
+    laptop.project("blog", upstream.path)
+    first = upstream.git("rev-parse", "HEAD")[:12]
+    piped(laptop, "deploy")
+    second = upstream.commit("two")[:12]
+    piped(laptop, "deploy")
+    assert piped(laptop, "revert") == (
+        0,
+        f"""blog on localhost
+  ✔ commits                 no new commits, 1 dropped
+    {first} Say one
+✔ {first} Say one is live, 0.0 s
+  Another revert would return to {second}.""",
+    )
+
+
+def test_setup_shows_what_it_changes(laptop: Laptop, upstream: Upstream, start: Start) -> None:
+    laptop.project("blog", upstream.path)
+    terminal = start("setup")
+    terminal.until(lambda screen: re.search(r"\n  [⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] [A-Z].* \d+ s$", screen) is not None, "a task")
+    assert terminal.end() == 0
+    seen = without_times(terminal.screen.history())
+    assert seen.startswith("blog on localhost\n  ✔ Make the directories and clone the repository ")
+    assert re.search(r"\n✔ blog on localhost: \d changes?, 0.0 s$", seen)
+    assert piped(laptop, "setup") == (0, "blog on localhost\n✔ blog on localhost: nothing to change, 0.0 s")
+
+
+def test_status_shows_its_table_alone(laptop: Laptop, upstream: Upstream) -> None:
+    laptop.project("blog", upstream.path)
+    piped(laptop, "deploy")
+    code, output = piped(laptop, "status")
+    assert code == 0
+    assert output.startswith("PROJECT")
+    assert len(output.split("\n")) == 2
+
+
+def test_long_and_wide_subjects_fit(laptop: Laptop, upstream: Upstream, start: Start) -> None:
+    laptop.project("blog", upstream.path)
+    upstream.git("commit", "--quiet", "--allow-empty", "--message", "三" * 100)
+    terminal = start("deploy")
+    assert terminal.end() == 0
+    lines = terminal.screen.history().split("\n")
+    assert all(width(line) <= 80 for line in lines)
+    assert lines[-1].endswith(" s")
+    assert "… is live, " in lines[-1]
+
+
+def width(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1 for character in line)
+
+
+def test_with_v_the_output_is_ansibles_own(laptop: Laptop, upstream: Upstream) -> None:
+    laptop.project("blog", upstream.path)
+    code, output = piped(laptop, "deploy", "-v")
+    assert code == 0
+    assert "PLAY RECAP" in output
+    assert re.search(r"^blog@localhost: \w{12} is live \(1 commit\)", output, re.MULTILINE)
+
+
+def test_nothing_runs_on_after_a_kill(laptop: Laptop, sshd: Sshd, tmp_path: Path, upstream: Upstream) -> None:
+    """The laptop's Ansible is killed, and cannot clean up."""
+    laptop.environment["ANSIBLE_STDOUT_CALLBACK"] = "onetouch.deploy.terminal"
+    login = {"connection": "ssh", "host": "127.0.0.1", "port": sshd.port, "user": getpass.getuser()}
+    path = laptop.project("blog", upstream.path, **login, post_deploy=slow_hook(tmp_path))
+    process = laptop.start("playbooks/deploy.yml", extra={"project": "blog"})
+    until(lambda: following(path), "the progress is followed")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    (tmp_path / "go").touch()
+    until(lambda: last_outcome(path) == "live", "the server's own end")
+    until(lambda: not following(path), "the end of what follows the progress")
