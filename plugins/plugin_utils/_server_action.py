@@ -127,7 +127,9 @@ class ServerAction(ActionBase):
             return _progress_copy.linked(Path(remote), local)
         if not self._shares_connections():
             return nullcontext()
-        return _progress_copy.followed(self._ssh(), remote, local, lambda: board.spare_session(self._address()))
+        address = self._address()
+        spare = lambda: board.spare_session(address) if self._is_connected else None  # noqa: E731
+        return _progress_copy.followed(self._ssh(), remote, local, spare)
 
     def _low_level_execute_command(self, cmd: str, *args: object, **options: object) -> dict[str, Any]:
         """Run a command on the server. What it needs was packed while ssh logged in."""

@@ -100,7 +100,7 @@ class Terminal:
             stdout=program,
             stderr=program,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  it takes no lock
         )
         os.close(program)
 

@@ -7,18 +7,17 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.integration.playbooks.conftest import ROOT, Laptop, Upstream
-from tests.support.procmon.service import SOURCE
 from tests.support.releases.real_procmon import APP, RealProcmon
-from tests.support.releases.site import Site
+from tests.support.releases.site import Site, start_module
 from tests.support.releases.upstream import Upstream as Remote
 from tests.support.sshd import Counts, Sshd
 from tests.support.terminal import Terminal
@@ -106,7 +105,7 @@ def test_a_terminal_can_be_asked_for_less(
     laptop.project("blog", upstream.path)
     terminal = start("deploy", **setting)
     assert terminal.end() == 0
-    drawn = {code for code in re.findall(rb"\x1b\[\??[\d;]*[A-Za-z]", terminal.raw)}
+    drawn = set(re.findall(rb"\x1b\[\??[\d;]*[A-Za-z]", terminal.raw))
     colors = {code for code in drawn if code.endswith(b"m")}
     assert bool(colors) == ("ONETOUCH_DEPLOY_LIVE" in setting)
     assert bool(drawn - colors) == ("NO_COLOR" in setting)
@@ -153,20 +152,38 @@ def test_a_failing_hook_in_a_pipe_is_explained_once(laptop: Laptop, upstream: Up
     )
 
 
-def test_a_release_that_cannot_serve_shows_the_traceback(laptop: Laptop, tmp_path: Path, start: Start) -> None:
+@pytest.fixture
+def served(laptop: Laptop, tmp_path: Path) -> Iterator[Remote]:
+    """A project with a real procmon, as setup leaves it; its repository."""
     remote = Remote.make(tmp_path)
-    remote.commit("1", {"main.py": APP, "VERSION": "1"})
+    remote.commit("v1", main_py=APP)
     site = Site(tmp_path / "srv" / "blog", remote)
+    site.path.parent.mkdir()
     procmon = RealProcmon(site, tmp_path / "state")
-    settings = {"app": "main:app", "bind": f"127.0.0.1:{procmon.port}", "workers": 1, "heartbeat": {"interval": 0}}
-    path = laptop.project("blog", remote.url, ref="origin/master", **settings)
-    assert path == site.path
-    laptop.inventory.write_text(laptop.inventory.read_text())
-    status = ("-e", f"project_status_file={procmon.state / 'status.json'}")
-    site.deploy(status_file=None)
-    assert SOURCE.is_dir()
-    site.deploy(**procmon.options(), force=True) if False else None
-    assert status
+    procmon.state.mkdir()
+    laptop.project("blog", remote.url, ref="origin/master", **procmon.config())
+    (tmp_path / "group_vars").mkdir()
+    status_file = {"project_status_file": str(procmon.state / "status.json")}
+    (tmp_path / "group_vars" / "all.yml").write_text(json.dumps(status_file))
+    site.run(state="present")
+    options = {"name": "blog", "path": str(site.path), **procmon.options()}
+    start_module("project_configuration", options).communicate(timeout=60)
+    procmon.start()
+    yield remote
+    procmon.kill()
+
+
+def test_a_release_that_cannot_serve_shows_its_traceback(laptop: Laptop, served: Remote, start: Start) -> None:
+    code, output = piped(laptop, "deploy")
+    assert code == 0
+    assert re.search(r"^  ✔ reload +0.0 s  1 worker ready$", output, re.MULTILINE), output
+    served.commit("v2", main_py="import absent\n")
+    terminal = start("deploy")
+    assert terminal.end() == 2
+    seen = terminal.screen.text()
+    _before, reason = seen.split("\n✘ ")
+    assert seen.count("ModuleNotFoundError: No module named 'absent'") == reason.count("ModuleNotFoundError") == 1
+    assert re.search(r"\n  \w{12} was restored and is live\.\n  Failed after \d+\.\d s\.$", reason)
 
 
 @pytest.mark.parametrize(
@@ -200,18 +217,26 @@ def test_an_invalid_inventory_is_one_error(laptop: Laptop, upstream: Upstream, s
         assert "[WARNING]" not in seen
 
 
+@pytest.fixture
+def over_ssh(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> Callable[..., Path]:
+    """Add the project on a server behind ssh, with hooks."""
+    login = {"connection": "ssh", "host": "127.0.0.1", "port": sshd.port, "user": getpass.getuser()}
+    return lambda **hooks: laptop.project("blog", upstream.path, **login, **hooks)
+
+
 @pytest.mark.parametrize(
-    ("hook", "says", "live"),
+    "ends",
     [
-        ("pre_deploy", "Interrupted before the switch: nothing changes", False),
-        ("post_deploy", "Interrupted after the switch: the server comes to its own end", True),
+        ("pre_deploy", "Interrupted before the switch: nothing changes", "failed"),
+        ("post_deploy", "Interrupted after the switch: the server comes to its own end", "live"),
     ],
+    ids=lambda ends: ends[0],
 )
 def test_ctrl_c_says_how_it_will_end(
-    laptop: Laptop, sshd: Sshd, tmp_path: Path, upstream: Upstream, start: Start, hook: str, says: str, live: bool
+    over_ssh: Callable[..., Path], tmp_path: Path, start: Start, ends: tuple[str, str, str]
 ) -> None:
-    login = {"connection": "ssh", "host": "127.0.0.1", "port": sshd.port, "user": getpass.getuser()}
-    path = laptop.project("blog", upstream.path, **login, **{hook: slow_hook(tmp_path)})
+    hook, says, outcome = ends
+    path = over_ssh(**{hook: slow_hook(tmp_path)})
     terminal = start("deploy")
     terminal.until(lambda screen: "collecting" in screen and f" {hook} " in screen, "the hook under way")
     terminal.type("\x03")
@@ -219,8 +244,7 @@ def test_ctrl_c_says_how_it_will_end(
     assert says in terminal.screen.history()
     assert terminal.screen.cursor_visible
     (tmp_path / "go").touch()
-    until(lambda: last_outcome(path) in {"live", "failed"}, "the server's own end")
-    assert (last_outcome(path) == "live") == live
+    until(lambda: last_outcome(path) == outcome, f"the server's own end, {outcome}")
     until(lambda: not following(path), "the end of what follows the progress")
 
 
@@ -232,25 +256,26 @@ def last_outcome(path: Path) -> str:
 
 def following(path: Path) -> list[str]:
     """Return the processes that follow the progress of a project."""
-    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in found.splitlines() if f"{path}/.deploy.progress" in line]
+    found = []
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        # A process may end in between.
+        with suppress(OSError):
+            found.append(cmdline.read_bytes().decode("utf-8", "replace"))
+    return [line for line in found if f"{path}/.deploy.progress" in line]
 
 
 def test_the_progress_comes_over_the_open_connection(
-    laptop: Laptop, sshd: Sshd, tmp_path: Path, upstream: Upstream, start: Start
+    over_ssh: Callable[..., Path], sshd: Sshd, tmp_path: Path, start: Start
 ) -> None:
-    """A long deploy has one session more and no other login; one with nothing new has no session more."""
-    login = {"connection": "ssh", "host": "127.0.0.1", "port": sshd.port, "user": getpass.getuser()}
-    path = laptop.project("blog", upstream.path, **login, post_deploy=slow_hook(tmp_path))
+    """A long deploy has one session more and no other login."""
+    path = over_ssh(post_deploy=slow_hook(tmp_path))
     terminal = start("deploy")
     terminal.until(lambda screen: "collecting" in screen, "the hook's output")
+    assert following(path)
     (tmp_path / "go").touch()
     assert terminal.end() == 0
     assert sshd.counts() == Counts(logins=1, executions=2)
     until(lambda: not following(path), "the end of what follows the progress")
-    before = sshd.counts()
-    assert start("deploy").end() == 0
-    assert sshd.counts().since(before) == Counts(logins=0, executions=1)
 
 
 def test_a_reader_that_leaves_does_not_stop_a_deploy(laptop: Laptop, upstream: Upstream, tmp_path: Path) -> None:
@@ -335,7 +360,7 @@ def test_setup_shows_what_it_changes(laptop: Laptop, upstream: Upstream, start: 
     assert terminal.end() == 0
     seen = without_times(terminal.screen.history())
     assert seen.startswith("blog on localhost\n  ✔ Make the directories and clone the repository ")
-    assert re.search(r"\n✔ blog on localhost: \d changes?, 0.0 s$", seen)
+    assert re.search(r"\n✔ blog on localhost: \d changes?,  ?0.0 s$", seen)
     assert piped(laptop, "setup") == (0, "blog on localhost\n✔ blog on localhost: nothing to change, 0.0 s")
 
 
@@ -371,11 +396,10 @@ def test_with_v_the_output_is_ansibles_own(laptop: Laptop, upstream: Upstream) -
     assert re.search(r"^blog@localhost: \w{12} is live \(1 commit\)", output, re.MULTILINE)
 
 
-def test_nothing_runs_on_after_a_kill(laptop: Laptop, sshd: Sshd, tmp_path: Path, upstream: Upstream) -> None:
+def test_nothing_runs_on_after_a_kill(laptop: Laptop, over_ssh: Callable[..., Path], tmp_path: Path) -> None:
     """The laptop's Ansible is killed, and cannot clean up."""
     laptop.environment["ANSIBLE_STDOUT_CALLBACK"] = "onetouch.deploy.terminal"
-    login = {"connection": "ssh", "host": "127.0.0.1", "port": sshd.port, "user": getpass.getuser()}
-    path = laptop.project("blog", upstream.path, **login, post_deploy=slow_hook(tmp_path))
+    path = over_ssh(post_deploy=slow_hook(tmp_path))
     process = laptop.start("playbooks/deploy.yml", extra={"project": "blog"})
     until(lambda: following(path), "the progress is followed")
     os.killpg(process.pid, signal.SIGKILL)
