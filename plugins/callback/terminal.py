@@ -114,9 +114,10 @@ class CallbackModule(Default):
     def v2_playbook_on_start(self, _playbook: Any) -> None:  # noqa: ANN401  Ansible's objects have no types here
         """Begin to draw."""
         look = self._terminal.look(live=self._is_on("live"))
+        look.output = self._is_on("hook_output")
         check = bool(context.CLIARGS.get("check"))
         screen = Screen(self._terminal.write, look)
-        self.session = Session(screen, time.monotonic, check=check, output=self._is_on("hook_output"), age=_age())
+        self.session = Session(screen, time.monotonic, check=check, age=_age())
         if look.live:
             self._display.display = self._above(self._display.display)
         atexit.register(self._exit)

@@ -78,18 +78,22 @@ class Deploy:
         silent: Mapping[str, Any] = {"text": "", "characters": 0}
         for number, phase in enumerate(result.get("phases") or []):
             own = outputs.pop(0) if outputs and outputs[0]["name"] == phase["name"] else silent
-            if number < self.ended:
-                continue
-            if self.phase != phase["name"]:
-                self._characters = 0
-            missing = own["characters"] - self._characters
-            if missing > 0:
-                yield {"output": own["text"][-missing:]}
-            yield {"end": phase}
-            if phase["name"] == "fetch" and result.get("commits") and not self._found:
+            if number >= self.ended:
+                yield from self._missing_phase(phase, own)
+            if phase["name"] == "fetch" and self._lacks_commits(result):
                 yield {"found": result}
-        if result.get("commits") and not self._found:
+        if self._lacks_commits(result):
             yield {"found": result}
+
+    def _missing_phase(self, phase: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the rest of what a hook wrote, and the end of the phase."""
+        missing = own["characters"] - (self._characters if self.phase == phase["name"] else 0)
+        if missing > 0:
+            yield {"output": own["text"][-missing:]}
+        yield {"end": phase}
+
+    def _lacks_commits(self, result: Mapping[str, Any]) -> bool:
+        return bool(result.get("commits")) and not self._found
 
     def _end_phase(self, phase: Mapping[str, Any]) -> list[str]:
         self.ended += 1
@@ -122,6 +126,8 @@ class Deploy:
         return self._output_lines(clean_lines(line)) if line else []
 
     def _output_lines(self, lines: Sequence[str]) -> list[str]:
+        if not self.look.output:
+            return []
         self.output = [*self.output, *(line for line in lines if line.strip())][-TAIL_LINES:]
         return bar_lines(self.look, lines, INDENT)
 
@@ -146,8 +152,8 @@ def found_lines(look: Look, found: Mapping[str, Any]) -> list[str]:
     """Return the commits that go live, and the names of the settings that change."""
     commits, count = found["commits"], max(found.get("commit_count") or 0, len(found["commits"]))
     lines = [_commit_line(look, commit) for commit in commits[:MAX_COMMITS]]
-    if count > MAX_COMMITS:
-        lines.append(INDENT + look.paint(f"and {count - MAX_COMMITS} more", "dim"))
+    if count > len(lines):
+        lines.append(INDENT + look.paint(f"and {count - len(lines)} more", "dim"))
     settings = ", ".join(found.get("settings") or [])
     return [*lines, *([phase_line(look, {"name": "settings", "note": settings})] if settings else [])]
 

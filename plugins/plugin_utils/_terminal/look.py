@@ -23,7 +23,8 @@ PLAIN_COLUMNS = 80
 class Look:
     """How lines look; the size follows the terminal's.
 
-    Without `live` nothing is drawn over, and what others have written is not wrapped.
+    Without `live` nothing is drawn over, and what others have written is not wrapped. Without `output` what hooks write
+    is not shown.
     """
 
     columns: int = PLAIN_COLUMNS
@@ -31,6 +32,7 @@ class Look:
     color: bool = False
     live: bool = False
     unicode: bool = True
+    output: bool = True
 
     def paint(self, text: str, *names: str) -> str:
         """Return a text in colours."""

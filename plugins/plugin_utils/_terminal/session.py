@@ -77,14 +77,12 @@ class Play:
 class Session:
     """Draws a run, which began `age` seconds ago, on `screen`.
 
-    `now` returns the time, `check` is whether nothing is changed, `output` whether what hooks write is shown.
+    `now` returns the time, `check` is whether nothing is changed.
     """
 
-    def __init__(
-        self, screen: Screen, now: Callable[[], float], *, check: bool = False, output: bool = True, age: float = 0
-    ) -> None:
+    def __init__(self, screen: Screen, now: Callable[[], float], *, check: bool = False, age: float = 0) -> None:
         self.screen, self.look, self._now = screen, screen.look, now
-        self._check, self._output = check, output
+        self._check = check
         self._start = now() - age
         self._play: Play | None = None
         self.task = Task("", Kind.OTHER)
@@ -186,13 +184,9 @@ class Session:
             return
         alone = len(play.hosts) == 1
         deploy = play.deploy if alone else play.table.rows[host].deploy
-        lines = [line for event in active.progress.read() for line in self._shown(deploy, event)]
+        lines = [line for event in active.progress.read() for line in deploy.add(event, self._now())]
         if alone:
             self.screen.print(lines)
-
-    def _shown(self, deploy: Deploy, event: Mapping[str, Any]) -> list[str]:
-        lines = deploy.add(event, self._now())
-        return lines if self._output or "output" not in event else []
 
     def _print_head(self) -> None:
         play = self._play
@@ -226,8 +220,7 @@ class Session:
             row.result, row.since = result, None
 
     def _end_single(self, play: Play, result: Mapping[str, Any]) -> None:
-        finished = result if self._output else {**result, "output": []}
-        self.screen.print(play.deploy.finish(finished, self._now()))
+        self.screen.print(play.deploy.finish(result, self._now()))
         self.screen.print(single.diff_lines(self.look, result))
         if result.get("failed"):
             took = self._now() - self._start
