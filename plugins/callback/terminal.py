@@ -299,7 +299,7 @@ class Terminal:
         return look
 
     def measure(self, look: Look) -> None:
-        """Let lines fit the size that the terminal has now."""
+        """Set the size that the terminal has now."""
         if self._is_terminal:
             size = os.get_terminal_size(sys.stdout.fileno())
             look.columns, look.rows = max(size.columns or PLAIN_COLUMNS, MIN_COLUMNS), max(size.lines or 24, 4)

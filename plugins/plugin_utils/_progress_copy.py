@@ -29,7 +29,7 @@ NO_LOGIN = (b"-o", b"ControlMaster=no", b"-o", b"ProxyCommand=false", b"-o", b"R
 
 @contextmanager
 def linked(remote: Path, local: Path) -> Iterator[None]:
-    """Let `local` lead to a file on this machine."""
+    """Link `local` to a file on this machine."""
     with suppress(FileExistsError):
         local.symlink_to(remote)
     yield

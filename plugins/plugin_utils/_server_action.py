@@ -120,7 +120,7 @@ class ServerAction(ActionBase):
             return _rollout.lost(self.host, error, connected=self._is_connected, harmless=harmless)
 
     def progress_copied(self, remote: str) -> AbstractContextManager[None]:
-        """Let the stdout callback read a progress file of the server while a module runs there."""
+        """Bring a progress file of the server to where the stdout callback reads it, while a module runs there."""
         board = self.board()
         local = board.path(self.host, "progress")
         if self._connection.transport.rpartition(".")[2] == "local":

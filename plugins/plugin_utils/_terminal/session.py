@@ -163,13 +163,10 @@ class Session:
     def draw(self) -> None:
         """Draw what is under way."""
         if self.look.live:
-            self.screen.draw(self._live_lines() if self.active else [])
+            self.screen.draw(self._live_lines(self._play) if self._play and self.active else [])
 
-    def _live_lines(self) -> list[str]:
-        play, now = self._play, self._now()
-        since = min(active.since for active in self.active.values())
-        if play is None:
-            return []
+    def _live_lines(self, play: Play) -> list[str]:
+        now, since = self._now(), min(active.since for active in self.active.values())
         if self.task.kind is Kind.DEPLOY:
             return play.deploy.live_lines(now, since) if len(play.hosts) == 1 else play.table.live_lines(now)
         done = f" ({len(play.hosts) - len(self.active)} of {len(play.hosts)})" if len(play.hosts) > 1 else ""
