@@ -18,8 +18,10 @@ CHECKS := $(filter-out tests, $(notdir $(wildcard tools/checks/*)))
 
 .PHONY: setup demo quick lint test tests test-bare torture bench-reload bench-procmon bench-boot bench-deploy bench-release clean $(CHECKS)
 
+# The next step is named where setup is the goal, not where another target needs it.
 setup:
 	@tools/bootstrap dev
+	@$(if $(filter setup,$(or $(MAKECMDGOALS),setup)),tools/bootstrap next)
 
 demo:
 	@tools/bootstrap demo

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.onetouch.deploy.plugins.module_utils._setup import login_keys
+from ansible_collections.onetouch.deploy.plugins.module_utils._setup.login_keys import PublicKey
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _login_keys
 
 MODULE = "onetouch.deploy.login_key"
@@ -27,11 +29,20 @@ class ActionModule(ActionBase):
         if self._connection.transport != "ssh":
             return {"changed": False, "skipped": True, "skip_reason": "the connection does not use ssh"}
         offered = _login_keys.offered(self._login())
-        arguments = {**self._task.args, "offered": [key.line() for key in offered]}
+        given = dict(self._task.args)
+        known, accepted = (given.pop(name, None) for name in ("authorized", "accepted"))
+        if known and not self._lacking(offered, accepted or [], known):
+            return {"changed": False, "added": []}
+        arguments = {**given, "offered": [key.line() for key in offered]}
         found: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
         if not offered:
             found["warnings"] = [*found.get("warnings", []), NO_KEY.format(user=self._task.args.get("user"))]
         return found
+
+    def _lacking(self, offered: list[PublicKey], accepted: list[str], known: list[str]) -> list[PublicKey]:
+        """Return the keys that are to be added, by what an earlier look at the server has found there."""
+        wanted = login_keys.select(offered, login_keys.parse("\n".join(accepted)))
+        return login_keys.lacking(wanted, "\n".join(known))
 
     def _login(self) -> _login_keys.Login:
         """Return how the connection of this task logs in."""

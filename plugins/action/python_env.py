@@ -18,7 +18,8 @@ MODULE = "onetouch.deploy.python_env"
 class ActionModule(ActionBase):
     """Ask the server first; pack and send the source where it does not have this build."""
 
-    TRANSFERS_FILES = True
+    # Only where the source is sent: with True, each run would make a directory on the server first.
+    TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return what the module returns."""

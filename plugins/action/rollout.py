@@ -68,7 +68,8 @@ class ActionModule(ServerAction):
         if not local:
             return
         force = boolean(self.read("force") or False)  # type: ignore[no-untyped-call]  # as above
-        error = unpushed_error(self.require("project_name"), local, *find_unpushed(local), force=force)
+        found = find_unpushed(local, self.read("ref") or self.read("project_ref"))
+        error = unpushed_error(self.require("project_name"), local, *found, force=force)
         if error:
             raise failure(error)
 
@@ -106,7 +107,8 @@ class ActionModule(ServerAction):
     def _shown(self, name: str, result: dict[str, Any]) -> dict[str, Any]:
         """Print how it ended, where no callback of this collection does."""
         if result.get("failed"):
-            return failed_result(result)
+            # A module that was killed says nothing about what it has done.
+            return failed_result({"outcome": "failed" if harmless else _rollout.UNKNOWN, **result})
         Display().display("\n" + result_text(self.host, name, result))
         return result
 

@@ -13,14 +13,13 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._status_table import status_lines
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import result_text, rollout_table
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import rollout_table
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
 
 # Of the process that has loaded this: the one that runs the task has another standard output.
 WIDTH = shutil.get_terminal_size().columns if os.isatty(1) else None
 OPTIONS = {
     "lines": {"type": "list", "elements": "str"},
-    "release": {"type": "dict"},
     "rollout": {"type": "str"},
     "status": {"type": "str"},
 }
@@ -45,8 +44,6 @@ class ActionModule(ActionBase):
 
 def _lines(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
     lines = [*(arguments["lines"] or [])]
-    if arguments["release"] is not None:
-        lines.append(result_text(variables["inventory_hostname"], variables["project_name"], arguments["release"]))
     if arguments["status"] is not None:
         registered = _registered(arguments["status"], variables["groups"]["all"], variables)
         lines += status_lines({host: result for host, result in registered.items() if result is not None}, WIDTH)

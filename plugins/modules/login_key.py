@@ -23,6 +23,17 @@ options:
     description: The user who has logged in. Their authorized keys show which of the offered keys was accepted.
     type: str
     required: true
+  authorized:
+    description:
+      - Lines that an earlier look has found to be authorized for O(user). With all keys in it, the server is not asked.
+    type: list
+    elements: str
+    default: []
+  accepted:
+    description: Lines that an earlier look has found to be authorized for O(login).
+    type: list
+    elements: str
+    default: []
   offered:
     description: For the part that runs on the server. The public keys that the controller can log in with.
     type: list
@@ -88,6 +99,8 @@ def main() -> None:
         {
             "user": {"type": "str", "required": True},
             "login": {"type": "str", "required": True},
+            # What an earlier look has found is for the part that runs on the controller.
+            **{name: {"type": "list", "elements": "str", "default": []} for name in ("authorized", "accepted")},
             "offered": {"type": "list", "elements": "str", "default": [], "no_log": False},
         },
         supports_check_mode=True,

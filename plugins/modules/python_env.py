@@ -72,10 +72,6 @@ options:
     description:
       - Where packages come from, the address of an index or a directory of wheels. Without it as the server is set up.
     type: str
-  use_path:
-    description: Whether the same program on the PATH does as well. Then nothing is installed.
-    type: bool
-    default: false
 attributes:
   action:
     description: Packs the source, only where it is needed.
@@ -120,6 +116,11 @@ path:
   type: str
   returned: with O(state=present)
   sample: /opt/procmon/1b2f6c0d4e5a/venv/bin/procmon
+unused:
+  description: The names of the builds that are neither current nor used by a process.
+  type: list
+  elements: str
+  returned: with O(state=present)
 current:
   description: Where C(current) leads. Empty when it leads nowhere.
   type: str
@@ -133,7 +134,6 @@ removed:
 
 import os
 import pwd
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +162,6 @@ SPECIFICATION: dict[str, dict[str, Any]] = {
     "python": {"type": "str", "default": "python3"},
     "minimum": {"type": "str", "default": "3.9"},
     "index": {"type": "str", "no_log": True},
-    "use_path": {"type": "bool", "default": False},
 }
 
 
@@ -172,6 +171,9 @@ def main() -> None:
         SPECIFICATION, supports_check_mode=True
     )
     home = Path(module.params["home"])
+    if os.geteuid() == 0:
+        # What root installs is for the users of all projects, whatever root's own umask is.
+        os.umask(0o022)
     states = {"present": present, "current": current, "pruned": pruned}
     try:
         done = states[module.params["state"]](module, home)
@@ -193,8 +195,6 @@ def explain(error: ReleaseError | OSError) -> str:
 def present(module: AnsibleModule, home: Path) -> dict[str, Any]:
     """Install the program where it does not run yet."""
     wanted = module.params
-    if wanted["use_path"] and shutil.which(wanted["program"]):
-        return {"changed": False, "directory": "", "path": shutil.which(wanted["program"])}
     interpreter = checked_interpreter(wanted["python"], wanted["minimum"])
     found = located(wanted, home, interpreter)
     directory = found.venv.relative_to(home).parts[0]
@@ -202,7 +202,9 @@ def present(module: AnsibleModule, home: Path) -> dict[str, Any]:
     is_asked = wanted["source_hash"] is None or wanted["archive"] is not None
     if changed and is_asked and not module.check_mode:
         changed = found.install(*ways(wanted, home, interpreter))
-    return {"changed": changed, "directory": directory, "path": str(found.path)}
+    is_build = bool(found.build) and home.is_dir()
+    unused = [path.name for path in installation.unused(home, installation.command_lines())] if is_build else []
+    return {"changed": changed, "directory": directory, "path": str(found.path), "unused": unused}
 
 
 def ways(wanted: dict[str, Any], home: Path, interpreter: Interpreter) -> tuple[Installer, list[str], str | None]:

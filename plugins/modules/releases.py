@@ -151,6 +151,12 @@ options:
         the addresses.
       - An address may hold a user and a password. A new password builds no new environment.
     type: str
+  ssh_command:
+    description:
+      - With O(state=present) the ssh command that the clone uses, now and in later deploys, such as one with a key of
+        its own. An empty text removes one that was set before.
+      - A variable C(GIT_SSH_COMMAND) of the user who deploys comes first.
+    type: str
   force:
     description: Deploy although the commit is already live.
     type: bool

@@ -19,10 +19,6 @@ options:
       - Lines to show.
     type: list
     elements: str
-  release:
-    description:
-      - A result of M(onetouch.deploy.releases) on this host, to show in one line.
-    type: dict
   status:
     description:
       - The name of the variable that holds the result of M(onetouch.deploy.releases_info) on each host.

@@ -26,6 +26,11 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "revert": ("project", "steps", "to", "force", "at_once", "config"),
     "restart": ("project", "at_once"),
     "status": ("project",),
+    "doctor": ("project",),
+    "history": ("project",),
+    "exec": ("project", "argv"),
+    "remove": ("project", "data", "confirm"),
+    "init": ("directory", "deploy_conf"),
     "demo": ("folder", "port"),
 }
 # Ansible's own variables, and those that automation controllers add to each run.

@@ -1,22 +1,16 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which host keys the controller can give a server for its git server. Private to this collection."""
+"""Which host keys of a git server this machine can give to a server. Private to this collection."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup import host_keys
-from ansible_collections.onetouch.deploy.plugins.module_utils._setup.host_keys import Address, HostKey
-
-PUBLISHED = {
-    "github.com": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl",
-    "gitlab.com": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAfuCHKVTjquxvt6CM6tdG4SLp1Btn/nOeHHE5UOzRdf",
-    "bitbucket.org": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIazEu89wgQZ4bqs3d63QSMzYVa0MuJ2e2gKTKqu+UUO",
-}
-"""Host keys that the three big git hosts publish."""
+from ansible_collections.onetouch.deploy.plugins.module_utils._setup.host_keys import Address
 
 
 def run(argv: Sequence[str]) -> tuple[int, str, str]:
@@ -28,45 +22,38 @@ def run(argv: Sequence[str]) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def keys_here(address: Address, name: str) -> list[HostKey]:
-    """Return the keys that this machine knows for `name`, and for the address by its own configuration of ssh."""
+def lines_here(address: Address) -> list[str]:
+    """Return the lines of known_hosts that this machine has for an address, by its own configuration of ssh."""
     try:
         found = host_keys.destination(run, address)
     except ValueError:
         # Its alias may be unknown here, or its ssh may be missing: then there are no keys here.
         return []
-    names = dict.fromkeys((name, found.name))
     files = [*found.own, *found.shared]
-    return [key for each in names for key in host_keys.known_keys(run, each, files)]
+    return [key.line(found.name) for key in host_keys.known_keys(run, found.name, files)]
 
 
-def published_keys(name: str) -> list[HostKey]:
-    """Return the key that a big git host publishes for itself."""
-    return [HostKey(*PUBLISHED[name].split())] if name in PUBLISHED else []
+def lines_for(name: str) -> list[str]:
+    """Return the lines that this machine has for a name of known_hosts, such as `[git.example.org]:2222`."""
+    host, _, port = name.lstrip("[").partition("]:")
+    files = lines_files(Address(host, port))
+    return [key.line(name) for key in host_keys.known_keys(run, name, files)]
 
 
-def configured(lines: Iterable[str], address: Address, name: str) -> tuple[list[HostKey], list[str]]:
-    """Split configured lines into the keys for the git server, by either of its names, and the lines for other hosts.
-
-    Raises ValueError for a line that is none of known_hosts.
-    """
-    ours, others = [], []
-    for line in lines:
-        parsed = host_keys.parse_line(line)
-        if parsed is None:
-            raise ValueError(f"not a line of known_hosts: {line}. Use: NAME TYPE KEY")
-        names = parsed[0].split(",")
-        if {name, address.host} & set(names) or names[0].startswith("|"):
-            ours.append(parsed[1])
-        else:
-            others.append(line)
-    return ours, others
+def lines_files(address: Address) -> list[str]:
+    """Return the files of known hosts that this machine reads for an address."""
+    try:
+        found = host_keys.destination(run, address)
+    except ValueError:
+        return []
+    return [*found.own, *found.shared]
 
 
-def unknown_message(address: Address, name: str) -> str:
-    """Return what to do about a host key that is known nowhere."""
-    return (
-        f"the host key of the git server {name} is not known, so that the server cannot verify it. Connect to it once "
-        f"from this machine ({address.command()}) and accept its key, or set project_known_hosts to its line of "
-        "known_hosts. Then run setup again"
-    )
+def is_unknown(git: Mapping[str, Any]) -> bool:
+    """Return whether the server has no key for the git server, and has got none."""
+    return bool(git.get("name")) and not git.get("known") and not git.get("add")
+
+
+def clock_difference(there: float, before: float, after: float) -> float:
+    """Return how many seconds a clock is ahead that was read between two moments; 0 where the answer took longer."""
+    return 0.0 if before <= there <= after else there - (after if there > after else before)

@@ -16,6 +16,7 @@ from typing import Any
 NOT_REACHED = "not_reached"
 UNREACHABLE = "unreachable"
 LOST = "lost"
+UNKNOWN = "unknown"
 # How a server may end without having stopped those after it.
 GOOD = {"live", "unchanged", "prepared", "restarted", "no_app"}
 

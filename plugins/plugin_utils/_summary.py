@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._rollout import LOST, NOT_REACHED, UNREACHABLE, succeeded
+from ._rollout import LOST, NOT_REACHED, UNKNOWN, UNREACHABLE, succeeded
 
 ROLLOUT_HEAD = ("SERVER", "RUNS", "NOTE")
 # Of a result that failed: the rest says more.
@@ -35,7 +35,9 @@ def failed_result(result: Mapping[str, Any]) -> dict[str, Any]:
 
     Where nothing was changed, the first line of the message says so.
     """
-    kept = {key: value for key, value in result.items() if key not in UNSHOWN and value not in (None, "", [])}
+    # That nothing was live before is worth a line.
+    empty = {key for key, value in result.items() if value in (None, "", []) and key != "previous_commit"}
+    kept = {key: value for key, value in result.items() if key not in UNSHOWN | empty}
     first, *rest = str(result.get("msg", "")).split("\n")
     if result.get("outcome") in {"failed", "unchanged"} and "othing was changed" not in first:
         first = f"{first}{'' if first.endswith(('.', '!', '?')) else '.'} Nothing was changed."
@@ -79,12 +81,11 @@ def rollout_table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def rollout_row(host: str, result: Mapping[str, Any]) -> list[str]:
     """Return the row of `host` from its last result, which is empty if nothing was asked of it."""
-    before, wanted = _short(result.get("previous_commit")) or "nothing", _short(result.get("commit"))
-    outcome = str(result.get("outcome", NOT_REACHED))
+    before = _short(result["previous_commit"]) or "nothing" if "previous_commit" in result else "as before"
+    wanted = _short(result.get("commit"))
+    outcome = str(result.get("outcome") or ("failed" if result.get("failed") else NOT_REACHED))
     if outcome == "unchanged":
         outcome = "failed" if result.get("failed") else "preview" if result.get("changed") else "same"
-    if outcome in {UNREACHABLE, NOT_REACHED} and "previous_commit" not in result:
-        before = "as before"
     rows = {
         "live": (wanted, "went live"),
         "same": (wanted, "was live already"),
@@ -96,6 +97,7 @@ def rollout_row(host: str, result: Mapping[str, Any]) -> list[str]:
         "no_app": ("-", "nothing to restart"),
         UNREACHABLE: (before, "cannot be reached"),
         LOST: ("not known", "the connection broke"),
+        UNKNOWN: ("not known", "failed, see above"),
         NOT_REACHED: (before, f"{wanted} is prepared, not reached" if wanted else "not reached"),
     }
     return [host, *rows.get(outcome, (before, "failed, nothing was changed"))]

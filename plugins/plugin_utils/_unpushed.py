@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 CHANGES = ("status", "--porcelain", "--untracked-files=no")
-COMMITS = ("log", "--oneline", "@{upstream}..")
+HEAD = ("symbolic-ref", "--quiet", "--short", "HEAD")
+BRANCHES = ("for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes/origin")
+NO_COMMITS = ("log", "--oneline", "--max-count=0")
+PREFIXES = ("refs/remotes/origin/", "refs/heads/", "origin/")
 
 
 @dataclass(frozen=True)
@@ -21,9 +25,30 @@ class Answer:
     error: str
 
 
-def find_unpushed(local: str) -> tuple[Answer, Answer]:
-    """Ask git for the changes that are not committed, and the commits that are not pushed."""
-    return _git(local, CHANGES), _git(local, COMMITS)
+def find_unpushed(local: str, ref: str | None) -> tuple[Answer, Answer]:
+    """Ask git for the changes that are not committed, and the commits that are not pushed, as far as `ref` is meant."""
+    head, branches = _git(local, HEAD).lines, _git(local, BRANCHES).lines
+    counts, commits = questions(ref, head[0] if head else "", branches)
+    changes = _git(local, CHANGES)
+    return changes if counts else replace(changes, lines=()), _git(local, commits)
+
+
+def questions(ref: str | None, head: str, branches: Collection[str]) -> tuple[bool, tuple[str, ...]]:
+    """Return whether changes that are not committed count, and how to ask for commits that are not pushed.
+
+    What is on another branch than the one that is deployed is no work for it. A tag or a sha is deployed as it is.
+    Without a ref the branch that is checked out is compared with the one it follows, as in the original.
+    """
+    if not ref:
+        return True, ("log", "--oneline", "@{upstream}..")
+    branch = next((ref[len(prefix) :] for prefix in PREFIXES if ref.startswith(prefix)), ref)
+    own, remote = f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"
+    if remote not in branches and own not in branches:
+        return False, NO_COMMITS
+    # A branch that was never pushed: all of it is missing where the server looks for it.
+    start = (f"^{remote}",) if remote in branches else ("--not", "--remotes=origin")
+    commits = ("log", "--oneline", own, *start, "--") if own in branches else NO_COMMITS
+    return head == branch, commits
 
 
 def unpushed_error(name: str, local: str, changes: Answer, commits: Answer, *, force: bool) -> str | None:

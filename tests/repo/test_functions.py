@@ -15,6 +15,7 @@ MEDIAN = 8
 MANY_LONG = 0.05
 SOURCES = {
     "plugins": "plugins/**/*.py",
+    "command": "src/**/*.py",
     "procmon": "roles/supervisor/files/procmon/src/**/*.py",
     "tests": "tests/**/*.py",
     "scenario": "molecule/**/*.py",

@@ -34,7 +34,7 @@ class Variables:
         return self.values.get(name)
 
 
-def arguments(state: str, commit: str = "", **values: Any) -> dict[str, Any]:
+def arguments(state: str, commit: str = "", /, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - of any type
     """Return the arguments for `state`."""
     return release_arguments(state, Variables({**HERE, **values}), "me@laptop", commit)
 
@@ -87,9 +87,9 @@ def test_the_ref_of_the_command_takes_precedence(values: dict[str, Any], ref: st
 def test_a_revert_asks_for_no_ref_and_goes_to_what_the_first_server_has_found() -> None:
     found = arguments("reverted", project_ref="main", steps="2")
     assert (found["steps"], found.keys() & {"ref", "repo", "commit", "to"}) == ("2", set())
-    assert arguments("reverted", commit="c")["to"] == "c"
-    assert arguments("reverted", commit="c", to="b")["to"] == "b"
-    assert arguments("prepared", commit="c")["commit"] == "c"
+    assert arguments("reverted", "c")["to"] == "c"
+    assert arguments("reverted", "c", to="b")["to"] == "b"
+    assert arguments("prepared", "c")["commit"] == "c"
 
 
 @pytest.mark.parametrize("state", ["present", "prepared"])

@@ -19,45 +19,36 @@ def test_columns_are_as_wide_as_their_widest_cell() -> None:
     assert table([("A", "B", "C"), ("long", "x", "")]) == ["A     B  C", "long  x"]
 
 
-def test_a_rollout_that_was_stopped_shows_each_server() -> None:
-    """It shows which servers run what, without another command."""
-    old, new = "a" * 40, "b" * 40
-    ends = {"commit": new, "previous_commit": old}
-    lines = rollout_table(
-        {
-            "blog@a": {**ends, "outcome": "live"},
-            "blog@b": {**ends, "outcome": "put_back", "failed": True},
-            "blog@c": {**ends, "outcome": "failed", "failed": True},
-            "blog@d": {**ends, "outcome": "broken", "failed": True},
-            "blog@e": {"outcome": "unreachable", "failed": True},
-            "blog@e2": {"outcome": "unreachable", "failed": True, "previous_commit": old},
-            "blog@e3": {"outcome": "lost", "failed": True, "previous_commit": old},
-            "blog@f": {**ends, "outcome": "prepared"},
-            "blog@g": {},
-            "blog@g2": {**ends, "outcome": "not_reached", "skipped": True},
-            "blog@h": {"outcome": "failed", "failed": True, "previous_commit": None},
-            "blog@i": {**ends, "outcome": "unchanged", "changed": False},
-            "blog@j": {**ends, "outcome": "unchanged", "changed": True},
-            "blog@k": {"outcome": "unchanged", "changed": False, "failed": True, "previous_commit": old},
-        }
-    )
-    assert [" ".join(line.split()) for line in lines] == [
-        "SERVER RUNS NOTE",
-        "blog@a bbbbbbbbbbbb went live",
-        "blog@b aaaaaaaaaaaa bbbbbbbbbbbb failed, the previous release was restored",
-        "blog@c aaaaaaaaaaaa failed, nothing was changed",
-        "blog@d not known failed, and the previous release could not be restored",
-        "blog@e as before cannot be reached",
-        "blog@e2 aaaaaaaaaaaa cannot be reached",
-        "blog@e3 not known the connection broke",
-        "blog@f aaaaaaaaaaaa bbbbbbbbbbbb is prepared, not reached",
-        "blog@g as before not reached",
-        "blog@g2 aaaaaaaaaaaa bbbbbbbbbbbb is prepared, not reached",
-        "blog@h nothing failed, nothing was changed",
-        "blog@i bbbbbbbbbbbb was live already",
-        "blog@j aaaaaaaaaaaa bbbbbbbbbbbb would go live",
-        "blog@k aaaaaaaaaaaa failed, nothing was changed",
-    ]
+OLD, NEW = "a" * 40, "b" * 40
+ENDS = {"commit": NEW, "previous_commit": OLD}
+
+
+@pytest.mark.parametrize(
+    ("result", "row"),
+    [
+        ({**ENDS, "outcome": "live"}, "bbbbbbbbbbbb went live"),
+        ({**ENDS, "outcome": "put_back"}, "aaaaaaaaaaaa bbbbbbbbbbbb failed, the previous release was restored"),
+        ({**ENDS, "outcome": "failed"}, "aaaaaaaaaaaa failed, nothing was changed"),
+        ({**ENDS, "outcome": "broken"}, "not known failed, and the previous release could not be restored"),
+        ({**ENDS, "outcome": "prepared"}, "aaaaaaaaaaaa bbbbbbbbbbbb is prepared, not reached"),
+        ({**ENDS, "outcome": "not_reached"}, "aaaaaaaaaaaa bbbbbbbbbbbb is prepared, not reached"),
+        ({**ENDS, "outcome": "unchanged", "changed": False}, "bbbbbbbbbbbb was live already"),
+        ({**ENDS, "outcome": "unchanged", "changed": True}, "aaaaaaaaaaaa bbbbbbbbbbbb would go live"),
+        ({**ENDS, "outcome": "unknown"}, "not known failed, see above"),
+        ({"outcome": "unchanged", "failed": True, "previous_commit": OLD}, "aaaaaaaaaaaa failed, nothing was changed"),
+        ({"outcome": "failed", "previous_commit": None}, "nothing failed, nothing was changed"),
+        ({"outcome": "unreachable"}, "as before cannot be reached"),
+        ({"outcome": "unreachable", "previous_commit": OLD}, "aaaaaaaaaaaa cannot be reached"),
+        ({"outcome": "lost", "previous_commit": OLD}, "not known the connection broke"),
+        ({"failed": True, "msg": "an error on the laptop"}, "as before failed, nothing was changed"),
+        ({"outcome": "no_app"}, "- nothing to restart"),
+        ({}, "as before not reached"),
+    ],
+)
+def test_a_rollout_that_failed_somewhere_shows_what_each_server_runs(result: dict[str, object], row: str) -> None:
+    """Without another command, also of a server that was not asked."""
+    lines = rollout_table({"blog@a": result, "blog@z": {"failed": True}})
+    assert [" ".join(line.split()) for line in lines[:2]] == ["SERVER RUNS NOTE", f"blog@a {row}"]
 
 
 def test_a_rollout_that_went_well_shows_no_table() -> None:

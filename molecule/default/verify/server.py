@@ -58,6 +58,11 @@ class SshLog:
     server: Server
     start: str
 
+    def executions(self) -> int:
+        """Sessions of all users together."""
+        cursor = self.start.rpartition("-- cursor: ")[2]
+        return len(re.findall(r"^Starting session: ", self.server.sshd_since(cursor), re.MULTILINE))
+
     def count(self) -> tuple[int, int]:
         """Logins and sessions (each session is one remote execution)."""
         cursor = self.start.rpartition("-- cursor: ")[2]

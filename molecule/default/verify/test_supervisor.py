@@ -254,6 +254,25 @@ def test_setup_upgrades_procmon_0_1_in_place(laptop: Laptop, with_0_1: Laptop, w
     assert len(builds(web1)) == 1, "the old workers have gone, and their build with them"
 
 
+def test_uv_is_installed_once_for_all_projects(web1: Server) -> None:
+    """By root, for each user."""
+    uv = "/opt/procmon/tools/uv/bin/uv"
+    assert web1.run("runuser", "-u", "deploy", "--", uv, "--version").startswith("uv ")
+    assert web1.run("stat", "--format=%U", uv) == "root"
+    assert web1.run("sh", "-c", "ls -d /srv/*/envs/.uv 2>/dev/null || true") == ""
+
+
+@pytest.mark.timeout(300)
+def test_a_second_setup_takes_few_remote_executions(laptop: Laptop, web1: Server, directory: Path) -> None:
+    """As root and as the project's user together; the units are compared in one of them."""
+    assert set_up(laptop, directory).code == 0
+    sshd = web1.sshd()
+    done = set_up(laptop, directory)
+    assert (done.code, set(done.changed.values())) == (0, {0}), done.output
+    assert sshd.executions() <= 10
+    assert "blog is ready on " in done.output
+
+
 @pytest.mark.timeout(600)
 def test_changed_settings_are_taken_over_in_place(
     laptop: Laptop, web1: Server, directory: Path, tmp_path: Path
@@ -288,7 +307,7 @@ def test_setup_refuses_a_taken_address_and_leaves_what_serves_alone(
     wait_for(lambda: ":3999" in web1.run("ss", "--listening", "--tcp", "--numeric"), "the other one listens")
     done = set_up(replace(laptop, inventory=changed), directory)
     assert done.code != 0
-    assert "blog: bind 127.0.0.1:3999 is taken by python3 (pid " in " ".join(done.output.split())
+    assert "bind 127.0.0.1:3999 is taken by python3 (pid " in " ".join(done.output.split())
     assert "other.service" in done.output
     assert (main_pid(web1), web1.run("cat", "/etc/procmon/blog.toml")) == (pid, config)
     assert web1.get(BLOG) == "supervised"

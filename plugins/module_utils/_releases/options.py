@@ -64,6 +64,7 @@ class Options:
     python: str = "python3"
     uv: str | None = None
     index: str | None = None
+    ssh_command: str | None = None
     force: bool = False
     steps: int = 1
     to: str | None = None
@@ -111,6 +112,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "python": {"type": "str", "default": DEFAULTS["python"]},
         "uv": {"type": "path"},
         "index": {"type": "str", "no_log": True},
+        "ssh_command": {"type": "str"},
         "force": {"type": "bool", "default": DEFAULTS["force"]},
         "steps": {"type": "int", "default": DEFAULTS["steps"]},
         "to": {"type": "str"},
@@ -132,6 +134,7 @@ def read(given: Mapping[str, Any]) -> Options:
             **{option: given[option] for option in ("name", "state", "strategy", "keep", "force", "steps")},
             **{option: given[option] for option in ("restart_file", "reload_timeout", "hook_timeout", "lock_wait")},
             "progress": given["progress"] or "",
+            "ssh_command": given["ssh_command"],
         },
         python=_program(given["python"]),
         path=Path(given["path"]),

@@ -22,7 +22,6 @@ from pathlib import Path
 from .configuration import plan
 from .configuration.plan import Plan
 from .deploy import recovery
-from .deploy.activate import activate
 from .deploy.cleanup import clean_up
 from .deploy.journal import as_warning, journal
 from .errors import ReleaseError, as_failure
@@ -32,7 +31,7 @@ from .model import Current, ProjectPaths, Target
 from .options import Options
 from .project import Project
 from .records import history, lock, state
-from .release import build, current, layout, setup, shared
+from .release import current, layout, setup, shared
 from .system import children
 
 ACTIVATING = {"deployed": "deploy", "reverted": "revert"}
@@ -122,8 +121,8 @@ def _release(project: Project, *, check: bool) -> None:
 def _plan_configuration(project: Project, choice: Choice) -> Plan:
     """Plan the configuration. A release that was made with other shared_paths counts as changed as well."""
     made = _plan_travelling(project, choice.live)
-    release = choice.target.release.resolve()
-    if project.in_place or choice.live.release != release:
+    release = choice.target.release
+    if project.in_place or choice.live.release != release.resolve():
         return made
     links = shared.missing_links(project.paths, release, project.options.shared_paths)
     return replace(made, changed=(*made.changed, *(["shared_paths"] if links else [])))
@@ -170,6 +169,10 @@ def _is_unfinished(project: Project, *, looking: bool) -> bool:
 
 
 def _carry_out(project: Project, choice: Choice) -> None:
+    # Python compiles all that is loaded in each run: one that has nothing to do loads less.
+    from .deploy.activate import activate  # noqa: PLC0415
+    from .release import build  # noqa: PLC0415
+
     report, target, name = project.report, choice.target, project.options.name
     changed = build.prepare(project, target)
     if project.options.state == "prepared":

@@ -154,3 +154,21 @@ def choose(known: Iterable[HostKey], *sources: Iterable[HostKey]) -> list[HostKe
         kinds |= {(key.kind, key.marker) for key in new}
         chosen += [key for key in new if key.marker != MARKERS[1] and key not in seen]
     return chosen
+
+
+def configured(lines: Iterable[str], address: Address, name: str) -> tuple[list[HostKey], list[str]]:
+    """Split configured lines into the keys for the git server, by either of its names, and the lines for other hosts.
+
+    Raises ValueError for a line that is none of known_hosts.
+    """
+    ours, others = [], []
+    for line in lines:
+        parsed = parse_line(line)
+        if parsed is None:
+            raise ValueError(f"not a line of known_hosts: {line}. Use: NAME TYPE KEY")
+        names = parsed[0].split(",")
+        if {name, address.host} & set(names) or names[0].startswith("|"):
+            ours.append(parsed[1])
+        else:
+            others.append(line)
+    return ours, others

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment import installer
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.build import Environments
 
 from tests.support.package_index import OpenIndex, open_index
@@ -23,6 +24,7 @@ __all__ = ["_own_git_settings", "procmon", "site", "upstream"]
 @pytest.fixture(autouse=True)
 def _bare_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_server_bare(tmp_path / "home", monkeypatch)
+    monkeypatch.setattr(installer, "SERVER_UV", tmp_path / "opt/procmon/tools/uv/bin/uv")
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment import installer
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.environment.build import (
     Environment,
     Environments,
@@ -94,8 +95,17 @@ def test_uv_is_installed_beside_the_environments_where_a_lock_needs_it(
     assert is_complete(built.path)
 
 
+def test_the_uv_of_the_server_builds_the_environments_of_all_projects(
+    make_release: MakeRelease, by_pip: Environments
+) -> None:
+    """Setup puts it there, once."""
+    installer.SERVER_UV.parent.mkdir(parents=True)
+    installer.SERVER_UV.symlink_to(UV)
+    assert built_by_uv(build(by_pip, make_release({"requirements.txt": "tiny\n"})))
+
+
 def test_uv_is_found_beside_the_environments(make_release: MakeRelease, by_pip: Environments) -> None:
-    """Setup puts it there."""
+    """Setup puts it there where it has no root, as it did everywhere before."""
     program = by_pip.path / ".uv" / "bin" / "uv"
     program.parent.mkdir(parents=True)
     program.symlink_to(UV)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
@@ -20,6 +21,11 @@ from tests.support.sshd import Sshd
 
 ROOT = Path(__file__).parents[3]
 GIT = shutil.which("git") or "git"
+OLD_PYTHON = """import sys
+class Version(tuple):
+    major, minor, micro, releaselevel, serial = 3, 8, 18, "final", 0
+sys.version_info = Version((3, 8, 18, "final", 0))
+"""
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,46 @@ class Laptop:
         return paths
 
 
+class Servers:
+    """Any projects on any servers, all of which are this machine with its sshd."""
+
+    def __init__(self, laptop: Laptop, sshd: Sshd, upstream: Upstream) -> None:
+        self.laptop, self.sshd, self.upstream = laptop, sshd, upstream
+        self.hosts: dict[str, dict[str, dict[str, object]]] = {}
+
+    def project(self, name: str, server: str, **changed: object) -> Path:
+        """Add a project on a server, and return its path."""
+        path = self.laptop.folder / "srv" / name
+        login = {"ansible_host": "127.0.0.1", "ansible_port": self.sshd.port, "ansible_user": getpass.getuser()}
+        settings = {"project_name": name, "project_path": str(path), "project_repo": str(self.upstream.path)}
+        python = {"ansible_python_interpreter": sys.executable, "project_python": sys.executable}
+        self.hosts.setdefault(name, {})[f"{name}@{server}"] = {**login, **settings, **python, **changed}
+        return path
+
+    def setup(self, *words: str, project: str = "all", **extra: str) -> Done:
+        """Run setup for all projects."""
+        self.write()
+        return self.laptop.run("playbooks/setup.yml", *words, extra={"project": project, **extra})
+
+    def write(self) -> None:
+        """Write the inventory."""
+        self.laptop.inventory = self.laptop.folder / "hosts.json"
+        children = {name: {"hosts": hosts} for name, hosts in self.hosts.items()}
+        self.laptop.inventory.write_text(json.dumps({"projects": {"children": children}}))
+
+    def obstacles(self, **extra: str) -> list[str]:
+        """Run setup, which must fail before it has changed anything, and return the lines of its message."""
+        done = self.setup(**extra)
+        assert done.code != 0, done.output
+        assert set(done.changed.values()) <= {0}
+        text = done.output.partition("Setup cannot begin, and nothing was changed: ")[2].partition("\nOrigin: ")[0]
+        assert text, done.output
+        lines = [line.strip() for line in text.splitlines() if "@" in line.partition(": ")[0]]
+        assert f"{len(lines)} obstacle" in text.partition("\n")[0]
+        assert not (self.laptop.folder / "srv").exists()
+        return lines
+
+
 @pytest.fixture
 def upstream(tmp_path: Path) -> Upstream:
     """A repository with one commit, tagged `one`."""
@@ -136,3 +182,17 @@ def sshd(laptop: Laptop, tmp_path: Path) -> Iterator[Sshd]:
         laptop.environment |= {"PATH": search, "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets}
         yield made
         server.hang_up()
+
+
+@pytest.fixture
+def old_python(tmp_path: Path) -> Path:
+    """An interpreter that takes itself for Python 3.8."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/sitecustomize.py").write_text(OLD_PYTHON)
+    program = tmp_path / "old/python"
+    # Asked what it is, in isolation, it does not read the file above.
+    answer = json.dumps({"path": str(program), "version": "3.8", "tag": "cpython-38", "platform": "linux-x86_64"})
+    asked = f"test \"$1\" != -I || {{ echo '{answer}'; exit; }}"
+    program.write_text(f'#!/bin/sh\n{asked}\nPYTHONPATH={tmp_path}/old exec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    return program

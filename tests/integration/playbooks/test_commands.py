@@ -208,3 +208,14 @@ def test_a_deploy_runs_from_python(laptop: Laptop, upstream: Upstream, tmp_path:
     )
     assert (done.status, done.rc) == ("successful", 0), done.stdout.read()
     assert (path / "current/page").read_text() == "one"
+
+
+def test_a_playbook_that_imports_ours_sets_the_variables_of_the_command(laptop: Laptop, upstream: Upstream) -> None:
+    """They are no part of the inventory, where they would apply to every run."""
+    path = laptop.project("blog", upstream.path)
+    own = laptop.folder / "release.yml"
+    ours = {"import_playbook": "onetouch.deploy.deploy", "vars": {"project": "blog", "ref": "one"}}
+    own.write_text(json.dumps([{"name": "Release", **ours}]))
+    done = laptop.run(str(own))
+    assert done.code == 0, done.output
+    assert (path / "current/page").read_text() == "one"

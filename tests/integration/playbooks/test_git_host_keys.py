@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ssh_server import KEYGEN, SSH
+from tests.support.ssh_server import KEYGEN, SSH, make_key
 from tests.support.sshd import Sshd
+from tests.support.waiting import until
 
 from .conftest import Done, Laptop, Upstream
 
@@ -124,6 +126,34 @@ def test_a_key_that_only_the_laptop_knows_is_given_to_the_server(
     place.clones(place.repo(upstream.path))
     assert place.git_name in place.there.known.read_text()
     assert place.setup(place.repo(upstream.path)).changed["blog@a"] == 0
+
+
+def test_a_certificate_authority_that_the_laptop_trusts_is_trusted_by_the_server(
+    place: Place, upstream: Upstream, tmp_path: Path
+) -> None:
+    """Its entry is for a pattern of names. The git server has a certificate, and no key that is known by itself."""
+    authority, server = make_key(tmp_path / "authority"), place.sshd.server
+    sign = [KEYGEN, "-q", "-s", str(authority), "-I", "git", "-h", "-n", "127.0.0.2", str(place.host_key)]
+    subprocess.run(sign, check=True)
+    (server.home / "config").write_text(
+        f"{(server.home / 'config').read_text()}HostCertificate {server.home}/host-cert.pub\n"
+    )
+    server.process.send_signal(signal.SIGHUP)
+    until(lambda: server.message.count("Server listening on 127.0.0.2") == 2, "sshd has read its configuration again")
+    kind, key, *_ = authority.with_suffix(".pub").read_text().split()
+    place.here.known.write_text(f"@cert-authority [127.0.0.2]:*,*.example.org {kind} {key}\n")
+    place.clones(place.repo(upstream.path))
+    assert place.there.known.read_text() == f"@cert-authority {place.git_name} {kind} {key}\n"
+    assert place.setup(place.repo(upstream.path)).changed["blog@a"] == 0
+
+
+def test_a_key_that_the_laptop_has_under_an_alias_is_given_to_the_server(place: Place, upstream: Upstream) -> None:
+    """HostKeyAlias: on the laptop known_hosts has the host by another name than on the server."""
+    alias = "Host 127.0.0.2\n    HostKeyAlias the-git-server\n"
+    place.here.config.write_text(alias + place.here.config.read_text())
+    place.here.know("the-git-server", place.host_key)
+    place.clones(place.repo(upstream.path))
+    assert place.there.known.read_text().startswith(f"{place.git_name} ")
 
 
 def test_check_mode_reports_the_key_and_writes_nothing(place: Place, upstream: Upstream) -> None:

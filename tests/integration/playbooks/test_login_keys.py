@@ -35,8 +35,8 @@ LAPTOP = '#!/bin/sh\nexec {ssh} -F none -i {key} -o IdentitiesOnly=yes -o UserKn
 PREPARE = """
 cp {key}.pub /root/.ssh/authorized_keys
 git config --file /etc/gitconfig safe.directory '*'
-git init --quiet --initial-branch main /home/git
-cd /home/git
+git init --quiet --initial-branch main /home/public
+cd /home/public
 git -c user.name=me -c user.email=me@localhost commit --quiet --allow-empty --message one
 mkdir /home/bin
 printf '#!/bin/sh\\n' >/home/bin/uv
@@ -57,7 +57,7 @@ class Fresh:
     def setup(self, **settings: object) -> Done:
         """Run setup, as `admin: root` and `user: deploy` say."""
         host = {"ansible_host": "127.0.0.1", "ansible_port": self.port, "ansible_user": "deploy"}
-        host |= {"project_admin": "root", "project_name": "blog", "project_path": PATH, "project_repo": "/home/git"}
+        host |= {"project_admin": "root", "project_name": "blog", "project_path": PATH, "project_repo": "/home/public"}
         host |= {"ansible_python_interpreter": "/usr/bin/python3", "project_packages": [], "project_system": True}
         self.laptop.inventory.write_text(json.dumps({"blog": {"hosts": {"blog@web1": {**host, **settings}}}}))
         return self.laptop.run("playbooks/setup.yml", extra={"project": "blog", "project_system": "true"})
@@ -122,3 +122,26 @@ def test_a_user_who_lost_the_key_gets_it_back_and_keeps_the_others(fresh: Fresh,
     assert [line.split()[1] for line in lines] == [
         file.read_text().split()[1] for file in (other, fresh.key.with_suffix(".pub"))
     ]
+
+
+def test_a_user_who_is_new_gets_a_deploy_key_for_a_private_repository(fresh: Fresh) -> None:
+    """What could not be seen before the user was there is looked at then, and setup comes as far as it can."""
+    fresh.machine.run("useradd", "--password=*", "--create-home", "git")
+    fresh.machine.run("git", "init", "--quiet", "--bare", "/home/git/private.git")
+    repo = f"ssh://git@127.0.0.1:{fresh.port}/home/git/private.git"
+    known = (fresh.key.parent / "known").read_text()
+    first = fresh.setup(project_repo=repo, project_known_hosts=[known])
+    assert first.code != 0
+    assert (
+        f"blog on web1: the git server does not let deploy read {repo} yet. Check `repo`, and add this key there"
+        in first.output
+    )
+    public = fresh.machine.run("cat", "/home/deploy/.ssh/deploy_blog.pub").strip()
+    assert public in first.output
+    assert fresh.owner("/home/deploy/.ssh/deploy_blog") == "deploy 600"
+    authorize = f"install -d -o git -m 700 /home/git/.ssh && echo '{public}' >/home/git/.ssh/authorized_keys"
+    fresh.machine.run("sh", "-euc", authorize)
+    second = fresh.setup(project_repo=repo, project_known_hosts=[known])
+    assert second.code == 0, second.output
+    assert "deploy_blog" in fresh.machine.run("cat", f"{PATH}/source/.git/config")
+    assert fresh.setup(project_repo=repo, project_known_hosts=[known]).changed["blog@web1"] == 0

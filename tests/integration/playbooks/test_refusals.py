@@ -85,6 +85,27 @@ def test_a_variable_of_the_commands_in_the_inventory_is_refused(laptop: Laptop, 
     assert done.code == 0, done.output
 
 
+def test_a_variable_of_the_commands_in_the_files_of_groups_is_refused_on_its_host(
+    laptop: Laptop, upstream: Upstream
+) -> None:
+    """Where names alone show the hosts, the inventory is not read before the play begins."""
+    path = laptop.project("blog", upstream.path)
+    (laptop.folder / "group_vars").mkdir()
+    (laptop.folder / "group_vars/all.yml").write_text("force: true\n")
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "blog"})
+    assert done.code != 0
+    assert "The inventory sets force for blog@localhost, which deploy takes from -e only" in done.output
+    assert not path.exists()
+
+
+def test_config_takes_one_value(laptop: Laptop, upstream: Upstream) -> None:
+    path = laptop.project("blog", upstream.path)
+    done = laptop.run("playbooks/deploy.yml", extra={"project": "blog", "config": "drop"})
+    assert done.code != 0
+    assert "config is 'drop'. Its only value is keep." in done.output
+    assert not path.exists()
+
+
 def test_the_first_error_of_an_inventory_is_repeated_last(laptop: Laptop, upstream: Upstream) -> None:
     laptop.project("blog", upstream.path, keep=0)
     laptop.project("shop", upstream.path, workers="two")

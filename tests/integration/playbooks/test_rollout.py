@@ -182,6 +182,18 @@ def test_at_once_that_is_no_number_changes_nothing(laptop: Laptop, upstream: Ups
     assert not any((path / "current").exists() for path in paths.values())
 
 
+def test_check_mode_shows_what_would_go_live_on_each_server(laptop: Laptop, upstream: Upstream) -> None:
+    paths = laptop.servers("a b", upstream)
+    assert laptop.run("playbooks/deploy.yml", extra={"project": "blog"}).code == 0
+    two = upstream.commit("two")[:12]
+    done = laptop.run("playbooks/deploy.yml", "--check", "--diff", extra={"project": "blog"})
+    assert done.code == 0, done.output
+    assert pages(paths) == ["one", "one"]
+    for server in "ab":
+        assert f"blog@{server}: {two} would go live (1 commit)" in done.output
+    assert f"+ {two} Say two" in done.output
+
+
 def test_a_limit_may_leave_out_the_first_server(laptop: Laptop, upstream: Upstream) -> None:
     paths = laptop.servers("a b c", upstream)
     done = laptop.run("playbooks/deploy.yml", "--limit", "blog@b,blog@c,localhost", extra={"project": "blog"})

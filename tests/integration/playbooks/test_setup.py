@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.playbooks.conftest import Laptop, Upstream
+from tests.integration.playbooks.conftest import Laptop, Servers, Upstream
 from tests.support.package_index import Index, package_index
 from tests.support.releases.packages import make_wheel
+from tests.support.sshd import Sshd
 
 UV = f"""#!{sys.executable}
 # Installs what it is given from an archive, and the packages that it needs from the environment of the tests.
@@ -32,11 +33,6 @@ else:
     program.write_text(f"#!{{venv}}/bin/python\\nimport sys\\nfrom procmon.cli import main\\nsys.exit(main())\\n")
     program.chmod(0o755)
 """
-OLD_PYTHON = """import sys
-class Version(tuple):
-    major, minor, micro, releaselevel, serial = 3, 8, 18, "final", 0
-sys.version_info = Version((3, 8, 18, "final", 0))
-"""
 SERVED = {"app": "main:app", "bind": "127.0.0.1:3001"}
 
 
@@ -49,9 +45,13 @@ def without_systemd(home: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("project_path", "srv", "blog: path must be absolute, not 'srv'"),
-        ("project_repo", "", "blog: repo must not be empty"),
-        ("project_repo", "ext::touch", "blog: repo must be an ssh or https address, or a path, not 'ext::touch'"),
+        ("project_path", "srv", "blog@localhost: path must be absolute, not 'srv'"),
+        ("project_repo", "", "blog@localhost: repo must not be empty"),
+        (
+            "project_repo",
+            "ext::touch",
+            "blog@localhost: repo must be an ssh or https address, or a path, not 'ext::touch'",
+        ),
         ("project_strategy", "inplace", "value of project_strategy must be one of: releases, in_place, got: inplace"),
     ],
 )
@@ -104,7 +104,7 @@ def test_a_python_that_cannot_run_procmon_is_named(
     done = laptop.run("playbooks/setup.yml", extra={"project": "blog", **ours})
     assert done.code != 0
     assert says in " ".join(done.output.split())
-    assert list(home.iterdir()) == []
+    assert not home.exists()
 
 
 def test_root_does_not_run_the_app(laptop: Laptop, upstream: Upstream) -> None:
@@ -115,20 +115,6 @@ def test_root_does_not_run_the_app(laptop: Laptop, upstream: Upstream) -> None:
     )
     assert done.code != 0
     assert "set `admin: root`, and `user` to a name that setup creates" in " ".join(done.output.split())
-
-
-@pytest.fixture
-def old_python(tmp_path: Path) -> Path:
-    """An interpreter that takes itself for Python 3.8."""
-    (tmp_path / "old").mkdir()
-    (tmp_path / "old/sitecustomize.py").write_text(OLD_PYTHON)
-    program = tmp_path / "old/python"
-    # Asked what it is, in isolation, it does not read the file above.
-    answer = json.dumps({"path": str(program), "version": "3.8", "tag": "cpython-38", "platform": "linux-x86_64"})
-    asked = f"test \"$1\" != -I || {{ echo '{answer}'; exit; }}"
-    program.write_text(f'#!/bin/sh\n{asked}\nPYTHONPATH={tmp_path}/old exec {sys.executable} "$@"\n')
-    program.chmod(0o755)
-    return program
 
 
 @pytest.mark.parametrize("playbook", ["setup", "deploy", "status"])
@@ -206,3 +192,26 @@ def test_an_installed_procmon_reports_its_build_and_is_built_again_when_its_pyth
     repaired = installing.run("playbooks/setup.yml", extra={"project": "blog", **ours})
     assert repaired.code == 0, repaired.output
     assert subprocess.check_output([program, "--version"], text=True) == version
+
+
+@pytest.mark.timeout(300)
+def test_a_second_setup_takes_few_remote_executions_and_names_the_next_command(
+    laptop: Laptop, sshd: Sshd, upstream: Upstream
+) -> None:
+    """As sshd counts them: what to do is found in one for each login, and done only where something differs."""
+    place = Servers(laptop, sshd, upstream)
+    programs = sshd.server.home / "account/bin"
+    programs.mkdir()
+    (programs / "uv").write_text(UV)
+    (programs / "uv").chmod(0o755)
+    place.project("blog", "web1", project_app="main:app", project_bind="127.0.0.1:3001")
+    ours = without_systemd(laptop.folder / "procmon")
+    first = place.setup(project="blog", **ours)
+    assert first.code == 0, first.output
+    before = sshd.counts()
+    again = place.setup(project="blog", **ours)
+    counted = sshd.counts().since(before)
+    assert (again.code, again.changed["blog@web1"]) == (0, 0), again.output
+    assert counted.executions <= 7
+    last = [line for line in again.output.partition("PLAY RECAP")[0].splitlines() if line and "[" not in line]
+    assert last[-1] == "blog is ready on web1; next: ansible-playbook deploy.yml -e project=blog"

@@ -106,6 +106,15 @@ def test_where_it_is_and_who_can_read_it(site: Site, served: RealProcmon) -> Non
     assert not any(path.name.endswith(".env") for path in below_the_release)
 
 
+def test_a_project_that_is_reached_through_a_link(site: Site, served: RealProcmon) -> None:
+    (site.path.parent / "www").symlink_to(site.path.parent)
+    linked = {**served.options(), "path": str(site.path.parent / "www" / "blog")}
+    assert site.deploy(**linked).settings == ["directory"], "only that has another name"
+    again = site.deploy(**linked)
+    assert (again.settings, again.changed) == ([], False)
+    assert served.answer() == ("v1", "red")
+
+
 def test_the_original_script_takes_turns(site: Site, served: RealProcmon) -> None:
     """It makes the clone the live release, which then needs the configuration."""
     site.paths.current.unlink()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,17 @@ def test_another_address_is_set() -> None:
     assert layout.plan_layout(found, BLOG) == [layout.SetUrl(str(BLOG.repo))]
 
 
+def test_the_ssh_of_the_clone_is_set_before_its_address_and_can_be_removed() -> None:
+    found = layout.Layout(present=all_made(BLOG), url="old", ssh_command="ssh -i old")
+    with_key, without = (replace(BLOG, ssh_command=command) for command in ("ssh -i key", ""))
+    address = layout.SetUrl(str(BLOG.repo))
+    assert layout.plan_layout(found, with_key) == [layout.SetSshCommand("ssh -i key"), address]
+    assert layout.plan_layout(found, without) == [layout.SetSshCommand(""), address]
+    assert layout.plan_layout(replace(found, ssh_command="ssh -i key"), with_key) == [address]
+    assert layout.plan_layout(found, BLOG) == [address], "what is not named stays"
+    assert layout.plan_layout(layout.Layout(present=all_made(BLOG)), with_key) == [layout.Clone(str(BLOG.repo))]
+
+
 def test_uploads_move_only_when_shared_has_none() -> None:
     found = layout.Layout(present=all_made(BLOG), url=str(BLOG.repo), uploads=frozenset({"public/system"}))
     assert layout.plan_layout(found, BLOG) == [layout.MoveToShared("public/system")]
@@ -68,6 +80,8 @@ def test_every_step_says_what_it_does() -> None:
         layout.MakeDirectory(Path("/x")),
         layout.Clone("url"),
         layout.SetUrl("url"),
+        layout.SetSshCommand("ssh -i key"),
+        layout.SetSshCommand(""),
         layout.MoveToShared("data"),
     ]
     assert len({layout.describe(step) for step in steps}) == len(steps)

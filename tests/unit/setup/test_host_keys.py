@@ -8,12 +8,18 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._setup.host_keys i
     Destination,
     HostKey,
     choose,
+    configured,
     parse_address,
     parse_config,
     parse_line,
     parse_lookup,
 )
-from ansible_collections.onetouch.deploy.plugins.plugin_utils import _git_host
+from ansible_collections.onetouch.deploy.plugins.module_utils._setup.login_keys import PublicKey
+from ansible_collections.onetouch.deploy.plugins.module_utils._setup.published import (
+    PUBLISHED,
+    Published,
+    published_keys,
+)
 
 ED25519 = HostKey("ssh-ed25519", "AAAA1")
 OTHER_ED25519 = HostKey("ssh-ed25519", "AAAA2")
@@ -57,7 +63,6 @@ def test_addresses_are_read_as_git_reads_them(repo: str, address: Address | None
 )
 def test_a_message_names_a_command_that_can_be_run(address: Address, command: str) -> None:
     assert address.command() == command
-    assert command in _git_host.unknown_message(address, "x")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,18 @@ def test_the_most_trusted_source_decides_for_each_kind_of_key() -> None:
 
 def test_configured_lines_for_other_hosts_are_kept_as_they_are() -> None:
     lines = ["blog ssh-ed25519 AAAA1", "[a]:22,other ssh-rsa AAAA3", "|1|x=|y= ssh-ed25519 AAAA2"]
-    ours, others = _git_host.configured(lines, Address("blog"), "git.example.org")
+    ours, others = configured(lines, Address("blog"), "git.example.org")
     assert (ours, others) == ([ED25519, OTHER_ED25519], lines[1:2])
     with pytest.raises(ValueError, match="not a line of known_hosts: ssh-ed25519 AAAA1"):
-        _git_host.configured(["ssh-ed25519 AAAA1"], Address("blog"), "blog")
+        configured(["ssh-ed25519 AAAA1"], Address("blog"), "blog")
+
+
+@pytest.mark.parametrize("host", PUBLISHED, ids=lambda host: host.names[0])
+def test_a_published_key_has_the_fingerprint_of_its_page(host: Published) -> None:
+    assert PublicKey(host.key.kind, host.key.key).fingerprint == host.fingerprint
+    assert host.source.startswith("https://")
+    assert {*map(tuple, map(published_keys, host.names))} == {(host.key,)}
+
+
+def test_an_unpublished_host_has_no_key() -> None:
+    assert published_keys("git.example.org") == []

@@ -77,8 +77,15 @@ def live_id(paths: ProjectPaths, release: Path | None) -> str | None:
 
 def _named_by(paths: ProjectPaths, link: Path) -> str | None:
     text = links.read(link)
-    directory = Path(os.path.normpath(link.parent / text)).parent if text else None
-    return directory.name if directory and directory.parent == paths.configs else None
+    if text is None:
+        return None
+    # A project may be reached by a path with links in it.
+    directory = Path(os.path.normpath(os.path.join(_real(link.parent), text))).parent  # noqa: PTH118 - as text
+    return directory.name if directory.parent == _real(paths.configs) else None
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def env_path(paths: ProjectPaths, name: str) -> str:
@@ -121,7 +128,7 @@ def assign(paths: ProjectPaths, release: Path, name: str | None) -> None:
 
 def _link_text(paths: ProjectPaths, release: Path, name: str | None) -> str | None:
     file = paths.configs / name / TOML if name else None
-    return os.path.relpath(file, release) if file and file.exists() else None
+    return os.path.relpath(_real(file), _real(release)) if file and file.exists() else None
 
 
 def keep_spares(paths: ProjectPaths, release: Path | None) -> None:

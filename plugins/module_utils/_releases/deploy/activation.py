@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..configuration import env_file, store, text
+from ..configuration import store
 from ..configuration.plan import Plan
-from ..configuration.store import Stored
 from ..model import Current, Target
 from ..options import Options
 from ..progress import HookOutput
@@ -23,6 +22,7 @@ from ..project import Project
 from ..records import history, state
 from ..records.state import Attempt
 from . import hooks
+from .in_release import app_variables
 
 
 @dataclass(frozen=True)
@@ -95,16 +95,9 @@ def begin(project: Project, target: Target, before: Current, configuration: Plan
         hooks.open_log(paths.hook_log).close()
         live = store.read(paths, before.configuration) if before.configuration else None
         coming = configuration.new or (store.read(paths, configuration.kept) if configuration.kept else None)
-        variables = _app_variables(project, coming), _app_variables(project, live)
+        own_file = project.options.env_file
+        variables = app_variables(coming, own_file), app_variables(live, own_file)
     return Activation(project, target, before, attempt, configuration, *variables)
-
-
-def _app_variables(project: Project, stored: Stored | None) -> Mapping[str, str]:
-    """Return the app's variables: those of a configuration, or of the project's own file. Raises ReleaseError."""
-    if stored and stored.variables:
-        return text.parse_variables(stored.variables)
-    own = project.options.env_file
-    return env_file.read(own) if own else {}
 
 
 def commands(options: Options) -> dict[str, str | None]:

@@ -16,7 +16,6 @@ from ..project import Project
 from ..records import history, state
 from ..records.state import Attempt, Recovery
 from ..release import current
-from . import rollback
 from .journal import journal
 
 
@@ -79,6 +78,8 @@ def _carry_out(project: Project, attempt: Attempt, recovery: Recovery, *, moved:
         return f"{commit} had been verified and is live"
     if recovery is Recovery.LEAVE:
         return f"{commit} is not live: there has been another deploy since"
+    from . import rollback  # noqa: PLC0415  few runs need it, and it takes time to load
+
     _recreate_previous(project, attempt)
     rollback.restore_files(project, attempt.live_before())
     # Without waiting: the activation that follows waits.
@@ -87,6 +88,8 @@ def _carry_out(project: Project, attempt: Attempt, recovery: Recovery, *, moved:
 
 
 def _recreate_previous(project: Project, attempt: Attempt) -> None:
+    from . import rollback  # noqa: PLC0415  as above
+
     try:
         rollback.recreate_previous(project, attempt.live_before())
     except ReleaseError as failure:

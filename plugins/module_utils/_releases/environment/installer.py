@@ -31,6 +31,8 @@ from .toml import TomlReader, toml_reader
 
 COMPLETE = ".complete"
 UV = ".uv"
+SERVER_UV = Path("/opt/procmon/tools/uv/bin/uv")
+"""The uv that setup installs once for all projects of a server."""
 TAIL_LINES = 25
 # What pip writes when an index gave it nothing, and why, which it writes only when asked to be verbose.
 NOTHING_FOUND = "(from versions: none)"
@@ -57,10 +59,10 @@ class Installer:
         return toml_reader(self.interpreter.path, self.run)
 
     def find_uv(self, *, needed: bool) -> str | None:
-        """Return the uv on the PATH or the one below `envs`; where it is `needed`, it is installed there."""
+        """Return the uv on the PATH, the server's or the one in `envs`; where it is `needed`, it is installed there."""
         path = self.envs / UV
         own = str(path / "bin" / "uv")
-        found = shutil.which("uv") or (own if works(self.run, own) else None)
+        found = shutil.which("uv") or next((uv for uv in (str(SERVER_UV), own) if works(self.run, uv)), None)
         if found or not needed:
             return found
         self.install(path, ["uv"], uv=None)

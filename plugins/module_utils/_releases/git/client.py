@@ -157,10 +157,24 @@ class Git:
         wanted = ("fetch", *FETCH_OPTIONS, "--no-prune", "--no-tags", "--", remote, sha)
         self._run_remote(f"fetch {sha}", *self._in_repo(), *wanted)
 
-    def clone(self, url: str, *, bare: bool = False) -> None:
-        """Clone into the directory without checking anything out; the remote is `origin`."""
+    def clone(self, url: str, *, bare: bool = False, ssh_command: str = "") -> None:
+        """Clone into the directory without checking anything out; the remote is `origin`.
+
+        With an `ssh_command` the clone uses that one, now and later.
+        """
         kind = "--bare" if bare else "--no-checkout"
-        self._run_remote(f"clone {url}", "clone", *CLONE_OPTIONS, kind, "--", url, str(self.directory))
+        ssh = ["--config", f"core.sshCommand={ssh_command}"] if ssh_command else []
+        words = ("clone", *CLONE_OPTIONS, *ssh, kind, "--", url, str(self.directory))
+        self._run_remote(f"clone {url}", *words, ssh_command=ssh_command)
+
+    def ssh_command(self) -> str:
+        """Return the ssh that this clone has set for itself; nothing for that of the user."""
+        return without_end(self._try("config", "--local", "--get", "core.sshCommand").out)
+
+    def set_ssh_command(self, command: str) -> None:
+        """Set the ssh that this clone uses; an empty one is that of the user."""
+        words = ("core.sshCommand", command) if command else ("--unset", "core.sshCommand")
+        self._git("set the ssh of the clone", "config", "--local", *words)
 
     def clone_from(self, own: Git) -> None:
         """Clone a bare repository of this project's own, which no setting may forbid."""
@@ -303,14 +317,15 @@ class Git:
             raise explain(doing, str(self.directory), done)
         return done.out
 
-    def _run_remote(self, doing: str, *arguments: str) -> None:
+    def _run_remote(self, doing: str, *arguments: str, ssh_command: str = "") -> None:
         """Run a git that talks to a server."""
-        done = self._run(with_settings(*arguments, network=True), env=self._network(), silence=STALL_SECONDS)
+        environment = self._network(ssh_command)
+        done = self._run(with_settings(*arguments, network=True), env=environment, silence=STALL_SECONDS)
         if done.rc:
             raise explain(doing, str(self.directory), done)
 
-    def _network(self) -> dict[str, str]:
-        command = os.environ.get("GIT_SSH_COMMAND") or self._configured_ssh()
+    def _network(self, ssh_command: str) -> dict[str, str]:
+        command = os.environ.get("GIT_SSH_COMMAND") or ssh_command or self._configured_ssh()
         ssh = command or shlex.quote(os.environ.get("GIT_SSH") or "ssh")
         # No one is there to answer a question, and a server may fall silent: fail instead of waiting for ever.
         alive = "-o ServerAliveInterval=15 -o ServerAliveCountMax=4"

@@ -63,6 +63,8 @@ def scratch_repository(run: Run, source: Git, repo: str | None) -> Iterator[tupl
         git = Git(run, Path(directory))
         if cloned:
             git.init(source.object_format(), source.directory / ".git/objects")
+            if ssh_command := source.ssh_command():
+                git.set_ssh_command(ssh_command)
         else:
             # Only the git server knows the kind of its hashes, and a clone takes it over.
             git.clone(address, bare=True)

@@ -39,13 +39,20 @@ class SetUrl:
 
 
 @dataclass(frozen=True)
+class SetSshCommand:
+    """Set `command` as the ssh of the clone; an empty one leaves it to the user's own settings."""
+
+    command: str
+
+
+@dataclass(frozen=True)
 class MoveToShared:
     """Move `source/<entry>` to `shared/<entry>` and leave a link, so that both are the same files."""
 
     entry: str
 
 
-Step = Union[MakeDirectory, Clone, SetUrl, MoveToShared]
+Step = Union[MakeDirectory, Clone, SetUrl, SetSshCommand, MoveToShared]
 
 
 @dataclass(frozen=True)
@@ -53,12 +60,13 @@ class Layout:
     """What was found under a project's path.
 
     `present` are the existing paths among those that matter, `url` is the clone's origin (None: no clone),
-    `occupied` means that `source` is something other than a clone, `uploads` are the shared paths which are
-    real directories of `source` with no tracked file.
+    `ssh_command` the ssh that the clone has set for itself, `occupied` means that `source` is something other than a
+    clone, `uploads` are the shared paths which are real directories of `source` with no tracked file.
     """
 
     present: frozenset[Path] = frozenset()
     url: str | None = None
+    ssh_command: str = ""
     occupied: bool = False
     uploads: frozenset[str] = frozenset()
 
@@ -87,7 +95,10 @@ def _plan_clone(found: Layout, options: Options) -> list[Step]:
         raise ReleaseError(f"there is no clone at {source} and the option repo is not set", "set repo")
     if found.url is None:
         return [Clone(str(options.repo))]
-    return [SetUrl(options.repo)] if options.repo not in {None, found.url} and options.repo else []
+    # The key first: the new address may need it.
+    ssh = options.ssh_command is not None and options.ssh_command != found.ssh_command
+    steps: list[Step] = [SetSshCommand(str(options.ssh_command))] if ssh else []
+    return [*steps, *([SetUrl(options.repo)] if options.repo not in {None, found.url} and options.repo else [])]
 
 
 def _plan_moves(found: Layout, options: Options) -> list[Step]:
@@ -109,4 +120,6 @@ def describe(step: Step) -> str:
         return f"clone {hide_secrets(step.url)}"
     if isinstance(step, SetUrl):
         return f"point the clone at {hide_secrets(step.url)}"
+    if isinstance(step, SetSshCommand):
+        return f"let the clone use {step.command or 'the ssh of the user'}"
     return f"move {step.entry} from source to shared and link it back"

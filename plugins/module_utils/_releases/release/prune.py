@@ -16,8 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..configuration import store
-from ..environment.build import stale
-from ..environment.installer import remove as remove_environment
 from ..errors import as_failure
 from ..model import ProjectPaths
 from ..project import Project
@@ -95,6 +93,10 @@ def _discard(paths: ProjectPaths, release: Path) -> None:
 
 def prune(project: Project, protected: set[str]) -> None:
     """Remove the releases and environments that are no longer needed and that no process works in."""
+    # Most runs remove nothing, and these take time to load.
+    from ..environment.build import stale  # noqa: PLC0415
+    from ..environment.installer import remove as remove_environment  # noqa: PLC0415
+
     paths = project.paths
     lines = history.read_deploys(paths.deploys)
     old = to_prune(release_ages(paths), lines, project.options.keep, protected)

@@ -25,12 +25,12 @@ from .prune import RELEASE_NAME
 
 def ensure_layout(project: Project) -> bool:
     """Create the project's directories and its clone. Return whether anything was missing."""
-    paths, git = project.paths, project.git
+    paths = project.paths
     steps = missing_steps(project)
     for step in steps:
         # Cloning a long history may take most of the time of a first deploy.
         with project.report.phase("clone") if isinstance(step, layout.Clone) else nullcontext():
-            _carry_out(step, paths, git)
+            _carry_out(step, project)
     _protect_address(paths)
     relink_live_worktree(project)
     _pin_log(project)
@@ -71,17 +71,21 @@ def read_layout(options: Options, git: Git) -> layout.Layout:
     return layout.Layout(
         present=frozenset(path for path in ours if os.path.lexists(path)),
         url=(git.url() or "") if is_clone else None,
+        ssh_command=git.ssh_command() if is_clone else "",
         occupied=os.path.lexists(paths.source) and not is_clone,
         uploads=frozenset(entry for entry in options.shared_paths if is_clone and _is_upload(paths, git, entry)),
     )
 
 
-def _carry_out(step: layout.Step, paths: ProjectPaths, git: Git) -> None:
+def _carry_out(step: layout.Step, project: Project) -> None:
     """Carry out one step of a layout."""
+    paths, git = project.paths, project.git
     if isinstance(step, layout.MakeDirectory):
         step.path.mkdir(parents=True, exist_ok=True)
     elif isinstance(step, layout.Clone):
-        _clone(step.url, paths, git)
+        _clone(step.url, paths, git, project.options.ssh_command or "")
+    elif isinstance(step, layout.SetSshCommand):
+        git.set_ssh_command(step.command)
     elif isinstance(step, layout.SetUrl):
         # Fetch before saving the URL, so that a typo never becomes the stored remote.
         git.fetch(step.url)
@@ -95,11 +99,11 @@ def _is_upload(paths: ProjectPaths, git: Git, entry: str) -> bool:
     return place.is_dir() and not place.is_symlink() and not git.tracks(entry)
 
 
-def _clone(url: str, paths: ProjectPaths, git: Git) -> None:
+def _clone(url: str, paths: ProjectPaths, git: Git, ssh_command: str) -> None:
     # Neither a clone that was killed half way nor one that lost data in a power loss may look complete.
     fresh = git.at(paths.path / ".source.new")
     files.remove_tree(fresh.directory)
-    fresh.clone(url)
+    fresh.clone(url, ssh_command=ssh_command)
     # Where hooks and people expect it; git's own template has it as well.
     (fresh.directory / ".git/info").mkdir(exist_ok=True)
     os.sync()

@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prints the report of `doctor`, which `_doctor` makes, and fails where something needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.onetouch.deploy.plugins.plugin_utils import _doctor
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._obstacles import Answer, read_wanted
+
+
+class ActionModule(ActionBase):
+    """Asks no server: reads what the tasks before it have registered."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the findings of all hosts."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        hosts = {host: variables["hostvars"][host] for host in sorted(variables["ansible_play_hosts_all"])}
+        findings = {host: _examine(values) for host, values in hosts.items()}
+        Display().display("\n".join(["", *_doctor.report(findings)]))
+        count = _doctor.problems(findings)
+        msg = f"{count} finding{'' if count == 1 else 's'} of doctor need{'s' if count == 1 else ''} you: see NO above."
+        lines = {host: [vars(one) for one in found] for host, found in findings.items()}
+        return {**result, "changed": False, "findings": lines, **({"failed": True, "msg": msg} if count else {})}
+
+
+def _examine(variables: Mapping[str, Any]) -> list[_doctor.Finding]:
+    seen = _doctor.Seen(
+        _answer(variables, "project_system_answer"),
+        _answer(variables, "project_own_answer"),
+        variables.get("project_status") or {},
+        (variables.get("project_service") or {}).get("facts") or {},
+    )
+    accept = (variables.get("project_heartbeat") or {}).get("accept") or _doctor.ACCEPTED
+    return _doctor.examine(read_wanted(variables["project_obstacles"]["about"]), seen, accept)
+
+
+def _answer(variables: Mapping[str, Any], name: str) -> Answer:
+    given = variables.get(name) or {}
+    return Answer(given.get("login") or {}, given.get("facts") or {})

@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to this collection: may change in any release.
+
+"""The live release as a place to work in: its directory, and the environment that hooks have there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..configuration import env_file, store, text
+from ..configuration.store import Stored
+from ..errors import ReleaseError
+from ..git.client import Git
+from ..model import ProjectPaths
+from ..release import current
+from ..system.run import run_command
+from . import hooks
+
+
+@dataclass(frozen=True)
+class Place:
+    """The directory of the live release, and the whole environment of what runs in it."""
+
+    release: Path
+    environment: dict[str, str]
+
+
+def live(name: str, path: Path, own_file: Path | None) -> Place:
+    """Return a project's live release. Raises ReleaseError when nothing is live, or the variables cannot be read."""
+    paths = ProjectPaths(path)
+    found = current.read(paths, Git(run_command, paths.source))
+    if found.release is None or not found.release.is_dir():
+        raise ReleaseError(f"no release of {name} is live: {paths.current} leads nowhere", "deploy it first")
+    stored = store.read(paths, found.configuration) if found.configuration else None
+    variables = {
+        **app_variables(stored, own_file),
+        "SHARED": str(paths.shared),
+        "DEPLOY_PROJECT": name,
+        "DEPLOY_COMMIT": found.commit or "",
+        "DEPLOY_PATH": str(path),
+        "DEPLOY_RELEASE": str(found.release),
+    }
+    return Place(found.release, hooks.environment(found.release, variables))
+
+
+def app_variables(stored: Stored | None, own_file: Path | None) -> Mapping[str, str]:
+    """Return the app's variables: those of a configuration, or of the project's own file. Raises ReleaseError."""
+    if stored and stored.variables:
+        return text.parse_variables(stored.variables)
+    return env_file.read(own_file) if own_file else {}

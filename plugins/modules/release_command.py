@@ -1,0 +1,126 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release_command
+short_description: Runs a command in the live release, with the environment of its hooks
+version_added: 0.2.0
+author: The onetouch.deploy contributors (@onetouch)
+description:
+  - Internal to M(onetouch.deploy.project_command). Its options may change in any release.
+  - The command runs without a shell. It has the variables of the app, the release's Python environment first in its
+    search path, and the release as its working directory.
+options:
+  name:
+    description: The name of the project.
+    type: str
+    required: true
+  path:
+    description: The directory of the project on the server. Absolute.
+    type: path
+    required: true
+  env_file:
+    description: The file of the app's variables.
+    type: path
+  argv:
+    description: The words of the command.
+    type: list
+    elements: str
+    required: true
+attributes:
+  check_mode:
+    description: Is skipped in check mode.
+    support: none
+  diff_mode:
+    description: Has nothing to compare.
+    support: none
+  idempotent:
+    description: Depends on the command.
+    support: none
+  platform:
+    description: Target systems that are supported.
+    platforms: posix
+    support: full
+requirements:
+  - git 2.30 or newer
+  - Python 3.9 or newer
+"""
+
+EXAMPLES = r"""
+- name: Run it
+  onetouch.deploy.release_command:
+    name: blog
+    path: /var/www/blog
+    argv: [./manage.py, migrate]
+"""
+
+RETURN = r"""
+rc:
+  description: The exit code of the command.
+  returned: when it ran
+  type: int
+  sample: 0
+stdout:
+  description: What it wrote.
+  returned: when it ran
+  type: str
+  sample: "3 migrations applied\n"
+stderr:
+  description: What it wrote as errors.
+  returned: when it ran
+  type: str
+  sample: ""
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.deploy import hooks, in_release
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError, as_failure
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import Result, run_command
+
+
+def run(given: dict[str, Any]) -> Result:
+    """Run the command to its end. Raises ReleaseError when it cannot be started."""
+    env_file = Path(given["env_file"]) if given["env_file"] else None
+    try:
+        place = in_release.live(given["name"], Path(given["path"]), env_file)
+        environment = {**dict.fromkeys(hooks.NOT_FOR_HOOKS), **place.environment}
+        return run_command(given["argv"], str(place.release), environment)
+    except ReleaseError:
+        raise
+    except Exception as reason:
+        raise as_failure(reason) from reason
+
+
+def as_text(output: str) -> str:
+    """Return output with each byte that is no text replaced: an answer of Ansible is JSON."""
+    return output.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def main() -> None:
+    """Run the module."""
+    spec = {
+        "name": {"type": "str", "required": True},
+        "path": {"type": "path", "required": True},
+        "env_file": {"type": "path"},
+        "argv": {"type": "list", "elements": "str", "required": True},
+    }
+    module = AnsibleModule(argument_spec=spec)  # type: ignore[no-untyped-call]  # Ansible has no types
+    try:
+        done = run(module.params)
+    except ReleaseError as error:
+        module.fail_json(msg=f"{module.params['name']}: {error}")
+    output: dict[str, Any] = {"rc": done.rc, "stdout": as_text(done.out), "stderr": as_text(done.err)}
+    if done.rc:
+        module.fail_json(msg=f"{module.params['argv'][0]} failed with exit code {done.rc}", changed=True, **output)
+    module.exit_json(changed=True, **output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `doctor` reports: of each thing that a project needs, that it is right, or what to do. Pure.
+
+What setup needs is decided by `_obstacles`; this adds what is known of a project that is set up. Private to this
+collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.redaction import hide_secrets
+
+from . import _obstacles
+from ._obstacles import Answer, Obstacle, Wanted
+from ._status_table import COMMIT_CHARACTERS, is_answer, printable
+
+Facts = Mapping[str, Any]
+ACCEPTED = (200, 302)
+GIB = 1 << 30
+NOTE_REMEDIES = {
+    "not set up": "Run setup",
+    "never deployed": "Deploy it",
+    "settings wait for a deploy": "Deploy it again",
+    "the last reload failed": "Look at its log: journalctl -u procmon@{name}",
+    "procmon serves": "Restart it",
+    "the log ends with": "Deploy again, with force",
+    "the HEAD of source is": "Deploy again",
+    "current points at": "Deploy again",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. `is_right` is None for what a person may want to know, and need not act on."""
+
+    text: str
+    is_right: bool | None = True
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found about a project on one server: two logins, what is live (`releases_info`), what serves."""
+
+    system: Answer
+    own: Answer
+    status: Facts
+    service: Facts
+
+
+def examine(wanted: Wanted, seen: Seen, accept: Sequence[int] = ACCEPTED) -> list[Finding]:
+    """Return all findings, in the order in which a project comes to serve; `accept` are the app's good answers."""
+    found = [
+        *judged(_obstacles.settings(wanted), "settings: complete"),
+        *judged(_obstacles.logins(wanted, seen.system, seen.own, begun=False), f"login: as {users(wanted, seen)}"),
+    ]
+    facts = seen.system.facts or seen.own.facts
+    if facts:
+        found += [*machine(wanted, seen, facts), *tree(wanted, seen)]
+    if seen.own.facts:
+        found += [*live(wanted, seen.status), *service(wanted, seen.service, accept)]
+    return found
+
+
+def judged(obstacles: Iterable[Obstacle], right: str) -> list[Finding]:
+    """Return the obstacles, or that there are none."""
+    return [Finding(one.text(), is_right=False) for one in obstacles] or [Finding(right)]
+
+
+def users(wanted: Wanted, seen: Seen) -> str:
+    """Return who could log in."""
+    return " and ".join(dict.fromkeys([wanted.user, *([wanted.admin] if seen.system.facts else [])]))
+
+
+def machine(wanted: Wanted, seen: Seen, facts: Facts) -> Iterator[Finding]:
+    """Return the findings about the server itself."""
+    yield from judged(_obstacles.machine(wanted, facts), f"system: {facts['system']}")
+    versions = ", ".join(f"{python} is {version}" for python, version in facts["pythons"].items() if version)
+    yield from judged(_obstacles.interpreters(wanted, facts), f"Python: {versions}")
+    yield from judged(_obstacles.disks(wanted, facts), f"disk: {room(wanted, facts)}")
+    seconds = abs(facts["clock_seconds"])
+    yield from judged(_obstacles.clock(facts), f"clock: {seconds:.0f} s from this machine's")
+    yield from judged(_obstacles.account(wanted, facts), f"user: {wanted.user} has a shell and a home directory")
+    if wanted.bind:
+        free = f"bind: {wanted.bind} is free, or this project's"
+        yield from judged(_obstacles.address(wanted, seen.system.facts or facts), free)
+
+
+def room(wanted: Wanted, facts: Facts) -> str:
+    """Return how much is free for the project."""
+    disk = next(disk for disk in facts["disks"] if disk["path"] == wanted.path)
+    inodes = "" if disk["free_inodes"] is None else f" and {disk['free_inodes']} inodes"
+    return f"{disk['free_bytes'] / GIB:.1f} GiB{inodes} free for {wanted.path}"
+
+
+def tree(wanted: Wanted, seen: Seen) -> Iterator[Finding]:
+    """Return the findings about the project's directory and its repository."""
+    yield from judged(_obstacles.path(wanted, seen.system.facts, seen.own.facts), f"path: {wanted.path}")
+    if not seen.own.facts:
+        return
+    if seen.own.facts["git"]["access"] == "denied":
+        denied = f"git: {wanted.user} may not read {hide_secrets(wanted.repo)}. Run setup: it makes a key"
+        yield Finding(denied, is_right=False)
+        return
+    yield from judged(_obstacles.git(wanted, seen.own.facts), f"git: {hide_secrets(wanted.repo)} can be read")
+
+
+def live(wanted: Wanted, status: Facts) -> Iterator[Finding]:
+    """Return the findings about what is live."""
+    if not is_answer(status):
+        yield Finding(f"live: not known ({status.get('msg') or 'no answer'})", is_right=False)
+        return
+    commit = status.get("commit")
+    if commit:
+        yield Finding(f"live: {commit[:COMMIT_CHARACTERS]} {printable(str(status.get('subject') or ''))}".rstrip())
+    for note in status.get("notes") or []:
+        yield note_finding(wanted, note)
+
+
+def note_finding(wanted: Wanted, note: str) -> Finding:
+    """Return a note of the status with what to do; that there are newer commits is no fault."""
+    if note.endswith(" behind"):
+        return Finding(f"live: {note}", is_right=None)
+    remedy = next((remedy for start, remedy in NOTE_REMEDIES.items() if note.startswith(start)), "")
+    text = ". ".join(filter(None, [printable(note), remedy.format(name=wanted.name)]))
+    return Finding(f"live: {text}", is_right=False)
+
+
+def service(wanted: Wanted, facts: Facts, accept: Sequence[int]) -> Iterator[Finding]:
+    """Return the findings about hooks, procmon and what answers."""
+    if not facts:
+        return
+    hooks = facts["hooks"]
+    names = ", ".join(hooks["variables"]) or "none"
+    yield Finding(hooks["error"] or f"hooks: PATH is {hooks['path']}; variables: {names}", is_right=not hooks["error"])
+    if not wanted.app:
+        return
+    yield from restart_file(wanted, facts["restart_file"])
+    yield from units(wanted, facts["units"])
+    yield from answer(wanted, facts["answer"], accept)
+    yield from front(wanted, facts["front"])
+
+
+def restart_file(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
+    """Find a restart file that a deploy cannot touch."""
+    if facts["writable"]:
+        yield Finding(f"restart file: {facts['path']}")
+    else:
+        found = f"restart file: {wanted.user} cannot touch {facts['path']}"
+        yield Finding(f"{found}. Let {wanted.user} own it and its directory", is_right=False)
+
+
+def units(wanted: Wanted, facts: Mapping[str, Facts]) -> Iterator[Finding]:
+    """Find units that do not run, or would not at the next boot."""
+    state = facts.get("service", {})
+    if not state:
+        return
+    unit = f"procmon@{wanted.name}.service"
+    if state.get("ActiveState") != "active":
+        found = f"unit: {unit} is {state.get('ActiveState')} ({state.get('SubState')})"
+        yield Finding(f"{found}. Look at its log: journalctl -u {unit}; if it is not there, run setup", is_right=False)
+    elif state.get("UnitFileState") != "enabled":
+        yield Finding(f"unit: {unit} runs, but is not started at boot. Run setup", is_right=False)
+    else:
+        yield Finding(f"unit: {unit} runs, and is started at boot")
+
+
+def answer(wanted: Wanted, facts: Facts, accept: Sequence[int]) -> Iterator[Finding]:
+    """Find an app that does not answer as its heartbeat expects."""
+    if not facts:
+        return
+    if facts["status"] in accept:
+        yield Finding(f"answer: {facts['status']} on {wanted.bind}")
+    elif facts["status"] is None:
+        found = f"answer: none on {wanted.bind} ({facts['error']})"
+        yield Finding(f"{found}. Look at its log: journalctl -u procmon@{wanted.name}", is_right=False)
+    else:
+        expected = " or ".join(map(str, accept))
+        found = f"answer: {facts['status']} on {wanted.bind}, not {expected}"
+        yield Finding(f"{found}. Set heartbeat.path, heartbeat.host_header or heartbeat.accept", is_right=False)
+
+
+def front(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
+    """Return what stands in front of the app."""
+    if facts.get("files"):
+        yield Finding(f"nginx: {', '.join(facts['files'])} passes to {wanted.bind}")
+    elif facts.get("nginx"):
+        yield Finding(f"nginx: no file that {wanted.user} can read names {wanted.bind}", is_right=None)
+
+
+def report(findings: Mapping[str, Sequence[Finding]]) -> list[str]:
+    """Return the lines of the report: a head per host, then its findings."""
+    marks = {True: "ok", False: "NO", None: "--"}
+    lines: list[str] = []
+    for host, found in findings.items():
+        lines += [host, *(f"  {marks[one.is_right]}  {one.text}" for one in found)]
+    return lines
+
+
+def problems(findings: Mapping[str, Sequence[Finding]]) -> int:
+    """Return how many findings need a person."""
+    return sum(one.is_right is False for found in findings.values() for one in found)

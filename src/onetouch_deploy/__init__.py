@@ -1,0 +1,40 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `deploy`, and `run` for Python: both drive the playbooks of the collection onetouch.deploy.
+
+    cli        words -> Plan (click); no file is read
+    plan       what was asked for: a playbook with its variables, or a view. Pure
+    commands   Plan -> exit code
+    files      which projects.yml or deploy.conf is meant, and what it says
+    playbook   ansible-playbook in place of this process
+    warmup     ssh's shared connection, opened while Ansible starts
+    collect    ansible-playbook beside this process, with what its tasks returned
+    results    what they returned, as data. Pure
+    show       the commands that print something of their own
+    views      results and sections -> lines and tables
+    remote     the ssh commands of `console` and `logs`
+    console    the program that becomes a shell in the release
+    streams    the output of several ssh commands together
+    api        run(): the same playbooks over ansible-runner
+
+No part of it decides what a deploy does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .api import Outcome, run
+
+__all__ = ["Outcome", "run"]
+
+
+def __getattr__(name: str) -> object:
+    """Return what is imported from here only when it is used: the command starts sooner without."""
+    if name not in __all__:
+        raise AttributeError(name)
+    from . import api  # noqa: PLC0415
+
+    return getattr(api, name)

@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was asked for, as data: the command line makes it, `commands` carries it out. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+COLLECTION = "onetouch.deploy"
+PROGRAM = "deploy"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every command takes.
+
+    `servers` limits it to these; `passed` are arguments for ansible-playbook as they are.
+    """
+
+    chdir: Path | None = None
+    config: Path | None = None
+    servers: tuple[str, ...] = ()
+    check: bool = False
+    diff: bool = False
+    json: bool = False
+    passed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One command.
+
+    `view` is empty when the playbook runs with the terminal to itself. Otherwise it names what is shown: for `list`,
+    `current`, `previous`, `history` and `exec` the results of the playbook, for `console`, `logs` and `config`
+    something without a playbook.
+    """
+
+    project: str = ""
+    playbook: str = ""
+    variables: Mapping[str, object] = field(default_factory=dict)
+    view: str = ""
+    words: tuple[str, ...] = ()
+    lines: int | None = None
+    follow: bool = False
+    yes: bool = False
+    options: Options = field(default_factory=Options)
+
+
+def host_pattern(project: str, servers: tuple[str, ...]) -> str | None:
+    """Return the value of Ansible's --limit."""
+    if not servers:
+        return None
+    names = ["*"] if project in {"", "all"} else project.split(",")
+    return ",".join(f"{name}@{server}" for name in names for server in servers)
+
+
+def arguments(plan: Plan, inventory: Path | None) -> list[str]:
+    """Return the arguments of ansible-playbook."""
+    variables = {**({"project": plan.project} if plan.project else {}), **plan.variables}
+    limit = host_pattern(plan.project, plan.options.servers)
+    return [
+        f"{COLLECTION}.{plan.playbook}",
+        *("-i", str(inventory) if inventory else "localhost,"),
+        *(["-e", json.dumps(variables, default=str)] if variables else []),
+        *(["--limit", limit] if limit else []),
+        *(["--check"] if plan.options.check else []),
+        *(["--diff"] if plan.options.diff else []),
+        *plan.options.passed,
+    ]

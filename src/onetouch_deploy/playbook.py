@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ansible-playbook in place of this process, and what each program of Ansible needs in its environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from .errors import CommandError
+
+PACKAGE = Path(__file__).parent
+# Where Ansible looks for its settings, after ANSIBLE_CONFIG.
+SYSTEM_SETTINGS = Path("/etc/ansible/ansible.cfg")
+
+
+def program(name: str = "ansible-playbook") -> Path:
+    """Return the path of a program of Ansible. Raises CommandError when this environment has none."""
+    found = Path(sys.executable).with_name(name)
+    if not found.exists():
+        raise CommandError(f"There is no {found}. Install onetouch-deploy again: ansible-core is one of its parts.")
+    return found
+
+
+def settings(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what Ansible needs in its environment: our ansible.cfg where the user has none."""
+    home = Path(environ.get("HOME") or Path.home())
+    own = (root / "ansible.cfg", home / ".ansible.cfg", SYSTEM_SETTINGS)
+    if environ.get("ANSIBLE_CONFIG") or any(path.is_file() for path in own):
+        return {}
+    return {"ANSIBLE_CONFIG": str(PACKAGE / "ansible.cfg")}
+
+
+def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the whole environment of one of Ansible's programs."""
+    return {**os.environ, **settings(root, os.environ), **(extra or {})}
+
+
+def become(arguments: Sequence[str], root: Path, extra: Mapping[str, str]) -> NoReturn:
+    """Replace this process by ansible-playbook: Ctrl-C, the terminal and the exit code are its own."""
+    argv = [str(program()), *arguments]
+    os.chdir(root)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(argv[0], argv, environment(root, extra))  # noqa: S606  no shell is wanted

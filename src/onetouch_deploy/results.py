@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the servers answered: results of the collection's modules, and the failures of any task. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+OUTCOMES = {
+    "runner_on_ok": "ok",
+    "runner_on_failed": "failed",
+    "runner_on_unreachable": "unreachable",
+}
+STATUS = "onetouch.deploy.project_status"
+ANSWERS = frozenset(f"onetouch.deploy.{name}" for name in ("rollout", "restart", "project_status", "project_command"))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one task has returned for one host; `outcome` is ok, failed or unreachable."""
+
+    host: str
+    action: str
+    outcome: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def project(self) -> str:
+        return self.host.partition("@")[0]
+
+    @property
+    def server(self) -> str:
+        return self.host.partition("@")[2]
+
+    @property
+    def ok(self) -> bool:
+        """Whether it worked: a failure that a playbook ignores has no commit where there would be one."""
+        return self.outcome == "ok" and (self.action != STATUS or "commit" in self.data)
+
+    @property
+    def message(self) -> str:
+        return str(self.data.get("msg") or "failed without a message")
+
+
+def is_answer(result: Result) -> bool:
+    """Return whether a module that knows about releases has answered, with a success or a failure of its own."""
+    return result.action in ANSWERS and result.outcome != "unreachable"
+
+
+def from_line(line: str) -> Result:
+    """Return the result in a line that the callback plugin `results` wrote."""
+    entry = json.loads(line)
+    return Result(entry["host"], entry["action"], entry["outcome"], entry["result"])
+
+
+def from_event(event: Mapping[str, Any]) -> Result | None:
+    """Return the result in an event of ansible-runner; None for other events and for failures that are ignored."""
+    outcome, data = OUTCOMES.get(event.get("event", "")), event.get("event_data") or {}
+    if outcome is None or data.get("ignore_errors"):
+        return None
+    action = str(data.get("resolved_action") or data.get("task_action"))
+    result = Result(str(data.get("host")), action, outcome, data.get("res") or {})
+    return result if outcome != "ok" or is_answer(result) else None
+
+
+def answers(results: Iterable[Result]) -> list[Result]:
+    """Return the last answer of each host, in the order in which the hosts first answered."""
+    return list({result.host: result for result in results if is_answer(result)}.values())
+
+
+def failures(results: Iterable[Result]) -> list[Result]:
+    """Return what failed without being an answer: a refused command, a server that cannot be reached."""
+    return [result for result in results if not is_answer(result)]
+
+
+def as_json(code: int, results: Iterable[Result]) -> str:
+    """Return the document that --json prints."""
+    found = list(results)
+    document = {
+        "exit_code": code,
+        "results": [{"project": one.project, "server": one.server, "ok": one.ok, **one.data} for one in answers(found)],
+        "errors": [{"host": one.host, "outcome": one.outcome, "msg": one.message} for one in failures(found)],
+    }
+    return json.dumps(document, indent=2, sort_keys=True)

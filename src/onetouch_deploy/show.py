@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the commands show that do not leave the terminal to Ansible: views of its results, ssh's output, a section."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from . import console, files, remote, results, streams, views
+from .errors import FAILED, SERVER_FAILED, UNREACHABLE, CommandError
+from .plan import PROGRAM, Plan
+from .results import Result
+
+
+def collected(plan: Plan, code: int, returned: list[Result]) -> int:
+    """Show a view of what a playbook's tasks returned, then what has failed. Returns the exit code."""
+    if plan.options.json:
+        code = code or _code_of(returned)
+        print(results.as_json(code, returned))
+        return code
+    found = results.answers(returned)
+    shown = [one for one in found if one.ok or plan.view == "exec"]
+    code = VIEWS[plan.view](plan, shown) or code
+    failed = [*results.failures(returned), *(one for one in found if one not in shown)]
+    for one in failed:
+        print(f"{PROGRAM}: {one.host}: {one.message}", file=sys.stderr)
+    return code or (FAILED if failed else 0)
+
+
+def _code_of(returned: list[Result]) -> int:
+    """Return the exit code for a playbook that ends with 0 whatever it finds, as status does."""
+    if results.failures(returned):
+        return UNREACHABLE
+    return 0 if all(one.ok for one in results.answers(returned)) else SERVER_FAILED
+
+
+def _show_commits(plan: Plan, shown: list[Result]) -> int:
+    lines = views.commit_lines(shown, plan.view, plan.lines)
+    if lines:
+        print("\n".join(lines))
+    return FAILED if shown and not lines else 0
+
+
+def _show_history(plan: Plan, shown: list[Result]) -> int:
+    views.print_history(views.attempts(shown, plan.lines))
+    return 0
+
+
+def _show_output(_plan: Plan, shown: list[Result]) -> int:
+    """Print what a command wrote: of one server as it is, of several below their names. Its exit code is ours."""
+    for one in shown:
+        if len(shown) > 1:
+            print(f"{one.host}:", flush=True)
+        print(one.data.get("stdout", ""), end="", flush=True)
+        print(one.data.get("stderr", ""), end="", file=sys.stderr, flush=True)
+        if "rc" not in one.data:
+            print(f"{PROGRAM}: {one.host}: {one.message}", file=sys.stderr)
+    return next((code for one in shown if (code := int(one.data.get("rc", FAILED)))), 0)
+
+
+VIEWS: Mapping[str, Callable[[Plan, list[Result]], int]] = MappingProxyType(
+    {
+        **dict.fromkeys(("list", "current", "previous"), _show_commits),
+        "history": _show_history,
+        "exec": _show_output,
+    }
+)
+
+
+def without_playbook(plan: Plan, found: files.Found) -> int:
+    """Show what needs no playbook. Returns the exit code."""
+    return WITHOUT_PLAYBOOK[plan.view](plan, found)
+
+
+def _config(plan: Plan, found: files.Found) -> int:
+    section = files.section_of(found, plan.project)
+    if not plan.words:
+        print("\n".join(views.config_lines(section.values)))
+        return 0
+    value = views.value_of(section.values, plan.words[0])
+    if value is None:
+        return FAILED
+    print(views.text(value))
+    return 0
+
+
+def _hosts(plan: Plan, found: files.Found) -> list[remote.Host]:
+    os.chdir(found.root)
+    return remote.inventory_hosts(files.inventory(found), found.root, plan.project, plan.options.servers)
+
+
+def _console(plan: Plan, found: files.Found) -> int:
+    """Become the ssh that opens the shell, on the first server."""
+    host = _hosts(plan, found)[0]
+    argv = remote.command(host, console.program(host), terminal=True)
+    sys.stdout.flush()
+    os.execvp(argv[0], argv)  # noqa: S606  no shell is wanted
+
+
+def _logs(plan: Plan, found: files.Found) -> int:
+    hosts = [host for host in _hosts(plan, found) if host.text("project_app")]
+    if not hosts:
+        raise CommandError(f"{plan.project} has no app, so that no unit writes a journal for it.")
+    return streams.show({host.name: remote.journal(host, plan.lines or 1, follow=plan.follow) for host in hosts})
+
+
+WITHOUT_PLAYBOOK: Mapping[str, Callable[[Plan, files.Found], int]] = MappingProxyType(
+    {"config": _config, "console": _console, "logs": _logs}
+)

@@ -1,0 +1,159 @@
+"""The command as a user types it, in a directory with a projects.yml, on real repositories and a real sshd."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import pty
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.playbooks.conftest import Upstream
+from tests.support.ssh_server import ssh_server
+from tests.support.sshd import Sshd
+
+SETSID = shutil.which("setsid") or "setsid"
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Terminal:
+    """A command on a terminal of its own, as a shell starts it: the terminal controls its session."""
+
+    def __init__(self, desk: Desk, argv: Sequence[str], **environment: str) -> None:
+        self.leader, follower = pty.openpty()
+        self.screen = ""
+        self.process = subprocess.Popen(
+            [SETSID, "--ctty", "--wait", *argv],
+            cwd=desk.folder,
+            env={**desk.environment, **environment},
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+        )
+        os.close(follower)
+
+    def type(self, text: str) -> None:
+        """Type something."""
+        os.write(self.leader, text.encode())
+
+    def wait_for(self, text: str) -> None:
+        """Read until the screen has shown a text."""
+        while text not in self.screen:
+            self.screen += os.read(self.leader, 4096).decode(errors="replace")
+
+    def answer(self, text: str, shows: str) -> None:
+        """Type an answer until the screen shows that it was read: Ansible drops what is typed before it listens."""
+        while shows not in self.screen:
+            if not select.select([self.leader], [], [], 1)[0]:
+                self.type(text)
+                continue
+            self.screen += os.read(self.leader, 4096).decode(errors="replace")
+
+    def end(self) -> int:
+        """Read to the end, and return the exit code."""
+        # Once the last process of a terminal has ended, reading fails.
+        with suppress(OSError):
+            while piece := os.read(self.leader, 4096):
+                self.screen += piece.decode(errors="replace")
+        os.close(self.leader)
+        return self.process.wait()
+
+
+class Desk:
+    """A directory with a projects.yml, in which commands are typed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "projects.yml"
+        self.projects: dict[str, dict[str, object]] = {}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        own = {
+            # The collection and the package of this checkout, in the place of an installed wheel.
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+            "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'collections'}",
+            "HOME": str(folder / "home"),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        self.environment = {**kept, **own}
+        (folder / "home").mkdir()
+
+    def project(self, name: str, upstream: Upstream, **settings: object) -> Path:
+        """Add a project on this machine, and return its path."""
+        path = self.folder / "srv" / name
+        lines = {"connection": "local", "python": sys.executable, "repo": str(upstream.path), "path": str(path)}
+        self.projects[name] = {key: value for key, value in {**lines, **settings}.items() if value is not None}
+        # JSON is YAML, but for the first line, by which Ansible knows the file.
+        text = json.dumps(self.projects, default=str)
+        self.config.write_text(f"plugin: onetouch.deploy.projects\nprojects: {text}\n")
+        return path
+
+    def argv(self, *words: str) -> list[str]:
+        """Return the command with these words."""
+        return [sys.executable, "-m", "onetouch_deploy", *words]
+
+    def deploy(self, *words: str, cwd: Path | None = None, extra: Mapping[str, str] | None = None) -> Done:
+        """Type the command with these words."""
+        done = subprocess.run(
+            self.argv(*words),
+            cwd=cwd or self.folder,
+            env={**self.environment, **(extra or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Upstream:
+    """A repository with one commit, tagged `one`."""
+    made = Upstream(tmp_path / "upstream")
+    made.commit("one")
+    return made
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """A directory that knows no project yet."""
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    return Desk(folder)
+
+
+@pytest.fixture
+def sshd(desk: Desk, tmp_path: Path) -> Iterator[Sshd]:
+    """A server that the desk can log in to."""
+    # Short: the path of a unix socket has room for a hundred bytes.
+    with ssh_server(tmp_path / "ssh") as server, tempfile.TemporaryDirectory(prefix="cp") as sockets:
+        made = Sshd(server)
+        search = f"{made.bin}:{desk.environment['PATH']}"
+        desk.environment |= {"PATH": search, "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets}
+        yield made
+        server.hang_up()
+
+
+def over_ssh(sshd: Sshd, *hosts: str) -> dict[str, object]:
+    """Return the settings of a project that is reached by ssh, on 127.0.0.1 or on 127.0.0.2 as well."""
+    where: dict[str, object] = {"hosts": [*hosts]} if len(hosts) > 1 else {"host": (hosts or ("127.0.0.1",))[0]}
+    return {"connection": None, "port": sshd.port, "user": getpass.getuser(), **where}

@@ -1,0 +1,144 @@
+"""The commands of a project on real repositories: there and back, and what each of them shows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.conftest import Desk
+from tests.integration.playbooks.conftest import Upstream
+from tests.support.ports import free_port
+
+
+@pytest.fixture
+def blog(desk: Desk, upstream: Upstream) -> Path:
+    """A project, whose test hook fails when the page says broken."""
+    return desk.project("blog", upstream, ref="origin/main", test="! grep -q broken page")
+
+
+def test_there_and_back(desk: Desk, blog: Path, upstream: Upstream) -> None:
+    """The original's way: deploy, list, current, previous, a ref, revert; from a directory below."""
+    first = upstream.git("rev-parse", "HEAD")
+    below = desk.folder / "a" / "b"
+    below.mkdir(parents=True)
+    assert desk.deploy("blog", cwd=below).code == 0
+    assert desk.deploy("blog", "current").out == f"{first[:12]}\n"
+    second = upstream.commit("two")
+    assert desk.deploy("blog").code == 0
+    short = [first[:7], second[:7]]
+    assert desk.deploy("blog", "list").out.split() == short
+    assert desk.deploy("blog", "list", "-n", "1").out.split() == short[1:]
+    assert desk.deploy("blog", "previous").out.split() == short[:1]
+    assert desk.deploy("blog", "revert").code == 0
+    assert (blog / "current/page").read_text() == "one"
+    assert desk.deploy("blog", "two").code == 0
+    assert (blog / "current/page").read_text() == "two"
+    history = desk.deploy("blog", "history").out.splitlines()
+    assert [line.split()[3:5] for line in history] == [
+        *(["deploy", "origin/main"], ["deploy", "origin/main"]),
+        *(["revert", first[:12]], ["deploy", "two"]),
+    ]
+    assert all(line.endswith("live") for line in history)
+
+
+def test_a_failed_test_restores_the_release_and_fails_unless_tests_are_off(
+    desk: Desk, blog: Path, upstream: Upstream
+) -> None:
+    """The original ended with 0 here."""
+    assert desk.deploy("blog").code == 0
+    upstream.commit("broken")
+    assert desk.deploy("blog").code == 2
+    assert (blog / "current/page").read_text() == "one"
+    assert desk.deploy("blog", "-T").code == 0
+    assert (blog / "current/page").read_text() == "broken"
+
+
+def test_nothing_is_deployed_by_check(desk: Desk, blog: Path) -> None:
+    done = desk.deploy("--check", "blog")
+    assert done.code == 0, done.out
+    assert not (blog / "current").exists()
+
+
+@pytest.mark.usefixtures("blog")
+def test_json_of_a_deploy_and_of_status(desk: Desk, upstream: Upstream) -> None:
+    """The output is one document, whatever Ansible prints."""
+    deployed = json.loads(desk.deploy("blog", "--json").out)
+    commit = upstream.git("rev-parse", "HEAD")
+    [result] = deployed["results"]
+    assert (deployed["exit_code"], result["ok"], result["commit"]) == (0, True, commit)
+    [status] = json.loads(desk.deploy("status", "--json").out)["results"]
+    assert (status["project"], status["server"], status["commit"]) == ("blog", "localhost", commit)
+    assert not [key for key in status if key.startswith("_ansible")]
+    failed = desk.deploy("blog", "nowhere", "--json")
+    [refused] = json.loads(failed.out)["results"]
+    assert (failed.code, refused["ok"]) == (2, False)
+    assert "ref 'nowhere' is unknown" in refused["msg"]
+
+
+def test_json_of_status_fails_where_a_server_has_no_answer(desk: Desk, blog: Path, upstream: Upstream) -> None:
+    """For machines; the table shows such servers, and the command ends with 0."""
+    (blog / "current").mkdir(parents=True)
+    broken = desk.deploy("status", "--json")
+    [answer] = json.loads(broken.out)["results"]
+    assert (broken.code, answer["ok"], "current is not a symlink" in answer["msg"]) == (2, False, True)
+    desk.project("shop", upstream, connection=None, host="127.0.0.1", port=free_port(), user="nobody")
+    away = desk.deploy("shop", "status", "--json")
+    [lost] = json.loads(away.out)["results"]
+    assert (away.code, lost["ok"], "Connection refused" in lost["msg"]) == (2, False, True)
+    assert desk.deploy("status").code == 0
+
+
+@pytest.mark.usefixtures("blog")
+@pytest.mark.parametrize("words", [["current"], ["list"], ["exec", "true"]])
+def test_nothing_live_is_a_failure_or_empty(desk: Desk, words: list[str]) -> None:
+    """As in the original, where there is no file to read."""
+    done = desk.deploy("blog", *words)
+    assert (done.code, done.out) == (1, "")
+
+
+@pytest.mark.usefixtures("blog")
+@pytest.mark.parametrize(
+    "words",
+    [["blgo"], ["blgo", "list"], ["blgo", "config"], ["blgo", "exec", "ls"], ["blgo", "console"], ["blgo", "logs"]],
+)
+def test_an_unknown_project_is_an_error_with_those_that_there_are(desk: Desk, words: list[str]) -> None:
+    done = desk.deploy(*words)
+    assert done.code != 0
+    assert 'There is no project "blgo"' in done.out + done.err
+    assert "Known projects: blog." in " ".join((done.out + done.err).split())
+
+
+def test_without_a_configuration_the_command_says_where_it_looked(desk: Desk) -> None:
+    done = desk.deploy("blog")
+    assert done.code == 2
+    assert f"No projects are configured: {desk.folder} and the directories above have no" in done.err
+    missing = desk.deploy("-c", "no.yml", "blog")
+    assert (missing.code, "There is no file" in missing.err) == (2, True)
+
+
+def test_the_originals_file_is_found_and_used(desk: Desk, upstream: Upstream) -> None:
+    """Nothing else is needed; -C and -c lead to it as well."""
+    path = desk.folder / "srv/blog"
+    conf = desk.folder / "deploy.conf"
+    python = desk.argv()[0]
+    lines = f"connection local\npython {python}\nrepo {upstream.path}\npath {path}\nref origin/main\n"
+    conf.write_text(f"[blog]\n{lines}forward-agent yes\n")
+    assert desk.deploy("blog").code == 0
+    assert (path / "current/page").read_text() == "one"
+    elsewhere = desk.folder.parent
+    assert desk.deploy("-C", "desk", "blog", "config", "ref", cwd=elsewhere).out == "origin/main\n"
+    named = desk.deploy("-c", "desk/deploy.conf", "blog", "config", "forward-agent", cwd=elsewhere)
+    assert (named.code, named.out) == (0, "yes\n")
+    assert desk.deploy("blog", "config", "key").code == 1
+    assert desk.deploy("blog", "config").out.splitlines()[-2:] == ["ref origin/main", "forward-agent yes"]
+
+
+@pytest.mark.usefixtures("blog")
+def test_an_ansible_cfg_of_the_project_counts(desk: Desk) -> None:
+    """It is read from the directory that the configuration is in, wherever the command was typed."""
+    (desk.folder / "ansible.cfg").write_text("[defaults]\nstdout_callback = minimal\n")
+    below = desk.folder / "below"
+    below.mkdir()
+    assert "PLAY RECAP" not in desk.deploy("blog", cwd=below).out

@@ -1,0 +1,177 @@
+"""`exec`, `console` and `logs`: what runs on the servers, over a real sshd."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.conftest import Desk, Terminal, over_ssh
+from tests.integration.playbooks.conftest import Upstream
+from tests.support.sshd import Sshd
+from tests.support.waiting import until
+
+PRINT = "import json, os, sys; print(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]))"
+WORDS = ["a b", "*", "$HOME", "{{ x }}", "'", '"', "é", "a\nb", ""]
+
+
+@pytest.fixture
+def variables(tmp_path: Path) -> Path:
+    """A file of the app's variables, as people and setup write it."""
+    file = tmp_path / "env"
+    file.write_text('SECRET="s3cret\\n"\nPLAIN=x y\n')
+    file.chmod(0o600)
+    return file
+
+
+@pytest.fixture
+def blog(desk: Desk, sshd: Sshd, upstream: Upstream, variables: Path) -> Path:
+    """A project that is live, and reached over ssh."""
+    # The system's Python has no Ansible, as on a server.
+    own = {"python": "/usr/bin/python3", "env_file": str(variables)}
+    path = desk.project("blog", upstream, ref="origin/main", **own, **over_ssh(sshd))
+    done = desk.deploy("blog")
+    assert done.code == 0, done.out
+    return path
+
+
+def test_words_arrive_as_they_were_typed(desk: Desk, blog: Path, upstream: Upstream) -> None:
+    """No shell reads them on the way, and no template is filled in. The environment is that of the hooks."""
+    done = desk.deploy("blog", "exec", "--", "python3", "-c", PRINT, *WORDS)
+    assert done.code == 0, done.err
+    words, directory, environment = json.loads(done.out)
+    assert words == WORDS
+    commit = upstream.git("rev-parse", "HEAD")
+    assert directory == str(blog / "releases" / commit[:12])
+    assert (environment["SECRET"], environment["PLAIN"]) == ("s3cret\n", "x y")
+    assert (environment["SHARED"], environment["DEPLOY_COMMIT"]) == (str(blog / "shared"), commit)
+
+
+def test_variables_of_the_key_env_are_those_of_the_live_release(desk: Desk, upstream: Upstream) -> None:
+    """A change of the key is there once it is deployed."""
+    for value in ("x y", "{{ 1 }}'"):
+        desk.project("blog", upstream, ref="origin/main", env={"PLAIN": value.replace("{{", "{{ '{{' }}")})
+        assert desk.deploy("blog").code == 0
+        assert desk.deploy("blog", "exec", "printenv", "PLAIN").out == f"{value}\n"
+
+
+def test_the_environment_of_the_release_comes_first(desk: Desk, blog: Path) -> None:
+    """Its programs are found before those of the system."""
+    own = (blog / "current").resolve() / ".venv/bin/python3"
+    own.parent.mkdir(parents=True)
+    own.write_text("#!/bin/sh\necho the release\n")
+    own.chmod(0o755)
+    assert desk.deploy("blog", "exec", "python3").out == "the release\n"
+
+
+def test_output_and_exit_code_are_those_of_the_command(desk: Desk, blog: Path) -> None:
+    done = desk.deploy("blog", "exec", "sh", "-c", "echo out; echo err >&2; printf '\\377'; exit 7")
+    assert (done.code, done.out, done.err) == (7, "out\n�", "err\n")
+    assert blog.is_dir()
+
+
+@pytest.mark.usefixtures("blog")
+def test_a_program_that_is_not_there(desk: Desk) -> None:
+    done = desk.deploy("blog", "exec", "no-such-program")
+    assert (done.code, done.out) == (1, "")
+    assert "no-such-program: not found" in done.err
+
+
+def test_it_runs_on_every_server(desk: Desk, sshd: Sshd, upstream: Upstream) -> None:
+    """Also after it has failed on one of them; --server chooses."""
+    desk.project("blog", upstream, ref="origin/main", **over_ssh(sshd, "127.0.0.1", "127.0.0.2"))
+    assert desk.deploy("blog", "--server", "127.0.0.1").code == 0
+    first = desk.deploy("blog", "exec", "--server", "127.0.0.1", "echo", "here")
+    assert (first.code, first.out) == (0, "here\n")
+    both = desk.deploy("blog", "exec", "sh", "-c", "echo here; exit 3")
+    assert both.code == 3
+    assert both.out == "blog@127.0.0.1:\nhere\nblog@127.0.0.2:\nhere\n"
+
+
+def test_the_playbook_alone_does_the_same(desk: Desk, blog: Path) -> None:
+    """With words in a list or in one text."""
+    playbook = [str(Path(desk.argv()[0]).with_name("ansible-playbook")), "-i", "projects.yml", "onetouch.deploy.exec"]
+    for argv in ('["echo", "{{ x }}  y"]', "\"echo '{{ x }}  y'\""):
+        words = [*playbook, "-e", "project=blog", "-e", f'{{"argv": {argv}}}']
+        done = subprocess.run(words, cwd=desk.folder, env=desk.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+        assert "\nblog@127.0.0.1:\n{{ x }}  y\n" in done.stdout
+    assert blog.is_dir()
+
+
+def talk(desk: Desk, words: list[str], lines: str) -> tuple[int, str]:
+    """Run the command on a terminal, type `lines`, and return its exit code and what the screen showed."""
+    terminal = Terminal(desk, desk.argv(*words))
+    terminal.type(lines)
+    return terminal.end(), terminal.screen
+
+
+def test_console_is_a_shell_in_the_release_with_the_apps_variables(desk: Desk, blog: Path) -> None:
+    """On a terminal, over ssh; the exit code is the shell's."""
+    code, screen = talk(desk, ["blog", "console"], 'echo "<$PWD|$PLAIN|$SHARED>"; tty; exit 5\n')
+    live = (blog / "current").resolve()
+    assert f"<{live}|x y|{blog}/shared>" in screen, screen
+    assert "/dev/pts/" in screen
+    assert code == 5, screen
+
+
+def test_console_says_when_nothing_is_live(desk: Desk, sshd: Sshd, upstream: Upstream) -> None:
+    path = desk.project("blog", upstream, **over_ssh(sshd))
+    code, screen = talk(desk, ["blog", "console"], "")
+    assert f"no release of blog is live: {path}/current leads nowhere. Deploy it first" in " ".join(screen.split())
+    assert code == 1
+
+
+# Prints its arguments, and goes on where it follows.
+JOURNALCTL = """#!/bin/sh
+echo "$@"
+case "$*" in *--follow*) exec sleep 1000; esac
+"""
+
+
+@pytest.fixture
+def journal(desk: Desk, sshd: Sshd, upstream: Upstream) -> Desk:
+    """A project with an app on two servers, whose journal shows how it was asked for."""
+    program = sshd.server.home / "account/bin/journalctl"
+    program.parent.mkdir()
+    program.write_text(JOURNALCTL)
+    program.chmod(0o755)
+    servers = over_ssh(sshd, "127.0.0.1", "127.0.0.2")
+    desk.project("blog", upstream, app="main:app", bind="127.0.0.1:3001", **servers)
+    return desk
+
+
+def test_logs_of_all_servers(journal: Desk) -> None:
+    done = journal.deploy("blog", "logs", "-n", "7")
+    asked = "--unit procmon@blog.service --lines 7 --no-pager --output short-iso"
+    assert (done.code, sorted(done.out.splitlines())) == (
+        *(0, [f"blog@127.0.0.1: {asked}", f"blog@127.0.0.2: {asked}"]),
+    )
+    one = journal.deploy("blog", "logs", "--server", "127.0.0.2")
+    assert (one.code, one.out) == (0, f"{asked.replace('7', '50')}\n")
+
+
+def test_logs_follow_until_the_reader_has_enough(journal: Desk) -> None:
+    """As with `| head -2`: the connections end with it."""
+    with subprocess.Popen(
+        journal.argv("blog", "logs", "-f"),
+        cwd=journal.folder,
+        env=journal.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout
+        lines = [process.stdout.readline() for _server in range(2)]
+        assert all("--follow" in line for line in lines)
+        process.send_signal(2)
+        assert until(lambda: process.poll() is not None, "the end after Ctrl-C")
+        assert process.returncode == 130
+
+
+def test_logs_of_a_project_without_an_app(desk: Desk, upstream: Upstream) -> None:
+    desk.project("blog", upstream)
+    done = desk.deploy("blog", "logs")
+    assert (done.code, done.err) == (1, "deploy: blog has no app, so that no unit writes a journal for it.\n")

@@ -1,0 +1,114 @@
+"""`remove`: what it takes from a server, and when it refuses."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.conftest import Desk, Terminal
+from tests.integration.playbooks.conftest import Upstream
+
+# A server without systemd: its files are in directories of the test.
+PLAIN = ("-e", "project_system=false", "-e", "supervisor_systemd=false")
+
+
+@pytest.fixture
+def blog(desk: Desk, upstream: Upstream) -> Path:
+    """A project that is live, with a configuration of procmon beside those of others."""
+    path = desk.project("blog", upstream, ref="origin/main")
+    assert desk.deploy("blog").code == 0
+    for file in ("etc/blog.toml", "etc/blog.env", "etc/blogger.toml", "state/blog/status.json"):
+        (desk.folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (desk.folder / file).write_text("{}")
+    return path
+
+
+def options(desk: Desk) -> list[str]:
+    """Return where procmon's files are."""
+    own = {"supervisor_config_dir": desk.folder / "etc", "supervisor_state_dir": desk.folder / "state/blog"}
+    return [*PLAIN, "-e", json.dumps(own, default=str)]
+
+
+def test_the_configuration_goes_and_the_data_stays(desk: Desk, blog: Path) -> None:
+    done = desk.deploy("blog", "remove", "--yes", *options(desk))
+    assert done.code == 0, done.out
+    assert [file.name for file in (desk.folder / "etc").iterdir()] == ["blogger.toml"]
+    assert not (desk.folder / "state/blog").exists()
+    assert (blog / "current/page").is_file()
+    assert f"blog@localhost: kept {blog}; -e data=true removes it as well" in done.out
+    again = desk.deploy("blog", "remove", "--yes", *options(desk))
+    assert (again.code, "blog@localhost: removed nothing" in again.out) == (0, True)
+
+
+def test_the_data_goes_when_asked_for(desk: Desk, blog: Path) -> None:
+    outside = desk.folder / "outside"
+    outside.mkdir()
+    (blog / "shared/uploads").symlink_to(outside)
+    checked = desk.deploy("blog", "remove", "--data", "--check", *options(desk))
+    assert (checked.code, f"{blog}" in checked.out, blog.exists()) == (0, True, True)
+    assert desk.deploy("blog", "remove", "--data", "--yes", *options(desk)).code == 0
+    assert not blog.exists()
+    assert outside.is_dir(), "a link is removed, not what it leads to"
+    again = desk.deploy("blog", "remove", "--data", "--yes", *options(desk))
+    assert (again.code, "blog@localhost: removed nothing" in again.out) == (0, True)
+
+
+def test_it_asks_and_without_a_terminal_refuses(desk: Desk, blog: Path) -> None:
+    """The playbook alone does the same, as its question has no answer then."""
+    refused = desk.deploy("blog", "remove")
+    assert (refused.code, refused.err) == (
+        *(2, "deploy: remove asks before it removes anything, and there is no terminal. Use --yes.\n"),
+    )
+    playbook = Path(desk.argv()[0]).with_name("ansible-playbook")
+    for confirm in ("", "shop"):
+        done = subprocess.run(
+            [playbook, "-i", "projects.yml", "onetouch.deploy.remove", "-e", f"project=blog confirm={confirm}"],
+            cwd=desk.folder,
+            env=desk.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "Nothing was removed: the answer was not blog" in " ".join(done.stdout.split())
+    assert (desk.folder / "etc/blog.toml").exists()
+    assert blog.exists()
+
+
+@pytest.mark.parametrize(("answer", "code"), [("blog", 0), ("yes", 2), ("", 2)])
+def test_on_a_terminal_the_name_is_the_answer(desk: Desk, blog: Path, answer: str, code: int) -> None:
+    terminal = Terminal(desk, desk.argv("blog", "remove", "--data", *options(desk)))
+    terminal.wait_for("This removes blog from its servers, with its directory: releases, clone and uploads.")
+    terminal.answer(f"{answer}\r", shows="TASK [Stop without that answer]")
+    assert terminal.end() == code, terminal.screen
+    assert blog.exists() == (code != 0)
+
+
+def test_a_running_deploy_is_not_disturbed(desk: Desk, blog: Path) -> None:
+    with (blog / ".deploy.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(json.dumps({"by": "tj", "doing": "deploy v1", "since": "2026-11-26T00:00:00Z", "pid": os.getpid()}))
+        lock.flush()
+        done = desk.deploy("blog", "remove", "--data", "--yes", *options(desk))
+        lock.truncate(0)
+    assert done.code == 2
+    assert "another run holds the lock: tj (deploy v1)" in " ".join(done.out.split())
+    assert (desk.folder / "etc/blog.toml").exists()
+    assert (blog / "current/page").is_file()
+
+
+def test_what_is_no_project_is_not_removed(desk: Desk, upstream: Upstream) -> None:
+    """A wrong path in the configuration must not cost a home directory."""
+    path = desk.project("blog", upstream)
+    path.mkdir(parents=True)
+    (path / "thesis").write_text("years")
+    done = desk.deploy("blog", "remove", "--data", "--yes", *options(desk))
+    assert done.code == 2
+    assert f"{path} is not the directory of a project" in " ".join(done.out.split())
+    assert (path / "thesis").exists()

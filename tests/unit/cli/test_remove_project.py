@@ -1,0 +1,93 @@
+"""What `remove` does on a server with systemd, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import Result
+from ansible_collections.onetouch.deploy.plugins.module_utils._remove import project as parts
+from ansible_collections.onetouch.deploy.plugins.module_utils._remove.project import Project
+
+SOCKET, SERVICE = "procmon@blog.socket", "procmon@blog.service"
+
+
+class Systemctl:
+    """Answers as systemd does, and remembers what it was asked for and which files there were then."""
+
+    def __init__(self, units: Path, active: Sequence[str] = (), fails: str = "") -> None:
+        self.units, self.active, self.fails = units, active, fails
+        self.calls: list[tuple[str, bool]] = []
+
+    def __call__(
+        self,
+        argv: Sequence[str],
+        cwd: str | None = None,
+        env: Mapping[str, str | None] | None = None,
+        silence: float | None = None,
+    ) -> Result:
+        assert (argv[0], cwd, env, silence) == ("systemctl", None, None, None)
+        words = [word for word in argv[1:] if word != "--quiet"]
+        if words[0].startswith("is-"):
+            return Result(0 if words[1] in self.active else 3, "", "")
+        self.calls.append((" ".join(words), (self.units / SOCKET).exists()))
+        return Result(1, "", "no") if words[0] == self.fails else Result(0, "", "")
+
+
+@pytest.fixture
+def blog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with all that setup writes."""
+    monkeypatch.setattr(parts, "UNITS", tmp_path / "units")
+    files = (f"units/{SOCKET}", f"units/{SERVICE}.d/project.conf", "units/procmon@.service", "etc/blog.toml")
+    for file in (*files, "run/blog/status.json"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    return Project("blog", tmp_path / "srv", tmp_path / "etc", tmp_path / "run/blog", systemd=True, by="me")
+
+
+def remove(project: Project, systemctl: Systemctl) -> list[str]:
+    """Remove it as the module does, and return what is left of its files."""
+    units = parts.enabled_units(project, systemctl)
+    parts.stop(units, systemctl)
+    parts.remove(parts.own_files(project))
+    parts.reload_units(project, systemctl)
+    return sorted(path.name for path in systemctl.units.iterdir())
+
+
+def test_units_are_disabled_and_stopped_before_their_files_go(blog: Project) -> None:
+    """Disabled first: what a lost connection leaves does not start with the server."""
+    systemctl = Systemctl(parts.UNITS, [SOCKET, SERVICE])
+    assert remove(blog, systemctl) == ["procmon@.service"], "that of all projects stays"
+    assert systemctl.calls == [
+        (f"disable {SOCKET} {SERVICE}", True),
+        (f"stop {SOCKET} {SERVICE}", True),
+        ("daemon-reload", False),
+        (f"reset-failed {SOCKET} {SERVICE}", False),
+    ]
+    assert not blog.state_dir.exists()
+    assert parts.own_files(blog) == []
+
+
+def test_a_unit_that_is_not_there_is_not_named(blog: Project) -> None:
+    """A project that has bound its address itself has no socket; systemctl would fail for it."""
+    systemctl = Systemctl(parts.UNITS, [SERVICE])
+    remove(blog, systemctl)
+    assert systemctl.calls[:2] == [(f"disable {SERVICE}", True), (f"stop {SERVICE}", True)]
+
+
+@pytest.mark.parametrize("fails", ["disable", "stop"])
+def test_files_stay_when_systemd_cannot(blog: Project, fails: str) -> None:
+    """So that the same command can be given again."""
+    with pytest.raises(ReleaseError, match=rf"systemctl {fails} {SOCKET} {SERVICE} failed. See journalctl"):
+        remove(blog, Systemctl(parts.UNITS, [SOCKET, SERVICE], fails))
+    assert (parts.UNITS / SOCKET).exists()
+
+
+def test_without_systemd_nothing_is_asked(blog: Project) -> None:
+    systemctl = Systemctl(parts.UNITS)
+    remove(replace(blog, systemd=False), systemctl)
+    assert systemctl.calls == []
+    assert (parts.UNITS / SOCKET).exists()
