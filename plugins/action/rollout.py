@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -98,19 +99,24 @@ class ActionModule(ServerAction):
             raise failure(error)
         harmless = state in {"present", "prepared"} or bool(self._task.check_mode)
         arguments = release_arguments(state, self.read, _user(), commit)
-        if not is_chosen():
-            return self._shown(name, self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless))
-        arguments["progress"] = self._task._uuid  # noqa: SLF001  the name by which the callback knows the task
-        with self.progress_copied(f"{arguments['path']}/.deploy.progress"):
-            return self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless)
-
-    def _shown(self, name: str, result: dict[str, Any]) -> dict[str, Any]:
-        """Print how it ended, where no callback of this collection does."""
+        result = self._run_releases(arguments, harmless=harmless)
         if result.get("failed"):
             # A module that was killed says nothing about what it has done.
-            return failed_result({"outcome": "failed" if harmless else _rollout.UNKNOWN, **result})
-        Display().display("\n" + result_text(self.host, name, result))
+            result = {"outcome": "failed" if harmless else _rollout.UNKNOWN, **result}
+            return result if is_chosen() else failed_result(result)
+        if not is_chosen():
+            Display().display("\n" + result_text(self.host, name, result))
         return result
+
+    def _run_releases(self, arguments: dict[str, Any], *, harmless: bool) -> dict[str, Any]:
+        """Run the module, with its progress where the stdout callback shows that."""
+        copied: AbstractContextManager[None] = nullcontext()
+        if is_chosen() and not self._task.check_mode:
+            # The name by which the callback knows the task.
+            arguments["progress"] = self._task._uuid  # noqa: SLF001
+            copied = self.progress_copied(f"{arguments['path']}/.deploy.progress")
+        with copied:
+            return self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless)
 
 
 def _user() -> str:

@@ -75,6 +75,7 @@ KINDS = {
     "restart": Kind.DEPLOY,
     "project_status": Kind.QUESTION,
     "summary": Kind.SUMMARY,
+    "setup_report": Kind.SUMMARY,
 }
 
 
@@ -224,7 +225,7 @@ class CallbackModule(Default):
     def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ANN401, ARG002
         """End what is shown."""
         self.session.active.clear()
-        self.session.end_play()
+        self.session.finish()
 
     def _is_on(self, option: str) -> bool:
         return bool(self.get_option(option))  # type: ignore[no-untyped-call]
@@ -236,7 +237,7 @@ class CallbackModule(Default):
         folder = board_folder(task.get_play())
         self.session.begin_task(
             Task(
-                name=task.get_name(include_role_fqcn=False).partition(" : ")[2] or task.get_name(),
+                name=task.get_name().rpartition(" : ")[2],
                 kind=kind,
                 run=task._uuid,  # noqa: SLF001  the only name of a task
                 is_last=task.args.get("step") != "prepare",

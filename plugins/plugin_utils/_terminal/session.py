@@ -85,6 +85,10 @@ class Session:
         self._check = check
         self._start = now() - age
         self._play: Play | None = None
+        self._head = ""
+        # The last play that had nothing to change, unless another one changed something.
+        self._unchanged: Play | None = None
+        self._has_ended = False
         self.task = Task("", Kind.OTHER)
         self.active: dict[str, Active] = {}
 
@@ -139,7 +143,15 @@ class Session:
         play, self._play = self._play, None
         self.screen.clear()
         if play:
-            self.screen.print(self._last_lines(play))
+            lines = self._last_lines(play)
+            self._has_ended |= bool(lines) or play.has_failed
+            self.screen.print(lines)
+
+    def finish(self) -> None:
+        """Print how the run has ended."""
+        self.end_play()
+        if self._unchanged and not self._has_ended:
+            self.screen.print([self._other_line(self._unchanged, self._now() - self._start)])
 
     def print(self, lines: Sequence[str]) -> None:
         """Print lines that belong to no host."""
@@ -192,7 +204,10 @@ class Session:
         play.has_head = True
         if len(play.hosts) == 1:
             [(project, server)] = play.hosts.values()
-            self.screen.print([single.head_line(self.look, project, server, self._check)] if project else [])
+            head = single.head_line(self.look, project, server, self._check) if project else ""
+            # The plays of one setup have one head.
+            self.screen.print([head] if head != self._head else [])
+            self._head = head
         elif play.hosts and self.task.kind is Kind.DEPLOY:
             mode = self.look.paint("  check mode: nothing is changed", "dim") if self._check else ""
             self.screen.print([self.look.paint(servers_text([*play.hosts]), "bold") + mode])
@@ -260,7 +275,9 @@ class Session:
         if play.results:
             [result] = play.results.values()
             return single.last_lines(self.look, result, seconds, self._check)
-        return [self._other_line(play, seconds)] if play.others else []
+        if play.others and not play.changes:
+            self._unchanged = play
+        return [self._other_line(play, seconds)] if play.changes else []
 
     def _other_line(self, play: Play, seconds: float) -> str:
         words = f"{play.changes} change{'' if play.changes == 1 else 's'}" if play.changes else "nothing to change"

@@ -95,8 +95,8 @@ class Run:
         self.session.end_host(host, result, **options)
 
     def shown(self) -> str:
-        """End the play, and return all that was shown."""
-        self.session.end_play()
+        """End the run, and return all that was shown."""
+        self.session.finish()
         return self.model.history()
 
 
@@ -399,6 +399,15 @@ def test_a_setup_with_nothing_to_do(tmp_path: Path, check: bool) -> None:
     run.begin(BLOG, Kind.OTHER)
     run.end({"changed": False})
     assert run.shown().endswith(f"\n✔ blog on web1: nothing to change{' (check mode)' if check else ''}, 5.0 s")
+
+
+def test_the_plays_of_one_setup_have_one_head_and_one_end(run: Run) -> None:
+    for changed in (False, True, False):
+        run.begin(BLOG, Kind.OTHER)
+        run.end({"changed": changed})
+    lines = run.shown().split("\n")
+    assert [lines[0], lines[1][:14], lines[2]] == ["blog on web1", "  ✔ Copy files", "✔ blog on web1: 1 change, 10.0 s"]
+    assert len(lines) == 3
 
 
 def test_a_play_without_a_project(run: Run) -> None:
