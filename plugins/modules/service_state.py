@@ -40,7 +40,7 @@ options:
     type: list
     elements: str
     default: []
-  off:
+  stopped:
     description: Units that must neither run nor be started at boot.
     type: list
     elements: str
@@ -103,7 +103,11 @@ def main() -> None:
     """Compare what is there with what is wanted."""
     units: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(  # type: ignore[no-untyped-call]  # Ansible ships few types
-        {"files": {"type": "list", "elements": "dict", "default": [], "options": FILE}, "running": units, "off": units},
+        {
+            "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
+            "running": units,
+            "stopped": units,
+        },
         supports_check_mode=True,
     )
     wanted = module.params
@@ -116,13 +120,13 @@ def main() -> None:
 
 def differing_units(wanted: dict[str, Any]) -> list[str]:
     """Return the names of the units that are not in the wanted state."""
-    running, off = wanted["running"], wanted["off"]
-    if not running and not off:
+    running, stopped = wanted["running"], wanted["stopped"]
+    if not running and not stopped:
         return []
-    found = service_state.ask_units([*running, *off])
+    found = service_state.ask_units([*running, *stopped])
     return [
         *(name for name in running if not service_state.is_running(found.get(name, {}))),
-        *(name for name in off if not service_state.is_off(found.get(name, {}))),
+        *(name for name in stopped if not service_state.is_off(found.get(name, {}))),
     ]
 
 

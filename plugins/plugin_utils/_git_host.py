@@ -35,7 +35,7 @@ def lines_here(address: Address) -> list[str]:
 
 def lines_for(name: str) -> list[str]:
     """Return the lines that this machine has for a name of known_hosts, such as `[git.example.org]:2222`."""
-    host, _, port = name.lstrip("[").partition("]:")
+    host, _bracket, port = name.lstrip("[").partition("]:")
     files = lines_files(Address(host, port))
     return [key.line(name) for key in host_keys.known_keys(run, name, files)]
 

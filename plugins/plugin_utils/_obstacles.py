@@ -311,6 +311,9 @@ def path(wanted: Wanted, system: Facts, own: Facts) -> Iterator[Obstacle]:
         return
     if (own or system)["path"]["source_occupied"]:
         yield Obstacle(f"{wanted.path}/source is not a git clone", "Move it away, or set another `path`")
+    elif own and not own["path"]["source_writable"]:
+        remedy = f"Let the user own it: chown -R {wanted.user} {wanted.path}"
+        yield Obstacle(f"{wanted.user} may not write in {wanted.path}/source", remedy)
     if not wanted.system and not here["writable"]:
         remedy = f"Create {wanted.path} there, and let {wanted.user} own it"
         yield Obstacle(f"{wanted.user} may not write in {here['nearest']}", remedy)

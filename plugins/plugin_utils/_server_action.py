@@ -21,7 +21,7 @@ from ansible.utils.vars import load_extra_vars
 from . import _progress_copy, _rollout
 from ._board import Board, Login, board_folder
 from ._command import inherited_error
-from ._shared_connection import SharedConnection
+from ._shared_connection import SharedConnection, is_shared
 from ._turns import Turns
 
 # Hosts that agree in these options of ssh share a connection.
@@ -167,7 +167,7 @@ class ServerAction(ActionBase):
         connection = self._connection
         if connection.transport.rpartition(".")[2] != "ssh" or connection.get_option("password"):
             return False
-        return "ControlPersist" in str(connection.get_option("ssh_args"))
+        return is_shared(str(connection.get_option("ssh_args")))
 
     def _ssh(self, *words: str) -> list[bytes]:
         """Return the command of ssh with all options that Ansible gives it."""

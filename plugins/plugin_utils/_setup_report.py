@@ -93,7 +93,7 @@ def waiting_lines(outcomes: Iterable[Outcome]) -> list[str]:
 
 def outcome_of(host: str, variables: Mapping[str, Any]) -> Outcome:
     """Return the outcome of an inventory host from what its tasks have registered."""
-    project, _, server = host.partition("@")
+    project, _at, server = host.partition("@")
     name, place = variables.get("project_name", project), variables.get("project_server", server or host)
     access = variables.get("project_git_access") or {}
     wanted = (variables.get("project_obstacles") or {}).get("about", {})

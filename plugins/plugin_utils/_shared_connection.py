@@ -9,6 +9,7 @@ process has opened the connection in the meantime it stays in the foreground, an
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 import time
@@ -18,6 +19,16 @@ from types import TracebackType
 POLL_SECONDS = 0.005
 # How often to ask whether another process has opened the connection.
 CHECK_SECONDS = 0.5
+# The user's own ssh settings may keep `ssh -N` in the foreground without a connection to share.
+LIMIT_SECONDS = 60.0
+
+
+def is_shared(ssh_args: str) -> bool:
+    """Return whether with these arguments ssh opens a connection that stays for others, and goes to the background."""
+    opens = re.search(r"ControlMaster[ =](auto|yes)\b", ssh_args, re.IGNORECASE)
+    stays = re.search(r"ControlPersist[ =](?!no\b)\S", ssh_args, re.IGNORECASE)
+    nowhere = re.search(r"ControlPath[ =]\W*none\b", ssh_args, re.IGNORECASE)
+    return bool(opens and stays and not nowhere)
 
 
 class SharedConnection:
@@ -47,11 +58,12 @@ class SharedConnection:
             self._process = subprocess.Popen(self._ssh("-N"), stdin=nothing, stdout=nothing, stderr=self._errors)
 
     def wait(self) -> str:
-        """Wait for the connection. Return why there is none, empty when there is one."""
-        check = time.monotonic() + CHECK_SECONDS
+        """Wait for the connection. Return why there is none, empty when there is one or Ansible is to log in itself."""
+        start = time.monotonic()
+        check = start + CHECK_SECONDS
         while self._process and (code := self._process.poll()) is None:
             if time.monotonic() > check:
-                if self._is_open():
+                if self._is_open() or time.monotonic() > start + LIMIT_SECONDS:
                     return ""
                 check = time.monotonic() + CHECK_SECONDS
             time.sleep(POLL_SECONDS)

@@ -244,6 +244,14 @@ def project_status(ctx: click.Context) -> Plan:
     return _play(ctx, "status")
 
 
+@project.command("doctor", context_settings=SETTINGS)
+@common(PLAYED)
+@click.pass_context
+def project_doctor(ctx: click.Context) -> Plan:
+    """Report what is in the way, and what to do about it."""
+    return _play(ctx, "doctor")
+
+
 def _commits(name: str, text: str) -> None:
     """Add a command that shows commits of the log."""
 
@@ -318,6 +326,14 @@ def remove(ctx: click.Context, *, data: bool, yes: bool) -> Plan:
 def status(ctx: click.Context) -> Plan:
     """Show every project on every server."""
     return _play(ctx, "status")
+
+
+@root.command(context_settings=SETTINGS)
+@common(PLAYED)
+@click.pass_context
+def doctor(ctx: click.Context) -> Plan:
+    """Report what is in the way of any project."""
+    return _play(ctx, "doctor")
 
 
 @root.command(context_settings=SETTINGS)

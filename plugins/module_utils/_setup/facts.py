@@ -138,6 +138,7 @@ def path_facts(path: Path) -> dict[str, Any]:
         "writable": os.access(nearest, os.W_OK | os.X_OK),
         "has_clone": (source / ".git").exists(),
         "source_occupied": is_occupied(source),
+        "source_writable": not os.path.lexists(source) or os.access(source, os.W_OK),
         "parent_exists": path.parent.is_dir(),
         "mode": stat.S_IMODE(nearest.lstat().st_mode),
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -72,7 +73,11 @@ def git_host(repo: str) -> str:
     address = host_keys.parse_address(repo)
     if address:
         return address.host
-    return (urlsplit(repo).hostname or "") if "://" in repo and not repo.startswith("file:") else ""
+    try:
+        return (urlsplit(repo).hostname or "") if "://" in repo and not repo.startswith("file:") else ""
+    except ValueError:
+        # Brackets that enclose no address: git itself reports what is wrong.
+        return ""
 
 
 def resolves(host: str) -> bool:
@@ -86,7 +91,7 @@ def resolves(host: str) -> bool:
 def ask_keys(question: Question, address: Address) -> Keys:
     """Return the host keys that this server knows, and those to add.
 
-    Raises ValueError when ssh refuses the address, or a configured line is none of known_hosts.
+    Raises ValueError when ssh refuses the address.
     """
     found = host_keys.destination(run, address)
     files = [*found.own, *found.shared]
@@ -108,10 +113,8 @@ def collect(question: Question, *, home: Path, probe: bool) -> dict[str, Any]:
     """Return all that is known of git and the repository; without `probe` the git server is not asked."""
     host, key = git_host(question.repo), deploy_keys.key_file(home, question.project)
     facts: dict[str, Any] = {"host": host, "access": "", "ssh_command": None}
-    try:
-        refs.check_repo(question.repo)
-    except ReleaseError as error:
-        return {**facts, "not_allowed": str(error)}
+    if wrong := setting_error(question):
+        return {**facts, "not_allowed": wrong}
     address, keys = host_keys.parse_address(question.repo), Keys()
     if address:
         facts["command"] = address.command()
@@ -127,11 +130,34 @@ def collect(question: Question, *, home: Path, probe: bool) -> dict[str, Any]:
     return facts
 
 
+def setting_error(question: Question) -> str:
+    """Return what is wrong with a setting itself: an address that could run a command, a line that is no host key."""
+    try:
+        refs.check_repo(question.repo)
+        host_keys.configured(question.configured, Address(""), "")
+    except ReleaseError as error:
+        return str(error)
+    except ValueError as error:
+        return f"project_known_hosts: {error}"
+    return ""
+
+
 def can_be_found(host: str, address: Address | None) -> bool:
-    """Return whether a host has an address here, or ssh reaches it through another one."""
-    if address is None or "refused" in (found := ssh_settings(address)):
+    """Return whether a host has an address here, or is reached through another one, which then knows it."""
+    if address is None:
+        return has_proxy() or resolves(host)
+    found = ssh_settings(address)
+    if "refused" in found:
         return resolves(host)
     return bool({"proxycommand", "proxyjump"} & found.keys()) or resolves(found.get("hostname", host))
+
+
+def has_proxy() -> bool:
+    """Return whether git uses a proxy for http."""
+    names = {name.lower() for name, value in os.environ.items() if value}
+    if names & {"https_proxy", "http_proxy", "all_proxy"}:
+        return True
+    return shutil.which("git") is not None and run(["git", "config", "--get-regexp", r"^http\..*proxy$"])[0] == 0
 
 
 def ssh_settings(address: Address) -> dict[str, str]:
@@ -140,11 +166,9 @@ def ssh_settings(address: Address) -> dict[str, str]:
         code, out, err = run(host_keys.config_argv(address))
     except ReleaseError as error:
         return {"refused": str(error)}
-    return (
-        {word: value for word, _, value in (line.partition(" ") for line in out.splitlines())}
-        if not code
-        else {"refused": err}
-    )
+    if code:
+        return {"refused": err}
+    return {word: value for word, _blank, value in (line.partition(" ") for line in out.splitlines())}
 
 
 def ask_repository(question: Question, keys: Keys, key: Path) -> dict[str, Any]:

@@ -14,8 +14,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from ansible_collections.onetouch.deploy.plugins.plugin_utils import _shared_connection
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._board import SESSIONS_PER_SERVER, Board
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._shared_connection import SharedConnection
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._shared_connection import (
+    SharedConnection,
+    is_shared,
+)
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._turns import Turns
 
 from tests.support.sshd import Sshd
@@ -152,6 +156,35 @@ def test_a_connection_that_another_process_opens_meanwhile_is_as_good(sshd: Sshd
     with SharedConnection(lambda *words: [*(unaware if "-N" in words else command), *words, "127.0.0.1"]) as connection:
         connection.open()
         subprocess.run([*command, "127.0.0.1", "true"], check=True)
+        assert connection.wait() == ""
+
+
+@pytest.mark.parametrize(
+    ("ssh_args", "shared"),
+    [
+        ("-C -o ControlMaster=auto -o ControlPersist=60s", True),
+        ("-o ControlMaster=auto -o ControlPersist=yes -o ServerAliveInterval=15", True),
+        ("-o ControlMaster=auto -o ControlPersist=0", True),
+        ("-o ControlMaster=auto", False),
+        ("-o ControlMaster=no -o ControlPersist=60s", False),
+        ("-o ControlMaster=auto -o ControlPersist=no", False),
+        ("-o ControlMaster=auto -o ControlPersist=60s -o ControlPath=none", False),
+        ("", False),
+    ],
+)
+def test_a_connection_is_shared_where_ssh_keeps_it_open(ssh_args: str, *, shared: bool) -> None:
+    """Otherwise `ssh -N` would stay in the foreground."""
+    assert is_shared(ssh_args) is shared
+
+
+def test_a_connection_that_is_never_there_is_given_up(
+    sshd: Sshd, sockets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ansible then logs in itself."""
+    monkeypatch.setattr(_shared_connection, "LIMIT_SECONDS", 1.0)
+    command = [word.replace("ControlMaster=auto", "ControlMaster=no") for word in ssh(sshd, sockets)]
+    with SharedConnection(lambda *words: [*command, *words, "127.0.0.1"]) as connection:
+        connection.open()
         assert connection.wait() == ""
 
 

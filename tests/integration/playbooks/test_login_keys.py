@@ -124,6 +124,7 @@ def test_a_user_who_lost_the_key_gets_it_back_and_keeps_the_others(fresh: Fresh,
     ]
 
 
+@pytest.mark.timeout(300)
 def test_a_user_who_is_new_gets_a_deploy_key_for_a_private_repository(fresh: Fresh) -> None:
     """What could not be seen before the user was there is looked at then, and setup comes as far as it can."""
     fresh.machine.run("useradd", "--password=*", "--create-home", "git")
@@ -145,3 +146,9 @@ def test_a_user_who_is_new_gets_a_deploy_key_for_a_private_repository(fresh: Fre
     assert second.code == 0, second.output
     assert "deploy_blog" in fresh.machine.run("cat", f"{PATH}/source/.git/config")
     assert fresh.setup(project_repo=repo, project_known_hosts=[known]).changed["blog@web1"] == 0
+    fresh.machine.run("chown", "-R", "root", f"{PATH}/source")
+    refused = fresh.setup(project_repo=repo, project_known_hosts=[known])
+    assert (
+        f"blog@web1: deploy may not write in {PATH}/source. Let the user own it: chown -R deploy {PATH}"
+        in refused.output
+    )

@@ -86,6 +86,22 @@ def test_an_address_that_git_would_take_for_a_command_is_not_given_to_it(tmp_pat
     assert not (tmp_path / "run").exists()
 
 
+def test_a_line_that_is_no_host_key_is_named(tmp_path: Path) -> None:
+    question = git_access.Question("blog", "git@x:y", tmp_path / "source", ["ssh-ed25519 AAAA"])
+    assert git_access.collect(question, home=tmp_path, probe=False)["not_allowed"] == (
+        "project_known_hosts: not a line of known_hosts: ssh-ed25519 AAAA. Use: NAME TYPE KEY"
+    )
+
+
+def test_a_proxy_for_http_needs_no_name_that_resolves(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    assert not git_access.can_be_found("no-such-git.invalid", None)
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.org:3128")
+    assert git_access.can_be_found("no-such-git.invalid", None)
+
+
 def test_a_user_who_is_not_there_has_no_account() -> None:
     assert facts.account("no-such-user") == {"exists": False}
     assert facts.account("nobody")["shell"].endswith("nologin")

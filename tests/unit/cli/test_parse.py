@@ -32,6 +32,7 @@ def plan_of(line: str) -> Plan:
         ("blog setup", "setup", {}),
         ("blog restart", "restart", {}),
         ("blog status", "status", {}),
+        ("blog doctor", "doctor", {}),
         ("blog remove", "remove", {}),
         ("blog remove --yes --data", "remove", {"confirm": "blog", "data": True}),
     ],
@@ -47,6 +48,7 @@ def test_a_project_and_a_command_are_a_playbook_with_its_variables(
     ("line", "expected"),
     [
         ("status", Plan(playbook="status")),
+        ("doctor", Plan(playbook="doctor")),
         ("all", Plan("all", "deploy")),
         ("init", Plan(playbook="init", variables={"directory": Path()})),
         ("init new", Plan(playbook="init", variables={"directory": Path("new")})),
@@ -139,5 +141,6 @@ def test_the_arguments_of_ansible(line: str, expected: list[str]) -> None:
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert parse(["--help"]) == 0
     shown = capsys.readouterr().out
-    names = "setup revert restart status list current previous history exec console logs config remove init completion"
+    names = "setup revert restart status doctor list current previous history exec console logs config remove"
+    names += " init completion"
     assert [name for name in names.split() if f"\n  {name} " not in shown] == []

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _login_failure, _obstacles
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._obstacles import MIB, Answer, Obstacle, Wanted, find
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._obstacles import (
+    MIB,
+    Answer,
+    Obstacle,
+    Wanted,
+    find,
+    read_wanted,
+)
 
 BLOG = Wanted(
     name="blog",
@@ -30,13 +37,21 @@ GIT = {
     "command": "ssh x",
 }
 DISK = {"device": 1, "free_bytes": 1000 * MIB, "free_inodes": 100_000, "read_only": False}
+PATH = {
+    "nearest": "/srv",
+    "is_directory": True,
+    "writable": False,
+    "has_clone": False,
+    "source_occupied": False,
+    "source_writable": True,
+}
 FACTS: dict[str, Any] = {
     "system": "Debian GNU/Linux 12",
     "apt": True,
     "missing_packages": [],
     "systemd": True,
     "account": {"exists": True, "home": "/home/deploy", "home_exists": True, "shell": "/bin/bash"},
-    "path": {"nearest": "/srv", "is_directory": True, "writable": False, "has_clone": False, "source_occupied": False},
+    "path": PATH,
     "disks": [{**DISK, "path": path} for path in ("/srv/blog", "/opt/procmon", "/usr")],
     "pythons": {"/usr/bin/python3": "3.11", "python3": "3.11"},
     "bind": "",
@@ -66,6 +81,11 @@ def test_a_server_that_has_everything_has_no_obstacle() -> None:
     path = {**FACTS["path"], "writable": True}
     assert texts(WITHOUT_ROOT, path=path) == []
     assert texts(replace(BLOG, bind="", app=False)) == []
+
+
+def test_the_settings_that_matter_are_read() -> None:
+    about = {**asdict(BLOG), "packages": ["git"], "known_hosts": ["git ssh-ed25519 AAAA"]}
+    assert read_wanted(about) == BLOG
 
 
 def test_all_obstacles_are_found_at_once() -> None:
@@ -177,6 +197,12 @@ def test_a_login_that_setup_makes_possible_is_no_obstacle() -> None:
 )
 def test_what_the_server_lacks_is_found(changed: dict[str, Any], says: str) -> None:
     assert only(**changed).startswith(says)
+
+
+def test_a_clone_of_another_user_is_found() -> None:
+    """Root could write there, and the user's own look shows that the user cannot."""
+    found = only(path={**PATH, "source_writable": True}, own={"path": {**PATH, "source_writable": False}})
+    assert found == "deploy may not write in /srv/blog/source. Let the user own it: chown -R deploy /srv/blog"
 
 
 def test_git_that_setup_will_install_is_not_missing() -> None:
