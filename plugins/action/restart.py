@@ -12,6 +12,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils import _rollout
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import has_app, reload_command
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import restart_result
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
 
 
 class ActionModule(ServerAction):
@@ -36,7 +37,7 @@ class ActionModule(ServerAction):
         else:
             msg = f"{self.host}: nothing to restart, the project has no app"
             result = {"changed": False, "outcome": "no_app", "msg": msg}
-        if not result.get("failed"):
+        if not result.get("failed") and not is_chosen():
             Display().display(f"\n{result['msg']}")
         return result
 

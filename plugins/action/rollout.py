@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -18,6 +19,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils import _rollout
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import config_error, release_arguments
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction, failure
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import failed_result, result_text
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._unpushed import find_unpushed, unpushed_error
 
 OPTIONS = {
@@ -97,12 +99,24 @@ class ActionModule(ServerAction):
             raise failure(error)
         harmless = state in {"present", "prepared"} or bool(self._task.check_mode)
         arguments = release_arguments(state, self.read, _user(), commit)
-        result = self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless)
+        result = self._run_releases(arguments, harmless=harmless)
         if result.get("failed"):
             # A module that was killed says nothing about what it has done.
-            return failed_result({"outcome": "failed" if harmless else _rollout.UNKNOWN, **result})
-        Display().display("\n" + result_text(self.host, name, result))
+            result = {"outcome": "failed" if harmless else _rollout.UNKNOWN, **result}
+            return result if is_chosen() else failed_result(result)
+        if not is_chosen():
+            Display().display("\n" + result_text(self.host, name, result))
         return result
+
+    def _run_releases(self, arguments: dict[str, Any], *, harmless: bool) -> dict[str, Any]:
+        """Run the module, with its progress where the stdout callback shows that."""
+        copied: AbstractContextManager[None] = nullcontext()
+        if is_chosen() and not self._task.check_mode:
+            # The name by which the callback knows the task.
+            arguments["progress"] = self._task._uuid  # noqa: SLF001
+            copied = self.progress_copied(f"{arguments['path']}/.deploy.progress")
+        with copied:
+            return self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless)
 
 
 def _user() -> str:

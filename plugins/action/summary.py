@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._status_table import status_lines
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import rollout_table
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
 
 # Of the process that has loaded this: the one that runs the task has another standard output.
 WIDTH = shutil.get_terminal_size().columns if os.isatty(1) else None
@@ -36,7 +37,8 @@ class ActionModule(ActionBase):
         lines = _lines(arguments, task_vars or {})
         if not lines:
             return {**result, "changed": False, "lines": [], "skipped": True}
-        Display().display("\n".join(["", *lines]))
+        if not is_chosen():
+            Display().display("\n".join(["", *lines]))
         return {**result, "changed": False, "lines": lines}
 
 

@@ -77,18 +77,24 @@ plugin: onetouch.deploy.projects
 deploy_conf: deploy.conf
 """
 
-from ansible.errors import AnsibleParserError
+from ansible.errors import AnsibleParserError, ExitCode
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.utils.display import Display
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.errors import ProjectsError
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.file import is_projects_file, read_source
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.file import (
+    is_projects_file,
+    is_vaulted,
+    read_source,
+)
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.host_vars import (
     group_hosts,
     host_name,
     host_variables,
 )
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.placement import Placement, place
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
 
 
 class InventoryModule(BaseInventoryPlugin):
@@ -106,8 +112,22 @@ class InventoryModule(BaseInventoryPlugin):
         try:
             placements = place(read_source(loader, path))
         except ProjectsError as error:
+            _end_where_shown(path, str(error))
             raise AnsibleParserError(str(error)) from error
+        except AnsibleParserError as error:
+            _end_where_shown(path, f"{error.obj or path}: {error}")
+            raise
         _fill(inventory, placements)
+
+
+def _end_where_shown(path: str, error: str) -> None:
+    """Show the error alone where this collection shows all else: Ansible tries other plugins, and reports on each.
+
+    A vaulted file may be for one of these.
+    """
+    if is_chosen() and not is_vaulted(path):
+        Display().error(error)
+        raise SystemExit(int(ExitCode.PARSER_ERROR))
 
 
 def _fill(inventory: InventoryData, placements: list[Placement]) -> None:

@@ -180,6 +180,14 @@ options:
       and names the holder.
     type: float
     default: 0
+  progress:
+    description:
+      - A name for this run, which the caller chooses. With it the run writes what it does to C(.deploy.progress) below
+        O(path) as it goes on, one JSON object per line with this name as C(run).
+      - The file can be read by the user who deploys only, and is replaced by the next such run. That it cannot be
+        written does not fail the run.
+    type: str
+    default: ''
 attributes:
   check_mode:
     support: full
@@ -296,7 +304,7 @@ settings:
   elements: str
   sample: [workers, env.DATABASE_URL]
 phases:
-  description: What was done, and how many seconds each took.
+  description: What was done, how many seconds each took, and as C(note) what is worth knowing of some.
   returned: always
   type: list
   elements: dict
@@ -305,6 +313,26 @@ phases:
       seconds: 0.41
     - name: reload
       seconds: 0.62
+dropped_count:
+  description: How many commits are live no longer, or would be.
+  returned: always
+  type: int
+  sample: 0
+output:
+  description: The end of what each hook wrote.
+  returned: with O(progress), when a hook wrote something
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The hook.
+      type: str
+    text:
+      description: The end of its output.
+      type: str
+    characters:
+      description: How many characters it wrote in all.
+      type: int
 environment:
   description: The Python environment of the release. Null when it has none.
   returned: always
@@ -334,6 +362,16 @@ diff:
       type: str
   sample:
     prepared: "+ 1f0c9a2be6f3 Greet in French\n"
+reason:
+  description: What failed, and what to do, without the other parts of RV(msg).
+  returned: on failure
+  type: str
+  sample: "post_deploy failed (exit 1): ./bin/deploy"
+now:
+  description: What is live after a failure of the activation.
+  returned: on failure
+  type: str
+  sample: 0a1b2c3d4e5f was restored and is live
 traceback_tail:
   description: The end of what the failing worker or hook wrote.
   returned: on failure
@@ -352,6 +390,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.r
 def run(module: AnsibleModule, report: Report) -> None:
     """Do what the arguments ask for; the report has how far it came."""
     project = Project(options.read(module.params), report=report)
+    report.progress.run = project.options.progress
     states.execute(project, check=module.check_mode)
 
 
@@ -376,7 +415,7 @@ def main() -> None:
         module.warn(warning)
     if failure:
         facts = {**report.facts(), "msg": failure_text(module.params["name"], failure)}
-        module.fail_json(**facts, traceback_tail=failure.detail)
+        module.fail_json(**facts, reason=failure.reason, now=failure.now, traceback_tail=failure.detail)
     module.exit_json(**report.facts(), diff=report.diff())
 
 

@@ -21,10 +21,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ansible import constants
+
 T = TypeVar("T")
 POLL_SECONDS = 0.01
 # sshd's MaxSessions and MaxStartups stand at 10: some are left for a person, and for the shared connection itself.
 SESSIONS_PER_SERVER = 8
+SPARE_SESSIONS = 2
+
+
+def board_folder(play: Any) -> Path:  # noqa: ANN401  Ansible ships few types
+    """Return the directory of a play. Ansible removes its temporary directory when it ends."""
+    return Path(constants.DEFAULT_LOCAL_TMP) / f"onetouch-{play._uuid}"  # type: ignore[attr-defined]  # noqa: SLF001  the only name of a play
 
 
 class Board:
@@ -82,7 +90,17 @@ class Board:
         return found
 
     def path(self, name: str, kind: str) -> Path:
-        return self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.{kind}"
+        return self.path_in(self.folder, name, kind)
+
+    @staticmethod
+    def path_in(folder: Path, name: str, kind: str) -> Path:
+        """Return the file of a host or server, for those who only read."""
+        return folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.{kind}"
+
+    def spare_session(self, server: str) -> int | None:
+        """Return the descriptor that holds one of the sessions which deploys leave, None when there is none now."""
+        paths = [self.path(server, f"spare{number}") for number in range(SPARE_SESSIONS)]
+        return next((lock for path in paths if (lock := _try_lock(path)) is not None), None)
 
 
 class Login:

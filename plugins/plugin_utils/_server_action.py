@@ -14,13 +14,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
-from . import _rollout
-from ._board import Board, Login
+from . import _progress_copy, _rollout
+from ._board import Board, Login, board_folder
 from ._command import inherited_error
 from ._shared_connection import SharedConnection, is_shared
 from ._turns import Turns
@@ -99,9 +98,8 @@ class ServerAction(ActionBase):
         return Turns(self.board(), self.host, self.servers())
 
     def board(self) -> Board:
-        """Return what the hosts of this play share. Ansible removes its temporary directory when it ends."""
-        play = self._task.get_play()._uuid  # noqa: SLF001  the only name of a play
-        return Board(Path(constants.DEFAULT_LOCAL_TMP) / f"onetouch-{play}")  # type: ignore[attr-defined]
+        """Return what the hosts of this play share."""
+        return Board(board_folder(self._task.get_play()))
 
     def on_server(self, module: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Run a module on the server.
@@ -123,6 +121,18 @@ class ServerAction(ActionBase):
             if len(self.play_hosts) == 1:
                 raise
             return _rollout.lost(self.host, error, connected=self._is_connected, harmless=harmless)
+
+    def progress_copied(self, remote: str) -> AbstractContextManager[None]:
+        """Bring a progress file of the server to where the stdout callback reads it, while a module runs there."""
+        board = self.board()
+        local = board.path(self.host, "progress")
+        if self._connection.transport.rpartition(".")[2] == "local":
+            return _progress_copy.linked(Path(remote), local)
+        if not self._shares_connections():
+            return nullcontext()
+        address = self._address()
+        spare = lambda: board.spare_session(address) if self._is_connected else None  # noqa: E731
+        return _progress_copy.followed(self._ssh(), remote, local, spare)
 
     def _low_level_execute_command(self, cmd: str, *args: object, **options: object) -> dict[str, Any]:
         """Run a command on the server. What it needs was packed while ssh logged in."""

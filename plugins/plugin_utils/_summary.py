@@ -13,7 +13,10 @@ from ._rollout import LOST, NOT_REACHED, UNKNOWN, UNREACHABLE, succeeded
 
 ROLLOUT_HEAD = ("SERVER", "RUNS", "NOTE")
 # Of a result that failed: the rest says more.
-UNSHOWN = {"commits", "commit_count", "diff", "environment", "exception", "phases", "release"}
+UNSHOWN = {
+    *("commits", "commit_count", "diff", "dropped_count", "environment", "exception", "now", "output", "phases"),
+    *("reason", "release"),
+}
 COMMIT_CHARACTERS = 12
 
 

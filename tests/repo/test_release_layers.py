@@ -13,6 +13,7 @@ MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.p
 LAYERS: list[set[str]] = [
     {"errors", "model", "restart_file"},
     {"system"},
+    {"progress"},
     {"git", "report"},
     {"options", "procmon"},
     {"project"},

@@ -16,17 +16,24 @@ from pathlib import Path
 class ReleaseError(Exception):
     """Raised when the module cannot do what it was asked for.
 
-    `msg` is what failed and what was found, `hint` what to do, `detail` the tail of a program's output (several lines).
+    `msg` is what failed and what was found, `hint` what to do, `detail` the tail of a program's output (several lines),
+    `now` a sentence on what is live after it.
     """
 
-    def __init__(self, msg: str, hint: str = "", detail: str = "") -> None:
+    def __init__(self, msg: str, hint: str = "", detail: str = "", now: str = "") -> None:
         super().__init__(msg)
         self.msg = msg
         self.hint = hint
         self.detail = detail
+        self.now = now
+
+    @property
+    def reason(self) -> str:
+        """What failed, and what to do."""
+        return f"{self.msg}. {self.hint[0].upper()}{self.hint[1:]}" if self.hint else self.msg
 
     def __str__(self) -> str:
-        return f"{self.msg}. {self.hint[0].upper()}{self.hint[1:]}" if self.hint else self.msg
+        return f"{self.reason}. {self.now}" if self.now else self.reason
 
 
 REMEDIES = {

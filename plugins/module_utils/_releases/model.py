@@ -86,6 +86,10 @@ class ProjectPaths:
     def state(self) -> Path:
         return self.path / ".deploy.state"
 
+    @property
+    def progress(self) -> Path:
+        return self.path / ".deploy.progress"
+
     def release(self, commit: str) -> Path:
         """Return the directory of a full sha's release, with the strategy `releases`."""
         return self.releases / commit[:12]

@@ -70,6 +70,7 @@ class Options:
     to: str | None = None
     by: str = ""
     lock_wait: float = 0
+    progress: str = ""
 
     @property
     def paths(self) -> ProjectPaths:
@@ -117,6 +118,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "to": {"type": "str"},
         "by": {"type": "str"},
         "lock_wait": {"type": "float", "default": DEFAULTS["lock_wait"]},
+        "progress": {"type": "str", "default": DEFAULTS["progress"]},
     }
 
 
@@ -131,6 +133,7 @@ def read(given: Mapping[str, Any]) -> Options:
             **{option: given[option] or None for option in ("pre_deploy", "post_deploy", "test")},
             **{option: given[option] for option in ("name", "state", "strategy", "keep", "force", "steps")},
             **{option: given[option] for option in ("restart_file", "reload_timeout", "hook_timeout", "lock_wait")},
+            "progress": given["progress"] or "",
             "ssh_command": given["ssh_command"],
         },
         python=_program(given["python"]),

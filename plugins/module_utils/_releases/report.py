@@ -11,10 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .model import Commit
+from .progress import Progress
 
 
 @dataclass
@@ -22,8 +23,9 @@ class Report:
     """The facts of one run.
 
     `dropped` are the commits that are live now and will not be; `settings` are the names of those that change;
-    `phases` have their names and seconds. `commits` and
-    `dropped` may be cut short, `commit_count` and `dropped_count` never are.
+    `phases` have their names and seconds, and what is worth knowing of some. `output` is what hooks wrote, where a
+    reader of the progress asked for it. `commits` and `dropped` may be cut short, `commit_count` and `dropped_count`
+    never are.
     """
 
     changed: bool = False
@@ -38,25 +40,40 @@ class Report:
     phases: list[dict[str, Any]] = field(default_factory=list)
     settings: list[str] = field(default_factory=list)
     setting_differences: list[str] = field(default_factory=list)
+    output: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     commit_count: int = 0
     dropped_count: int = 0
+    progress: Progress = field(default_factory=Progress)
 
     @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Record how long a phase took, also one that failed."""
+    def phase(self, name: str) -> Iterator[dict[str, Any]]:
+        """Record how long a phase took, also one that failed. Yields its entry, for a `note` on what it did."""
         start = time.monotonic()
+        entry: dict[str, Any] = {"name": name}
+        self.progress.write({"start": name})
         try:
-            yield
+            yield entry
+        except BaseException:
+            entry["failed"] = True
+            raise
         finally:
-            self.phases.append({"name": name, "seconds": round(time.monotonic() - start, 3)})
+            entry["seconds"] = round(time.monotonic() - start, 3)
+            self.phases.append(entry)
+            self.progress.write({"end": entry})
+
+    def found(self) -> None:
+        """Write to the progress what goes live."""
+        keys = ("commit", "previous_commit", "commits", "commit_count", "dropped_count", "settings")
+        facts = asdict(replace(self, progress=Progress()))
+        self.progress.write({"found": {key: facts[key] for key in keys}})
 
     def facts(self) -> dict[str, Any]:
         """Return what the module returns, without the warnings."""
-        facts = asdict(self)
-        for private in ("warnings", "dropped", "dropped_count", "setting_differences"):
+        facts = asdict(replace(self, progress=Progress()))
+        for private in ("warnings", "dropped", "setting_differences", "progress"):
             del facts[private]
-        return facts
+        return facts if facts["output"] else {key: value for key, value in facts.items() if key != "output"}
 
     def diff(self) -> dict[str, str]:
         """Return the commits and settings that come and go, for --diff; of variables only the names."""

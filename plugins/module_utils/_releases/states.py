@@ -266,6 +266,7 @@ def _report(project: Project, choice: Choice, decision: Decision) -> None:
     if not report.commits:
         # Going back brings nothing new: what goes live is the old commit itself.
         report.commits = git.commits(target.commit)[:1]
+    report.found()
 
 
 def _preview(project: Project, choice: Choice, decision: Decision) -> None:
@@ -320,6 +321,7 @@ def locked(project: Project) -> Iterator[None]:
     acquired = lock.acquire(project.paths.lock, options.by, _lock_purpose(options), options.lock_wait)
     with acquired as descriptor, children.kill_children_on_death(descriptor):
         clean_up(project)
+        project.report.progress.open(project.paths.progress)
         if options.state not in ACTIVATING:
             # Recovery is for the next activation.
             recovery.warn_interrupted(project)

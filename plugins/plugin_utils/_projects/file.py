@@ -33,6 +33,11 @@ def is_projects_file(path: str) -> bool:
     return NAMES_PLUGIN.search(_yaml_text(path)) is not None
 
 
+def is_vaulted(path: str) -> bool:
+    """Return whether what `path` names is known only after decryption."""
+    return _yaml_text(path).startswith("$ANSIBLE_VAULT;")
+
+
 def looks_like_projects_file(path: str) -> bool:
     """Return whether `path` is such a file, or has its other keys: the first line is easily forgotten."""
     return is_projects_file(path) or HAS_PROJECTS.search(_yaml_text(path)) is not None

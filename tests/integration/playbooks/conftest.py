@@ -69,6 +69,8 @@ class Laptop:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         # Where uv is: without one, setup would install it each time.
         self.environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        # Its recap has what changed on each host.
+        self.environment["ANSIBLE_STDOUT_CALLBACK"] = "ansible.builtin.default"
 
     def project(self, name: str, repo: object, **settings: object) -> Path:
         """Add a project on this machine, and give its path."""

@@ -46,8 +46,9 @@ def activate(project: Project, target: Target, before: Current, configuration: P
                 activation.hook("post_deploy", target.release)
                 _verify_checkout(project)
                 if reload_from:
-                    with project.report.phase("reload"):
+                    with project.report.phase("reload") as phase:
                         project.procmon.reload(project.paths.current.resolve(), reload_from)
+                        phase.update(_workers_ready(project))
                 activation.hook("test", target.release)
             current.require(project.paths, target)
             # From here on the deploy has succeeded.
@@ -57,11 +58,18 @@ def activate(project: Project, target: Target, before: Current, configuration: P
         _finish(activation)
 
 
+def _workers_ready(project: Project) -> dict[str, str]:
+    """Return what procmon reports of its workers after a reload, as the note of that phase."""
+    report = project.procmon.report() or {}
+    ready = sum(worker.get("state") == "active" for worker in report.get("workers") or [])
+    return {"note": f"{ready} worker{'' if ready == 1 else 's'} ready"} if ready else {}
+
+
 def _unchanged(activation: Activation, failure: ReleaseError) -> ReleaseError:
     """Journal a failure before the switch, and return the error to raise."""
     journal(activation.project, activation.attempt, "failed", failure.msg)
     live = rollback.describe_commit(activation.before.commit)
-    return ReleaseError(f"{failure}. Nothing was changed: {live} is live", detail=failure.detail)
+    return ReleaseError(str(failure), detail=failure.detail, now=f"Nothing was changed: {live} is live")
 
 
 def _switch(activation: Activation) -> None:

@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ..configuration import store
 from ..configuration.plan import Plan
 from ..model import Current, Target
 from ..options import Options
+from ..progress import HookOutput
 from ..project import Project
 from ..records import history, state
 from ..records.state import Attempt
@@ -49,8 +51,21 @@ class Activation:
         hook = hooks.Hook(name, command, options.hook_timeout)
         app = self.previous_variables if restoring else self.variables
         variables = {**app, **self._variables(release, restoring=restoring)}
-        with self.project.report.phase(name):
-            hooks.run_hook(hook, release, variables, self.project.paths.hook_log, self.started_hooks.add)
+        log = self.project.paths.hook_log
+        with self.project.report.phase(name), self._copied(name) as copy:
+            hooks.run_hook(hook, release, variables, log, hooks.Listener(self.started_hooks.add, copy))
+
+    @contextmanager
+    def _copied(self, name: str) -> Iterator[Callable[[], None]]:
+        """Copy what a hook writes to the progress, where that is read, and the end of it to the report."""
+        report, log = self.project.report, self.project.paths.hook_log
+        output = HookOutput(report.progress, name, log, log.stat().st_size if log.exists() else 0)
+        try:
+            yield output.copy
+        finally:
+            output.copy()
+            if report.progress.run:
+                report.output.append(output.result())
 
     def _variables(self, release: Path, *, restoring: bool) -> dict[str, str]:
         """Return the variables that tell a hook what is being deployed; in a restored release, that one."""

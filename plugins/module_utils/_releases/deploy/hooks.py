@@ -12,6 +12,7 @@ import os
 import pwd
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # These belong to the interpreter that runs this module, not to the project.
 NOT_FOR_HOOKS = frozenset({"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"})
 SHELLS = ("/bin/bash", "/bin/sh")
+# How often what a hook writes is looked at.
+COPY_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,14 @@ class Hook:
     name: str
     command: str
     limit: float
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Is called with a hook's name when it has `started`, and now and then while it is `waited` for."""
+
+    started: Callable[[str], None]
+    waited: Callable[[], None]
 
 
 def search_path(release: Path) -> str:
@@ -58,18 +69,20 @@ def open_log(output: Path) -> IO[bytes]:
 
 
 def run_hook(
-    hook: Hook, release: Path, variables: Mapping[str, str], output: Path, on_start: Callable[[str], None]
+    hook: Hook,
+    release: Path,
+    variables: Mapping[str, str],
+    output: Path,
+    listener: Listener,
 ) -> None:
     """Run a hook in `release`; what it writes is appended to the file `output`.
-
-    `on_start` is called with its name once it runs.
 
     Raises ReleaseError with the tail of its output when it does not exit with 0, or not in time.
     """
     # A file and not a pipe: a daemon that the hook starts would keep a pipe open.
     with open_log(output) as file:
         start = file.tell()
-        rc = _run(hook, release, environment(release, variables), file, on_start)
+        rc = _run(hook, release, environment(release, variables), file, listener)
     if rc is None:
         late = f"{hook.name} hook timed out after {hook.limit:g} s and was killed: {_shown(hook.command)}"
         raise ReleaseError(late, "raise hook_timeout if it needs longer", _output_since(output, start))
@@ -78,7 +91,11 @@ def run_hook(
 
 
 def _run(
-    hook: Hook, directory: Path, env: Mapping[str, str], output: IO[bytes], on_start: Callable[[str], None]
+    hook: Hook,
+    directory: Path,
+    env: Mapping[str, str],
+    output: IO[bytes],
+    listener: Listener,
 ) -> int | None:
     """Run a hook to its end, and return None when that was not in time.
 
@@ -95,15 +112,31 @@ def _run(
             start_new_session=True,
             preexec_fn=begin,  # noqa: PLW1509  it writes one line and takes no lock
         )
-        on_start(hook.name)
+        listener.started(hook.name)
         try:
-            return process.wait(hook.limit)
+            return _wait(process, hook.limit, listener)
         except (ReleaseError, subprocess.TimeoutExpired) as end:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             if isinstance(end, ReleaseError):
                 raise
             return None
+
+
+def _wait(process: subprocess.Popen[bytes], limit: float, listener: Listener) -> int:
+    """Return the exit code. Raises TimeoutExpired after `limit` seconds."""
+    end = time.monotonic() + limit
+    while (left := end - time.monotonic()) > COPY_SECONDS and not _has_ended(process, COPY_SECONDS):
+        listener.waited()
+    return process.wait(max(left, 0))
+
+
+def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def shell_argv(command: str) -> list[str]:

@@ -39,7 +39,7 @@ def restore(activation: Activation, failure: ReleaseError) -> ReleaseError:
     else:
         outcome, now = "put_back", _rollback_message(project, before) + hook_failure
     journal(project, activation.attempt, outcome, failure.msg)
-    return ReleaseError(f"{failure}. {now}", detail=failure.detail)
+    return ReleaseError(str(failure), detail=failure.detail, now=now)
 
 
 def recreate_previous(project: Project, before: Current) -> None:

@@ -49,12 +49,13 @@ def provide_environment(project: Project, release: Path) -> bool:
     _report_unread(project, find_unread(release, spec, read_toml))
     if spec is None:
         return False
-    with project.report.phase("environment"):
+    with project.report.phase("environment") as phase:
         options = project.options
         interpreter = ask_interpreter(options.python, project.run)
         envs = environment.Environments(project.paths.envs, interpreter, project.run, options.uv, options.index)
         with _explain_rebuild(options.state):
             found = envs.ensure(spec, release)
+        phase["note"] = "built" if found.built else "reused"
         project.report.environment = str(found.path)
         linked = environment.link(release, found.path)
     if linked:

@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Failures: the reason first, then the output that explains it, then what is live now. Pure.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .look import Look
+from .text import chop, clean, clean_lines, wrap
+
+# What Ansible puts before the message of a task, an action or a module.
+PREFIXES = re.compile(r"(?:(?:Task|Action|Module) failed: |Failed to connect to the host via ssh: )+")
+TAIL_LINES = 20
+# How Ansible's modules name what a program wrote.
+OUTPUTS = ("traceback_tail", "module_stderr", "stderr", "module_stdout", "stdout")
+HINT_UNREACHABLE = "Nothing was changed. Does `ssh {address}` log in?"
+HINT_LOST = "What it serves now is not known: the server comes to its own end. Ask with status."
+
+
+def failure_lines(look: Look, result: Mapping[str, Any], shown: Sequence[str] = (), indent: str = "  ") -> list[str]:
+    """Return the lines below the one that names the failed server; `shown` is the output that is above them already."""
+    reason, tail = explain(result)
+    end = [line for line in tail if line][-TAIL_LINES:]
+    above = end and [*shown][-len(end) :] == end
+    lines = [indent + line for line in wrap(reason, look.columns - len(indent))]
+    lines += [] if above else bar_lines(look, tail[-TAIL_LINES:], indent)
+    return lines + [indent + line for line in wrap(sentence(result.get("now")), look.columns - len(indent)) if line]
+
+
+def explain(result: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Return the reason of a failed result as one line, and the output that explains it."""
+    reason, *more = message_of(result).split("\n")
+    detail = next((str(result[key]) for key in OUTPUTS if result.get(key)), "")
+    if result.get("reason"):
+        reason, more = str(result["reason"]), []
+    tail = clean_lines(detail) or [clean(line) for line in more]
+    return sentence(reason), [line for line in tail if line.strip()]
+
+
+def message_of(result: Mapping[str, Any]) -> str:
+    """Return the message of a result: of a loop that of the first item that failed."""
+    failed = next(
+        (item for item in result.get("results") or [] if isinstance(item, Mapping) and item.get("failed")), {}
+    )
+    msg = str(failed.get("msg") or result.get("msg") or "it failed without a message").strip()
+    return PREFIXES.sub("", msg, count=1)
+
+
+def lost_result(result: Mapping[str, Any], address: str, *, started: bool) -> dict[str, Any]:
+    """Return the result of a server that did not answer as one with a reason; `started` is whether it had begun."""
+    *before, last = [line for line in message_of(result).split("\n") if line.strip()] or ["ssh ended"]
+    what = f"the connection to {address} broke" if started else f"{address} cannot be reached"
+    now = HINT_LOST if started else HINT_UNREACHABLE.format(address=address)
+    return {"reason": f"{what}: {last.strip()}", "traceback_tail": "\n".join(before), "now": now}
+
+
+def bar_lines(look: Look, lines: Sequence[str], indent: str = "  ") -> list[str]:
+    """Return what a program wrote, behind a bar; wrapped where lines are drawn over."""
+    width = look.columns - len(indent) - 2
+    pieces = [piece for line in lines for piece in (chop(line, width) if look.live else [line])]
+    return [f"{indent}{look.mark('bar')} {look.paint(piece, 'dim')}".rstrip() for piece in pieces]
+
+
+def sentence(text: object) -> str:
+    """Return a text as one line that ends as a sentence does."""
+    found = clean(text or "").strip()
+    return found if not found or found[-1] in ".!?:" else f"{found}."

@@ -1,0 +1,287 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of a playbook: what its plays, tasks and hosts add to the screen. Private to this collection.
+
+A play with one server shows a deploy in full, with several each has a row. Other tasks have a line when they changed
+something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from . import deploy as single
+from .deploy import Deploy
+from .failure import failure_lines, lost_result
+from .look import in_seconds
+from .progress import ProgressFile
+from .screen import Screen
+from .table import Row, Table, servers_text
+from .text import clean, cut, pad
+
+# How a server has ended, whatever step comes after.
+FINAL = {"live", "put_back", "broken", "not_reached", "restarted", "no_app", "unreachable", "lost"}
+UNCHANGED = "Interrupted before the switch: nothing changes, what is live stays live."
+FINISHES = "Interrupted after the switch: the server comes to its own end, or restores what was live. Ask with status."
+UNKNOWN = "Interrupted. Before the switch nothing changes; after it the server comes to its own end. Ask with status."
+TASK_CELLS = 60
+
+
+class Kind(Enum):
+    """What a task is to the screen: one step of a deploy, a question, lines to print, or any other."""
+
+    DEPLOY = 1
+    QUESTION = 2
+    SUMMARY = 3
+    OTHER = 4
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task. `progress` returns the file with the progress of a host; `is_last` is whether no other step follows."""
+
+    name: str
+    kind: Kind
+    run: str = ""
+    is_last: bool = True
+    progress: Callable[[str], Path] | None = None
+
+
+@dataclass
+class Active:
+    """A host that is under way."""
+
+    since: float
+    progress: ProgressFile | None
+
+
+@dataclass
+class Play:
+    """The hosts of a play, each as (project, server), and what has come of it."""
+
+    hosts: Mapping[str, tuple[str, str]]
+    table: Table
+    deploy: Deploy
+    has_head: bool = False
+    has_failed: bool = False
+    changes: int = 0
+    others: int = 0
+    results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Session:
+    """Draws a run, which began `age` seconds ago, on `screen`.
+
+    `now` returns the time, `check` is whether nothing is changed.
+    """
+
+    def __init__(self, screen: Screen, now: Callable[[], float], *, check: bool = False, age: float = 0) -> None:
+        self.screen, self.look, self._now = screen, screen.look, now
+        self._check = check
+        self._start = now() - age
+        self._play: Play | None = None
+        self._head = ""
+        # The last play that had nothing to change, unless another one changed something.
+        self._unchanged: Play | None = None
+        self._has_ended = False
+        self.task = Task("", Kind.OTHER)
+        self.active: dict[str, Active] = {}
+
+    def begin_play(self, hosts: Mapping[str, tuple[str, str]]) -> None:
+        """Begin a play on hosts; the one before has ended."""
+        self.end_play()
+        table = Table(self.look, {host: Row(host, Deploy(self.look)) for host in hosts})
+        self._play = Play(hosts, table, Deploy(self.look))
+
+    def begin_task(self, task: Task) -> None:
+        """Begin a task of the play."""
+        self.task = task
+        self.active.clear()
+        if task.kind in {Kind.DEPLOY, Kind.OTHER}:
+            self._print_head()
+        self.draw()
+
+    def begin_host(self, host: str) -> None:
+        """Begin the task on a host."""
+        path = self.task.progress
+        progress = ProgressFile(path(host), self.task.run) if path else None
+        self.active[host] = Active(self._now(), progress)
+        if self.task.kind is Kind.DEPLOY and self._play and host in self._play.table.rows:
+            row = self._play.table.rows[host]
+            row.since = self._now() if row.since is None else row.since
+        self.draw()
+
+    def end_host(self, host: str, result: Mapping[str, Any], *, unreachable: bool = False) -> None:
+        """End the task on a host."""
+        play, active = self._play, self.active.get(host)
+        if play is None:
+            return
+        self._read(host)
+        self.active.pop(host, None)
+        play.has_failed |= bool(result.get("failed") or unreachable)
+        if unreachable:
+            started = play.deploy.has_started or play.table.rows[host].deploy.has_started
+            lost = lost_result(result, play.hosts[host][1], started=started)
+            result = {**result, **lost, "failed": True, "outcome": "lost" if started else "unreachable"}
+        self._warn(host, result)
+        handle = {
+            Kind.DEPLOY: self._end_deploy,
+            Kind.SUMMARY: self._end_summary,
+            Kind.QUESTION: self._end_question,
+            Kind.OTHER: self._end_other,
+        }
+        handle[self.task.kind](play, host, result, active)
+        self.draw()
+
+    def end_play(self) -> None:
+        """Print how the play has ended."""
+        play, self._play = self._play, None
+        self.screen.clear()
+        if play:
+            lines = self._last_lines(play)
+            self._has_ended |= bool(lines) or play.has_failed
+            self.screen.print(lines)
+
+    def finish(self) -> None:
+        """Print how the run has ended."""
+        self.end_play()
+        if self._unchanged and not self._has_ended:
+            self.screen.print([self._other_line(self._unchanged, self._now() - self._start)])
+
+    def print(self, lines: Sequence[str]) -> None:
+        """Print lines that belong to no host."""
+        self.screen.print(lines)
+
+    def interrupted_lines(self) -> list[str]:
+        """Return how it will end, when Ansible has been interrupted."""
+        if not self.active or self.task.kind is not Kind.DEPLOY or self._play is None:
+            return []
+        deploy = self._play.deploy
+        if len(self._play.hosts) > 1 or not deploy.has_started:
+            return [UNKNOWN]
+        return [FINISHES if deploy.has_switched else UNCHANGED]
+
+    def tick(self) -> None:
+        """Show what has happened since."""
+        for host in [*self.active]:
+            self._read(host)
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw what is under way."""
+        if self.look.live:
+            self.screen.draw(self._live_lines(self._play) if self._play and self.active else [])
+
+    def _live_lines(self, play: Play) -> list[str]:
+        now, since = self._now(), min(active.since for active in self.active.values())
+        if self.task.kind is Kind.DEPLOY:
+            return play.deploy.live_lines(now, since) if len(play.hosts) == 1 else play.table.live_lines(now)
+        done = f" ({len(play.hosts) - len(self.active)} of {len(play.hosts)})" if len(play.hosts) > 1 else ""
+        spent = f"  {int(now - since)} s"
+        text = cut(clean(self.task.name) + done, self.look.columns - 4 - len(spent))
+        return [f"  {self.look.spinner(now)} {text}{self.look.paint(spent, 'dim')}"]
+
+    def _read(self, host: str) -> None:
+        """Show what the progress file of a host has."""
+        active, play = self.active.get(host), self._play
+        if active is None or active.progress is None or play is None:
+            return
+        alone = len(play.hosts) == 1
+        deploy = play.deploy if alone else play.table.rows[host].deploy
+        lines = [line for event in active.progress.read() for line in deploy.add(event, self._now())]
+        if alone:
+            self.screen.print(lines)
+
+    def _print_head(self) -> None:
+        play = self._play
+        if play is None or play.has_head:
+            return
+        play.has_head = True
+        if len(play.hosts) == 1:
+            [(project, server)] = play.hosts.values()
+            head = single.head_line(self.look, project, server, self._check) if project else ""
+            # The plays of one setup have one head.
+            self.screen.print([head] if head != self._head else [])
+            self._head = head
+        elif play.hosts and self.task.kind is Kind.DEPLOY:
+            mode = self.look.paint("  check mode: nothing is changed", "dim") if self._check else ""
+            self.screen.print([self.look.paint(servers_text([*play.hosts]), "bold") + mode])
+
+    def _warn(self, host: str, result: Mapping[str, Any]) -> None:
+        project = self._play.hosts[host][0] if self._play else ""
+        texts = [str(warning).removeprefix(f"{project}: ") for warning in result.get("warnings") or []]
+        self.screen.print(single.warning_lines(self.look, texts))
+
+    def _end_deploy(self, play: Play, host: str, result: Mapping[str, Any], _active: Active | None) -> None:
+        play.results[host] = result
+        if len(play.hosts) == 1:
+            self._end_single(play, result)
+            return
+        row = play.table.rows[host]
+        if row.is_shown:
+            return
+        alone = sum(project == play.hosts[host][0] for project, _server in play.hosts.values()) == 1
+        if result.get("failed") or result.get("outcome") in FINAL or self.task.is_last or alone:
+            self.screen.print(play.table.end(host, result, self._now()))
+        else:
+            row.result, row.since = result, None
+
+    def _end_single(self, play: Play, result: Mapping[str, Any]) -> None:
+        self.screen.print(play.deploy.finish(result, self._now()))
+        self.screen.print(single.diff_lines(self.look, result))
+        if result.get("failed"):
+            took = self._now() - self._start
+            self.screen.print(single.failed_lines(self.look, play.deploy, result, took))
+
+    def _end_summary(self, play: Play, _host: str, result: Mapping[str, Any], _active: Active | None) -> None:
+        # Of a rollout each server has its row already.
+        if not play.results and not result.get("failed"):
+            self.screen.clear()
+            self.screen.print([clean(part) for line in result.get("lines") or [] for part in str(line).split("\n")])
+        elif result.get("failed"):
+            self._end_other(play, _host, result, _active)
+
+    def _end_question(self, play: Play, host: str, result: Mapping[str, Any], active: Active | None) -> None:
+        if result.get("failed"):
+            self._end_other(play, host, result, active)
+
+    def _end_other(self, play: Play, host: str, result: Mapping[str, Any], active: Active | None) -> None:
+        play.others += 1
+        where = f"{clean(host)}: " if len(play.hosts) > 1 else ""
+        name = where + clean(self.task.name)
+        if result.get("failed"):
+            first, *more = failure_lines(self.look, result)
+            head = f"{self.look.mark('failed')} {self.look.paint(cut(name, self.look.columns - 2), 'bold')}"
+            took = self.look.paint(f"  Failed after {in_seconds(self._now() - self._start)}.", "dim")
+            self.screen.print([head, first, *more, took])
+        elif result.get("changed"):
+            play.changes += 1
+            took = in_seconds(self._now() - active.since) if active else ""
+            width = min(TASK_CELLS, self.look.columns - 16)
+            line = f"{pad(cut(name, width), width)}{self.look.paint(f'{took:>10}', 'dim')}"
+            self.screen.print([f"  {self.look.mark('ok')} {line}"])
+
+    def _last_lines(self, play: Play) -> list[str]:
+        seconds = self._now() - self._start
+        if play.results and len(play.hosts) > 1:
+            return [play.table.last_line(seconds)]
+        if play.has_failed:
+            return []
+        if play.results:
+            [result] = play.results.values()
+            return single.last_lines(self.look, result, seconds, self._check)
+        if play.others and not play.changes:
+            self._unchanged = play
+        return [self._other_line(play, seconds)] if play.changes else []
+
+    def _other_line(self, play: Play, seconds: float) -> str:
+        words = f"{play.changes} change{'' if play.changes == 1 else 's'}" if play.changes else "nothing to change"
+        where = ", ".join(f"{clean(project)} on {clean(server)}" for project, server in play.hosts.values() if project)
+        mode = " (check mode)" if self._check else ""
+        text = f"{where}: {words}{mode}, {in_seconds(seconds)}" if where else f"{words}{mode}, {in_seconds(seconds)}"
+        return f"{self.look.mark('ok')} {cut(text, self.look.columns - 2)}"

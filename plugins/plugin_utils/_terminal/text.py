@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, The onetouch.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Text in the cells of a terminal: what it is wide, cut to a width, wrapped. Pure. Private to this collection."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.text import one_line
+
+# Longer than any line that a person reads.
+MAX_CHARACTERS = 20000
+TAB_CELLS = 8
+
+
+def clean(text: object) -> str:
+    """Return a text as one line that does nothing to a terminal."""
+    return one_line(str(text).expandtabs(TAB_CELLS), MAX_CHARACTERS)
+
+
+def clean_lines(text: str) -> list[str]:
+    """Return the lines of a text, each `clean`; of a line that a program has written over, the last state."""
+    return [clean(line.rstrip("\r").rpartition("\r")[2]) for line in text.rstrip("\n").split("\n")] if text else []
+
+
+def cells(text: str) -> int:
+    """Return how many cells a text takes: two for wide characters, none for combining ones."""
+    return sum(map(_cells, text))
+
+
+def cut(text: str, width: int) -> str:
+    """Return as much of a text as fits, with … where it was cut."""
+    return text if cells(text) <= width else _head(text, max(width - 1, 0)) + "…"
+
+
+def pad(text: str, width: int) -> str:
+    """Return a text filled up with blanks."""
+    return text + " " * (width - cells(text))
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Return a text in lines that fit, broken between words where that is possible."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        lines[-1:] = [longer] if cells(longer) <= width else [*filter(None, lines[-1:]), *chop(word, width)]
+    return lines
+
+
+def chop(text: str, width: int) -> list[str]:
+    """Return a text in lines that fit, broken anywhere."""
+    return [*_pieces(text, max(width, 2))]
+
+
+def _pieces(text: str, width: int) -> Iterator[str]:
+    while True:
+        head = _head(text, width)
+        yield head
+        text = text[len(head) :]
+        if not text:
+            return
+
+
+def _head(text: str, width: int) -> str:
+    used = 0
+    for index, character in enumerate(text):
+        used += _cells(character)
+        if used > width:
+            return text[:index]
+    return text
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1

@@ -1,0 +1,509 @@
+"""What a run shows, at 80 columns: without a terminal, in colour, and while it goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.look import Look, in_seconds
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.screen import Screen
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.session import Kind, Session, Task
+
+from tests.support.terminal import Screen as Model
+
+NEW, OLD = "1f0c9a2be6f3" + "0" * 28, "0a1b2c3d4e5f" + "0" * 28
+BLOG = {"blog@web1": ("blog", "web1")}
+THREE = {"blog@web1": ("blog", "web1"), "blog@web2": ("blog", "web2"), "shop@web1": ("shop", "web1")}
+LIVE: dict[str, Any] = {
+    "outcome": "live",
+    "changed": True,
+    "commit": NEW,
+    "previous_commit": OLD,
+    "commits": [{"sha": NEW, "subject": "Greet in French"}, {"sha": "b" * 40, "subject": "三" * 50}],
+    "commit_count": 12,
+    "dropped_count": 0,
+    "settings": ["workers", "env.COLOUR"],
+    "msg": "blog: 1f0c9a2be6f3 is live (12 commits)",
+    "output": [{"name": "post_deploy", "text": "one\ntwo", "characters": 7}],
+    "phases": [
+        {"name": "fetch", "seconds": 0.41},
+        {"name": "checkout", "seconds": 0.1},
+        {"name": "environment", "seconds": 0.02, "note": "reused"},
+        {"name": "switch", "seconds": 0.7},
+        {"name": "post_deploy", "seconds": 3.2},
+        {"name": "reload", "seconds": 65, "note": "2 workers ready"},
+    ],
+}
+FAILED: dict[str, Any] = {
+    **LIVE,
+    "failed": True,
+    "outcome": "put_back",
+    "msg": "blog: test failed (exit 1): ./test. 0a1b2c3d4e5f was restored and is live\nno page",
+    "reason": "test failed (exit 1): ./test",
+    "now": "0a1b2c3d4e5f was restored and is live",
+    "traceback_tail": "no page",
+    "phases": [{"name": "fetch", "seconds": 0.4}, {"name": "test", "seconds": 0.1, "failed": True}],
+    "output": [{"name": "test", "text": "no page\n", "characters": 8}],
+}
+
+
+@dataclass
+class Run:
+    """A session on a model of a terminal, with a clock that is set by hand, and a progress file per host."""
+
+    folder: Path
+    look: Look = field(default_factory=Look)
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.time = 100.0
+        self.hosts: list[str] = []
+        self.raw = ""
+        self.model = Model(self.look.columns, self.look.rows)
+        self.session = Session(Screen(self._write, self.look), lambda: self.time, **self.options)
+
+    def _write(self, text: str) -> None:
+        self.raw += text
+        self.model.write(text.replace("\n", "\r\n"))
+
+    def begin(self, hosts: Mapping[str, tuple[str, str]], kind: Kind = Kind.DEPLOY, **changed: Any) -> None:  # noqa: ANN401
+        """Begin a play with one task, on all its hosts."""
+        self.hosts = [*hosts]
+        self.session.begin_play(hosts)
+        self.task(kind, **changed)
+
+    def task(self, kind: Kind = Kind.DEPLOY, **changed: Any) -> None:  # noqa: ANN401
+        """Begin a task on all hosts of the play."""
+        progress = (lambda host: self.folder / host) if kind is Kind.DEPLOY else None
+        self.session.begin_task(Task(changed.pop("name", "Copy files"), kind, "run", progress=progress, **changed))
+        for host in self.hosts:
+            self.session.begin_host(host)
+
+    def progress(self, host: str, *events: Mapping[str, Any]) -> None:
+        """Write to the progress file of a host, and let the session read it."""
+        with (self.folder / host).open("a") as file:
+            file.writelines(json.dumps({"run": "run", **event}) + "\n" for event in events)
+        self.session.tick()
+
+    def end(self, result: Mapping[str, Any], host: str = "blog@web1", seconds: float = 5, **options: bool) -> None:
+        """End the task on a host."""
+        self.time += seconds
+        self.session.end_host(host, result, **options)
+
+    def shown(self) -> str:
+        """End the run, and return all that was shown."""
+        self.session.finish()
+        return self.model.history()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run in a pipe."""
+    return Run(tmp_path)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Run:
+    """A run on a terminal."""
+    return Run(tmp_path, Look(live=True))
+
+
+DEPLOYED = """\
+blog on web1
+  ✔ fetch            0.4 s  12 commits
+    1f0c9a2be6f3 Greet in French
+    bbbbbbbbbbbb 三三三三三三三三三三三三三三三三三三三三三三三三三三三三三三三…
+    and 10 more
+  ✔ settings                workers, env.COLOUR
+  ✔ environment      0.0 s  reused
+  ✔ switch           0.7 s
+    │ one
+    │ two
+  ✔ post_deploy      3.2 s
+  ✔ reload      1 min 05 s  2 workers ready
+✔ 1f0c9a2be6f3 Greet in French is live, 5.0 s"""
+
+
+def test_a_deploy(run: Run) -> None:
+    run.begin(BLOG)
+    run.end(LIVE)
+    assert run.shown() == DEPLOYED
+
+
+@pytest.mark.parametrize("seen", range(8))
+def test_a_deploy_that_is_watched_ends_in_the_same_lines(tmp_path: Path, seen: int) -> None:
+    """However much of it the progress file has had."""
+    events = [
+        {"start": "fetch"},
+        {"end": LIVE["phases"][0]},
+        {"found": {key: LIVE[key] for key in ("commits", "commit_count", "dropped_count", "settings")}},
+        {"start": "checkout"},
+        {"end": LIVE["phases"][1]},
+        {"start": "environment"},
+        {"end": LIVE["phases"][2]},
+        {"start": "switch"},
+        {"end": LIVE["phases"][3]},
+        {"start": "post_deploy"},
+        {"output": "one\nt"},
+        {"output": "wo"},
+        {"end": LIVE["phases"][4]},
+        {"start": "reload"},
+        {"end": LIVE["phases"][5]},
+    ]
+    for count in (2 * seen, 2 * seen + 1):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        run = Run(folder, Look(live=True))
+        run.begin(BLOG)
+        run.progress("blog@web1", *events[:count])
+        run.end(LIVE)
+        assert run.shown() == DEPLOYED
+
+
+def test_what_is_under_way_is_the_last_line(live: Run) -> None:
+    live.begin(BLOG)
+    assert live.model.text() == "blog on web1\n  ⠋ starting           0 s"
+    live.progress("blog@web1", {"start": "fetch"}, {"end": {"name": "fetch", "seconds": 0.1}}, {"start": "post_deploy"})
+    live.progress("blog@web1", {"output": "collecting\nnot yet a line"})
+    live.time += 3.1
+    live.session.tick()
+    assert live.model.text() == (
+        "blog on web1\n  ✔ fetch            0.1 s\n    │ collecting\n  ⠙ post_deploy        3 s"
+    )
+
+
+def test_nothing_new_is_two_lines(run: Run) -> None:
+    run.begin(BLOG)
+    run.progress("blog@web1", {"start": "fetch"}, {"end": {"name": "fetch", "seconds": 0.1}})
+    run.end({"outcome": "unchanged", "changed": False, "commit": NEW, "commits": []}, seconds=0.84)
+    assert run.shown() == "blog on web1\n✔ 1f0c9a2be6f3 is already live, 0.8 s"
+
+
+def test_a_failure_has_the_reason_first_and_its_output_once(run: Run) -> None:
+    run.begin(BLOG)
+    run.end(FAILED)
+    assert run.shown().split("\n")[6:] == [
+        "    │ no page",
+        "  ✘ test             0.1 s",
+        "✘ test failed (exit 1): ./test.",
+        "  0a1b2c3d4e5f was restored and is live.",
+        "  Failed after 5.0 s.",
+    ]
+
+
+def test_output_that_is_not_shown_is_part_of_the_failure(tmp_path: Path) -> None:
+    run = Run(tmp_path, Look(output=False))
+    run.begin(BLOG)
+    run.progress("blog@web1", {"start": "test"}, {"output": "no page\n"})
+    run.end(FAILED)
+    assert run.shown().count("│ no page") == 1
+
+
+@pytest.mark.parametrize(
+    ("result", "lines"),
+    [
+        (
+            {"msg": "Task failed: Module failed: blog: no disk", "reason": "no disk", "outcome": "failed"},
+            ["✘ no disk.", "  Nothing was changed."],
+        ),
+        ({"msg": "Task failed: Action failed: at_once is 'x'.\nmore"}, ["✘ at_once is 'x'.", "  │ more"]),
+        ({}, ["✘ it failed without a message."]),
+        ({"results": [{"failed": True, "msg": "no key", "stderr": "a\n\nb"}]}, ["✘ no key."]),
+    ],
+)
+def test_the_reason_is_what_ansible_has_wrapped(run: Run, result: dict[str, Any], lines: list[str]) -> None:
+    run.begin(BLOG)
+    run.end({**result, "failed": True})
+    assert run.shown().split("\n")[1:] == [*lines, "  Failed after 5.0 s."]
+
+
+@pytest.mark.parametrize(
+    ("began", "lines"),
+    [
+        (False, ["✘ web1 cannot be reached: port 22: refused.", "  │ banner"]),
+        (True, ["✘ the connection to web1 broke: port 22: refused.", "  │ banner"]),
+    ],
+)
+def test_a_server_that_does_not_answer(run: Run, began: bool, lines: list[str]) -> None:
+    run.begin(BLOG)
+    if began:
+        run.progress("blog@web1", {"start": "fetch"})
+    msg = "Task failed: Failed to connect to the host via ssh: banner\nport 22: refused\n"
+    run.end({"msg": msg, "unreachable": True}, unreachable=True)
+    shown = run.shown().split("\n")
+    assert shown[1:3] == lines
+    assert ("What it serves now is not known" in shown[3]) == began
+    assert ("Does `ssh web1` log in?" in shown[3]) == (not began)
+
+
+def test_a_revert_says_what_the_next_one_does(run: Run) -> None:
+    run.begin(BLOG)
+    found = {
+        "commit_count": 0,
+        "dropped_count": 1,
+        "settings": [],
+        "phases": [],
+        "output": [],
+        "commits": [LIVE["commits"][0]],
+    }
+    run.end({**LIVE, **found, "msg": "…; another revert would return to 0a1b2c3d4e5f; "})
+    assert run.shown().split("\n")[1:] == [
+        "  ✔ commits                 no new commits, 1 dropped",
+        "    1f0c9a2be6f3 Greet in French",
+        "✔ 1f0c9a2be6f3 Greet in French is live, 5.0 s",
+        "  Another revert would return to 0a1b2c3d4e5f.",
+    ]
+
+
+def test_a_check_shows_what_would_come_and_go(tmp_path: Path) -> None:
+    run = Run(tmp_path, options={"check": True})
+    run.begin(BLOG)
+    diff = f"- {OLD[:12]} Greet\n+ {NEW[:12]} Greet in French\n- workers: 2\n+ workers: 4\n~ env.COLOUR\n"
+    run.end(
+        {
+            **LIVE,
+            "outcome": "unchanged",
+            "commits": LIVE["commits"][:1],
+            "commit_count": 1,
+            "phases": [],
+            "diff": {"prepared": diff},
+        }
+    )
+    assert run.shown() == (
+        "blog on web1  check mode: nothing is changed\n"
+        "  ✔ commits                 1 commit\n"
+        "    1f0c9a2be6f3 Greet in French\n"
+        "  ✔ settings                workers, env.COLOUR\n"
+        "    - 0a1b2c3d4e5f Greet\n"
+        "    - workers: 2\n"
+        "    + workers: 4\n"
+        "    ~ env.COLOUR\n"
+        "✔ 1f0c9a2be6f3 Greet in French would go live, 5.0 s"
+    )
+
+
+@pytest.mark.parametrize(
+    ("result", "line"),
+    [
+        (
+            {"outcome": "restarted", "commit": NEW, "changed": True, "msg": "web1: restarted: generation 3 serves it"},
+            "✔ 1f0c9a2be6f3 generation 3 serves it, 5.0 s",
+        ),
+        ({"outcome": "no_app", "msg": "blog@web1: nothing to restart"}, "✔ nothing to restart, 5.0 s"),
+    ],
+)
+def test_a_restart(run: Run, result: dict[str, Any], line: str) -> None:
+    run.begin(BLOG)
+    run.end(result)
+    assert run.shown() == f"blog on web1\n{line}"
+
+
+def test_warnings_of_ours_are_short(run: Run) -> None:
+    run.begin(BLOG)
+    run.end({**LIVE, "warnings": ["blog: run setup for: bind", "word " * 20]})
+    assert run.shown().split("\n")[1:4] == [
+        "! run setup for: bind.",
+        "! " + " ".join(["word"] * 15),
+        "  " + " ".join(["word"] * 5) + ".",
+    ]
+
+
+def test_several_servers_have_a_row_each(live: Run) -> None:
+    live.begin(THREE, is_last=False)
+    live.end({**LIVE, "outcome": "live"}, "shop@web1")
+    live.progress("blog@web1", {"start": "fetch"})
+    live.end({"outcome": "prepared", "commit": NEW}, "blog@web2")
+    assert live.model.text() == (
+        "blog, shop on 2 servers\n"
+        "✔ shop@web1  1f0c9a2be6f3  went live           5.0 s  Greet in French\n"
+        "⠋ blog@web1  fetch         10 s\n"
+        "· blog@web2  waiting"
+    )
+    live.end({"outcome": "prepared", "commit": NEW}, "blog@web1")
+    live.task()
+    live.end({**LIVE, "skipped": True}, "shop@web1")
+    live.end({**FAILED, "outcome": "broken"}, "blog@web1")
+    live.end({"outcome": "not_reached", "commit": NEW, "previous_commit": OLD, "skipped": True}, "blog@web2")
+    assert live.shown().split("\n")[2:] == [
+        "✘ blog@web1  not known     failed, and the previous release could not be restor…",
+        "    test failed (exit 1): ./test.",
+        "    │ no page",
+        "    0a1b2c3d4e5f was restored and is live.",
+        "· blog@web2  0a1b2c3d4e5f  1f0c9a2be6f3 is prepared, not reached   15.0 s",
+        "✘ 2 of 3 servers not deployed, 30.0 s",
+    ]
+
+
+def test_a_low_screen_shows_what_is_under_way(tmp_path: Path) -> None:
+    run = Run(tmp_path, Look(live=True, rows=4))
+    hosts = {f"p{number}@web": (f"p{number}", "web") for number in range(5)}
+    run.session.begin_play(hosts)
+    run.session.begin_task(Task("Deploy", Kind.DEPLOY))
+    run.session.begin_host("p4@web")
+    assert (
+        run.model.text()
+        == "p0, p1, p2, p3, p4 on 1 server\n⠋ p4@web  under way     0 s\n· p0@web  waiting\n  and 3 more"
+    )
+
+
+def test_all_servers_went_well(tmp_path: Path) -> None:
+    run = Run(tmp_path, options={"check": True})
+    run.begin({host: THREE[host] for host in ("blog@web1", "shop@web1")}, is_last=False)
+    for host in ("blog@web1", "shop@web1"):
+        run.end(LIVE, host)
+    lines = run.shown().split("\n")
+    assert lines[0] == "blog, shop on 1 server  check mode: nothing is changed"
+    assert lines[-1] == "✔ 2 servers, 10.0 s"
+
+
+def test_a_server_that_cannot_be_reached_has_a_row(run: Run) -> None:
+    run.begin(THREE)
+    run.end(
+        {"msg": "Failed to connect to the host via ssh: no route", "unreachable": True}, "blog@web1", unreachable=True
+    )
+    assert run.shown().split("\n")[1:4] == [
+        "✘ blog@web1  as before     cannot be reached    5.0 s",
+        "    web1 cannot be reached: no route.",
+        "    Nothing was changed. Does `ssh web1` log in?",
+    ]
+
+
+def test_other_tasks_have_a_line_where_they_change_something(live: Run) -> None:
+    live.begin(BLOG, Kind.OTHER, name="Install packages")
+    assert live.model.text() == "blog on web1\n  ⠋ Install packages  0 s"
+    live.end({"changed": True})
+    live.task(Kind.OTHER)
+    live.end({"changed": False})
+    assert live.shown() == (
+        "blog on web1\n"
+        "  ✔ Install packages                                                 5.0 s\n"
+        "✔ blog on web1: 1 change, 10.0 s"
+    )
+
+
+def test_a_failed_task_shows_what_its_program_wrote(run: Run) -> None:
+    run.begin({"blog@web1": ("blog", "web1"), "shop@web1": ("shop", "web1")}, Kind.OTHER, name="Install packages")
+    run.end({"failed": True, "msg": "non-zero return code", "stderr": "no such package", "stdout": "reading"})
+    assert run.shown() == (
+        "✘ blog@web1: Install packages\n  non-zero return code.\n  │ no such package\n  Failed after 5.0 s."
+    )
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_setup_with_nothing_to_do(tmp_path: Path, check: bool) -> None:
+    run = Run(tmp_path, options={"check": check})
+    run.begin(BLOG, Kind.OTHER)
+    run.end({"changed": False})
+    assert run.shown().endswith(f"\n✔ blog on web1: nothing to change{' (check mode)' if check else ''}, 5.0 s")
+
+
+def test_the_plays_of_one_setup_have_one_head_and_one_end(run: Run) -> None:
+    for changed in (False, True, False):
+        run.begin(BLOG, Kind.OTHER)
+        run.end({"changed": changed})
+    lines = run.shown().split("\n")
+    assert [lines[0], lines[1][:14], lines[2]] == ["blog on web1", "  ✔ Copy files", "✔ blog on web1: 1 change, 10.0 s"]
+    assert len(lines) == 3
+
+
+def test_a_play_without_a_project(run: Run) -> None:
+    run.begin({"localhost": ("", "localhost")}, Kind.OTHER)
+    run.end({"changed": True}, "localhost")
+    assert run.shown().split("\n")[-1] == "✔ 1 change, 5.0 s"
+
+
+def test_a_question_and_its_table(live: Run) -> None:
+    live.begin(THREE, Kind.QUESTION, name="Ask what is live")
+    live.end({"commit": NEW}, "blog@web1")
+    assert live.model.text() == "  ⠋ Ask what is live (1 of 3)  5 s"
+    live.end({"failed": True, "msg": "no path"}, "blog@web2")
+    live.task(Kind.SUMMARY)
+    live.end({"lines": ["PROJECT\nblog", "\x1b[2J"]})
+    assert live.shown() == (
+        "✘ blog@web2: Ask what is live\n  no path.\n  Failed after 10.0 s.\nPROJECT\nblog\n\\x1b[2J"
+    )
+
+
+def test_a_summary_that_fails_or_follows_a_deploy(run: Run) -> None:
+    run.begin(BLOG)
+    run.end(LIVE)
+    run.task(Kind.SUMMARY, name="Report")
+    run.end({"lines": ["SERVER"]})
+    run.end({"failed": True, "msg": "no variable"})
+    assert run.shown().endswith("\n✘ Report\n  no variable.\n  Failed after 15.0 s.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "hosts", "phases", "says"),
+    [
+        (Kind.DEPLOY, BLOG, ["fetch"], ["Interrupted before the switch: nothing changes, what is live stays live."]),
+        (
+            Kind.DEPLOY,
+            BLOG,
+            ["switch", "reload"],
+            ["Interrupted after the switch: the server comes to its own end, or"],
+        ),
+        (
+            Kind.DEPLOY,
+            BLOG,
+            [],
+            ["Interrupted. Before the switch nothing changes; after it the server comes to its own"],
+        ),
+        (
+            Kind.DEPLOY,
+            THREE,
+            ["switch"],
+            ["Interrupted. Before the switch nothing changes; after it the server comes to its own"],
+        ),
+        (Kind.OTHER, BLOG, [], []),
+    ],
+)
+def test_an_interrupted_run_says_how_it_will_end(
+    run: Run, kind: Kind, hosts: dict[str, tuple[str, str]], phases: list[str], says: list[str]
+) -> None:
+    run.begin(hosts, kind)
+    run.progress("blog@web1", *({"start": phase} for phase in phases))
+    lines = run.session.interrupted_lines()
+    assert [line[: len(start)] for line, start in zip(lines, says, strict=True)] == says
+    if lines:
+        run.end(LIVE)
+        run.session.active.clear()
+        assert run.session.interrupted_lines() == []
+
+
+def test_a_result_before_a_play_is_left_out(run: Run) -> None:
+    run.session.end_host("blog@web1", {})
+    run.session.begin_host("blog@web1")
+    run.session.tick()
+    run.session.print(["No host matches."])
+    assert run.shown() == "No host matches."
+
+
+def test_colours_and_marks(tmp_path: Path) -> None:
+    run = Run(tmp_path, Look(color=True))
+    run.begin(BLOG)
+    run.end({**LIVE, "phases": LIVE["phases"][-1:], "output": [], "commits": LIVE["commits"][:1], "settings": []})
+    run.session.end_play()
+    assert run.raw == (
+        "\x1b[1mblog\x1b[0m on web1\n"
+        "  \x1b[32m✔\x1b[0m reload      \x1b[2m1 min 05 s\x1b[0m  2 workers ready\n"
+        "  \x1b[32m✔\x1b[0m commits     \x1b[2m          \x1b[0m  12 commits\n"
+        "    \x1b[2m1f0c9a2be6f3\x1b[0m Greet in French\n"
+        "    \x1b[2mand 11 more\x1b[0m\n"
+        "\x1b[32m✔\x1b[0m \x1b[1m1f0c9a2be6f3\x1b[0m Greet in French is live, 5.0 s\n"
+    )
+
+
+def test_marks_without_unicode(tmp_path: Path) -> None:
+    look = Look(unicode=False)
+    assert [look.mark(name) for name in ("ok", "failed", "waiting", "bar")] == ["+", "x", ".", "|"]
+    assert look.spinner(0.1) == "/"
+    assert tmp_path.exists()
+
+
+def test_times() -> None:
+    assert [in_seconds(seconds) for seconds in (0.04, 59.9, 61)] == ["0.0 s", "59.9 s", "1 min 01 s"]

@@ -1,0 +1,62 @@
+"""How wide text is on a terminal, and that it does nothing to one."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.text import (
+    cells,
+    chop,
+    clean,
+    clean_lines,
+    cut,
+    pad,
+    wrap,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "width"), [("", 0), ("abc", 3), ("三", 2), ("e\u0301", 1), ("a\u200bb", 2), ("👍", 2)]
+)
+def test_a_text_takes_the_cells_that_a_terminal_gives_it(text: str, width: int) -> None:
+    assert cells(text) == width
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("三三", 4, "三三"), ("三三", 3, "三…"), ("三三", 2, "…"), ("ab", 0, "…")],
+)
+def test_a_long_text_is_cut(text: str, width: int, shown: str) -> None:
+    assert cut(text, width) == shown
+
+
+def test_a_text_is_filled_up_by_cells() -> None:
+    assert pad("三", 4) == "三  "
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one two three", ["one two", "three"]),
+        ("a" * 10, ["aaaaaaaa", "aa"]),
+        ("a " + "b" * 9, ["a", "bbbbbbbb", "b"]),
+        ("", [""]),
+    ],
+)
+def test_a_text_is_wrapped_between_words(text: str, lines: list[str]) -> None:
+    assert wrap(text, 8) == lines
+
+
+def test_a_text_is_chopped_by_cells() -> None:
+    assert chop("三三三", 5) == ["三三", "三"]
+    assert chop("", 5) == [""]
+    assert chop("三三", 1) == ["三", "三"], "a wide character always fits"
+
+
+def test_text_of_others_sends_nothing_to_the_terminal() -> None:
+    assert clean("a\x1b[31mb\x07\u202ec\n") == "a\\x1b[31mb\\x07\\u202ec\\n"
+    assert clean("a\tb") == "a       b"
+
+
+def test_of_a_line_that_is_written_over_the_last_state_is_shown() -> None:
+    assert clean_lines("10 %\r100 %\r\ndone\n") == ["100 %", "done"]
+    assert clean_lines("") == []
