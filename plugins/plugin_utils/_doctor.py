@@ -17,7 +17,8 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.r
 
 from . import _obstacles
 from ._obstacles import Answer, Obstacle, Wanted
-from ._status_table import COMMIT_CHARACTERS, is_answer, printable
+from ._status_table import COMMIT_CHARACTERS, is_answer
+from ._terminal.text import clean
 
 Facts = Mapping[str, Any]
 ACCEPTED = (200, 302)
@@ -116,7 +117,7 @@ def live(wanted: Wanted, status: Facts) -> Iterator[Finding]:
         return
     commit = status.get("commit")
     if commit:
-        yield Finding(f"live: {commit[:COMMIT_CHARACTERS]} {printable(str(status.get('subject') or ''))}".rstrip())
+        yield Finding(f"live: {commit[:COMMIT_CHARACTERS]} {clean(str(status.get('subject') or ''))}".rstrip())
     for note in status.get("notes") or []:
         yield note_finding(wanted, note)
 
@@ -126,7 +127,7 @@ def note_finding(wanted: Wanted, note: str) -> Finding:
     if note.endswith(" behind"):
         return Finding(f"live: {note}", is_right=None)
     remedy = next((remedy for start, remedy in NOTE_REMEDIES.items() if note.startswith(start)), "")
-    text = ". ".join(filter(None, [printable(note), remedy.format(name=wanted.name)]))
+    text = ". ".join(filter(None, [clean(note), remedy.format(name=wanted.name)]))
     return Finding(f"live: {text}", is_right=False)
 
 

@@ -9,10 +9,12 @@ a pipe there is no limit. Private to this collection.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from ._terminal.text import cells as cells_of
+from ._terminal.text import clean, cut
 
 Answer = Mapping[str, Any]
 COMMIT_CHARACTERS = 12
@@ -55,7 +57,7 @@ def _by(answer: Answer) -> str:
     """Return who has made the live commit live, without their machine."""
     for entry in reversed(answer.get("journal") or []):
         if entry.get("outcome") in LIVE_OUTCOMES:
-            return printable(str(entry.get("by") or "").partition("@")[0]) if _is_live(answer, entry) else ""
+            return clean(str(entry.get("by") or "").partition("@")[0]) if _is_live(answer, entry) else ""
     return ""
 
 
@@ -112,7 +114,7 @@ def _reload(answer: Answer) -> str:
 
 
 def _subject(answer: Answer) -> str:
-    return cut(printable(str(answer.get("subject") or "")), SUBJECT_CHARACTERS)
+    return cut(clean(str(answer.get("subject") or "")), SUBJECT_CHARACTERS)
 
 
 PROJECT, SERVER = Column("PROJECT", lambda _answer: ""), Column("SERVER", lambda _answer: "")
@@ -161,7 +163,7 @@ def table(rows: Sequence[tuple[str, str, Answer]], width: int | None) -> list[st
     subjects = ["SUBJECT", *(_subject(answer) if is_answer(answer) else "" for answer in answers)]
     columns, cells = _fit(columns, cells, width)
     fixed = [_line(row, columns, _widths(cells)) for row in cells]
-    left = None if width is None else width - max(map(display_width, fixed)) - len(GAP)
+    left = None if width is None else width - max(map(cells_of, fixed)) - len(GAP)
     if left is not None and left < LEAST_SUBJECT_CHARACTERS:
         return [line.rstrip() for line in fixed]
     shown = subjects if left is None else [cut(subject, left) for subject in subjects]
@@ -193,13 +195,13 @@ def _total(cells: Sequence[Sequence[str]], kept: Sequence[int]) -> int:
 
 
 def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
-    return [max(map(display_width, column)) for column in zip(*cells, strict=True)]
+    return [max(map(cells_of, column)) for column in zip(*cells, strict=True)]
 
 
 def _line(row: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
     padded = []
     for cell, column, width in zip(row, columns, widths, strict=True):
-        blanks = " " * (width - display_width(cell))
+        blanks = " " * (width - cells_of(cell))
         padded.append(blanks + cell if column.right else cell + blanks)
     return GAP.join(padded)
 
@@ -212,9 +214,9 @@ def is_answer(answer: Answer) -> bool:
 def notes_of(answer: Answer) -> list[str]:
     """Return what a person should know about a host, one sentence per line; how far behind it is has a column."""
     if not is_answer(answer):
-        return [printable((str(answer.get("msg") or "no answer").splitlines() or [""])[0])]
+        return [clean((str(answer.get("msg") or "no answer").splitlines() or [""])[0])]
     behind = f"{answer.get('behind')} behind"
-    return [printable(note) for note in answer.get("notes") or [] if note != behind]
+    return [clean(note) for note in answer.get("notes") or [] if note != behind]
 
 
 def _differences(host: str, results: Mapping[str, Answer]) -> list[str]:
@@ -228,31 +230,3 @@ def _differences(host: str, results: Mapping[str, Answer]) -> list[str]:
 def needs_attention(results: Mapping[str, Answer]) -> bool:
     """Return whether a machine that asks should be alarmed: a server did not answer, or something has a note."""
     return any(notes_of(answer) or _differences(host, results) for host, answer in results.items())
-
-
-def printable(text: str) -> str:
-    """Return text without what would control a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)
-
-
-def display_width(text: str) -> int:
-    """Return how many columns a text takes on a terminal."""
-    return sum(_character_width(character) for character in text)
-
-
-def _character_width(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def cut(text: str, width: int) -> str:
-    """Return as much of a text as `width` columns hold, with … where it was cut."""
-    if display_width(text) <= width:
-        return text
-    kept = ""
-    for character in text:
-        if display_width(kept + character) > width - 1:
-            break
-        kept += character
-    return f"{kept}…"

@@ -101,7 +101,7 @@ def test_without_an_app_and_without_an_answer() -> None:
 )
 def test_notes_of_the_status_get_what_to_do(note: str, finding: Finding) -> None:
     answer = {"commit": "a" * 40, "subject": "s\x1b[31m", "notes": [note]}
-    assert [*_doctor.live(WANTED, answer)] == [Finding("live: aaaaaaaaaaaa s?[31m"), finding]
+    assert [*_doctor.live(WANTED, answer)] == [Finding(r"live: aaaaaaaaaaaa s\x1b[31m"), finding]
 
 
 def test_a_server_without_an_answer() -> None:
