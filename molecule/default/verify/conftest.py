@@ -68,6 +68,7 @@ def laptop(directory: Path, control_paths: Callable[[], Path]) -> Laptop:
         "ANSIBLE_SSH_COMMON_ARGS": f"-o UserKnownHostsFile={directory}/known_hosts",
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(control_paths()),
         "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_FORCE_COLOR": "0",
         # Its recap has what changed on each host.
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
     }

@@ -29,7 +29,7 @@ def test_two_projects_of_one_server_are_one_login(cold_laptop: Laptop, web1: Ser
     upstream("cricket").publish("cricket from cold")
     sshd = web1.sshd()
     assert cold_laptop.run("deploy", project="blog,cricket").code == 0
-    assert sshd.count() == (1, 5)
+    assert sshd.count() == (1, 2)
     sshd = web1.sshd()
     assert cold_laptop.run("deploy", project="blog,cricket").code == 0
     assert sshd.count() == (0, 3)

@@ -34,8 +34,10 @@ def status(server: Server) -> dict[str, Any]:
 
 
 def builds(server: Server) -> list[str]:
-    """The installed builds of procmon."""
-    return server.run("find", "/opt/procmon", "-mindepth", "1", "-maxdepth", "1", "-type", "d").splitlines()
+    """The installed builds of procmon; beside them is uv, for all projects of the server."""
+    return server.run(
+        "find", "/opt/procmon", "-mindepth", "1", "-maxdepth", "1", "-type", "d", "!", "-name", "tools"
+    ).splitlines()
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
