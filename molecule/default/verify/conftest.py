@@ -64,6 +64,8 @@ def cold_laptop(laptop: Laptop, control_paths: Callable[[], Path]) -> Laptop:
 def laptop(directory: Path, control_paths: Callable[[], Path]) -> Laptop:
     """The checkout with its own ansible.cfg, and the servers' host keys known."""
     environment = dict(os.environ) | {
+        # Its recap has what changed on each host.
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
         "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
         "ANSIBLE_SSH_COMMON_ARGS": f"-o UserKnownHostsFile={directory}/known_hosts",
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(control_paths()),
