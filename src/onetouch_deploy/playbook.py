@@ -14,6 +14,7 @@ from typing import NoReturn
 from .errors import CommandError
 
 PACKAGE = Path(__file__).parent
+CALLBACK = "onetouch.deploy.terminal"
 # Where Ansible looks for its settings, after ANSIBLE_CONFIG.
 SYSTEM_SETTINGS = Path("/etc/ansible/ansible.cfg")
 
@@ -36,8 +37,8 @@ def settings(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the whole environment of one of Ansible's programs."""
-    return {**os.environ, **settings(root, os.environ), **(extra or {})}
+    """Return the whole environment of one of Ansible's programs. A callback that the user has chosen there counts."""
+    return {"ANSIBLE_STDOUT_CALLBACK": CALLBACK, **os.environ, **settings(root, os.environ), **(extra or {})}
 
 
 def become(arguments: Sequence[str], root: Path, extra: Mapping[str, str]) -> NoReturn:

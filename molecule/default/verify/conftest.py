@@ -71,8 +71,6 @@ def laptop(directory: Path, control_paths: Callable[[], Path]) -> Laptop:
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(control_paths()),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_FORCE_COLOR": "0",
-        # Its recap has what changed on each host.
-        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
     }
     return Laptop(CHECKOUT, directory / "inventory" / "projects.yml", environment)
 
