@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _doctor
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._doctor import Finding
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._obstacles import Wanted
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._doctor import Finding, Seen
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._obstacles import Answer, Wanted
+
+from tests.unit.setup.test_obstacles import BLOG, FACTS
 
 WANTED = Wanted("blog", "web1", "/srv/blog", "git@host:blog.git", "deploy", "deploy", app=True, bind="127.0.0.1:1")
 
@@ -113,3 +116,48 @@ def test_problems_are_counted() -> None:
     found = {"a": [Finding("x"), Finding("y", is_right=False)], "b": [Finding("z", is_right=None)]}
     assert _doctor.problems(found) == 1
     assert _doctor.report(found) == ["a", "  ok  x", "  NO  y", "b", "  --  z"]
+
+
+def examined(wanted: Wanted = BLOG, system: Answer | None = None, own: Answer | None = None) -> list[str]:
+    """Return the report's lines about a project."""
+    seen = Seen(
+        system or Answer(facts=FACTS), own or Answer(facts=FACTS), {"commit": None, "notes": ["not set up"]}, {}
+    )
+    return [line.strip() for line in _doctor.report({"blog@web1": _doctor.examine(wanted, seen)})[1:]]
+
+
+def test_a_server_that_has_everything() -> None:
+    assert examined() == [
+        "ok  settings: complete",
+        "ok  login: as deploy and root",
+        "ok  system: Debian GNU/Linux 12",
+        "ok  Python: /usr/bin/python3 is 3.11, python3 is 3.11",
+        "ok  disk: 1.0 GiB and 100000 inodes free for /srv/blog",
+        "ok  clock: 0 s from this machine's",
+        "ok  user: deploy has a shell and a home directory",
+        "ok  bind: 127.0.0.1:3001 is free, or this project's",
+        "ok  path: /srv/blog",
+        "ok  git: git@git.example.org:you/blog.git can be read",
+        "NO  live: not set up. Run setup",
+    ]
+
+
+def test_a_disk_without_a_limit_of_inodes() -> None:
+    disks = [{**disk, "free_inodes": None} for disk in FACTS["disks"]]
+    facts = Answer(facts={**FACTS, "disks": disks})
+    assert "ok  disk: 1.0 GiB free for /srv/blog" in examined(system=facts, own=facts)
+
+
+def test_a_repository_that_may_not_be_read_and_a_project_without_an_app() -> None:
+    denied = Answer(facts={**FACTS, "git": {**FACTS["git"], "access": "denied"}})
+    lines = examined(replace(BLOG, app=False, bind=""), own=denied)
+    assert "NO  git: deploy may not read git@git.example.org:you/blog.git. Run setup: it makes a key" in lines
+    assert not any("bind" in line for line in lines)
+
+
+def test_logins_that_do_not_work() -> None:
+    refused = Answer({"kind": "refused"})
+    assert examined(system=refused, own=refused)[1].startswith("NO  the server web1 refuses the login as root. ")
+    assert len(examined(system=refused, own=refused)) == 3
+    lines = examined(own=refused)
+    assert lines[-1] == "ok  path: /srv/blog"

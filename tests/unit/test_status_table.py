@@ -98,7 +98,7 @@ def test_workers_that_leave_do_not_count() -> None:
 
 def test_who_deployed_is_shown_for_the_live_commit_only() -> None:
     """The original script has made another one live since, and writes no journal."""
-    journal = [{"outcome": "live", "by": "tj@laptop", "commit": "f" * 40}]
+    journal = [{"outcome": "live", "by": "tj@laptop", "commit": "f" * 40}, {"outcome": "failed", "by": "tj@laptop"}]
     assert "tj" not in screen.status_lines({"blog@web1": answer(journal=journal)})[1]
 
 
