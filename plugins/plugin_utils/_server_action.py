@@ -131,8 +131,11 @@ class ServerAction(ActionBase):
         if not self._shares_connections():
             return nullcontext()
         address = self._address()
-        spare = lambda: board.spare_session(address) if self._is_connected else None  # noqa: E731
-        return _progress_copy.followed(self._ssh(), remote, local, spare)
+
+        def spare_session() -> int | None:
+            return board.spare_session(address) if self._is_connected else None
+
+        return _progress_copy.followed(self._ssh(), remote, local, spare_session)
 
     def _low_level_execute_command(self, cmd: str, *args: object, **options: object) -> dict[str, Any]:
         """Run a command on the server. What it needs was packed while ssh logged in."""

@@ -87,7 +87,7 @@ def history_lines(found: Sequence[Attempt]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def bar(seconds: float | None, longest: float) -> str:
+def time_bar(seconds: float | None, longest: float) -> str:
     """Return a bar as long as the attempt took, beside the longest of all."""
     if not seconds or not longest:
         return ""
@@ -111,7 +111,7 @@ def history_table(found: Sequence[Attempt]) -> Table:
         style = OUTCOME_STYLES.get(outcome, "red")
         ended = Text(f"{outcome}: {error}" if error else outcome, style=style)
         # As text: what people wrote into a ref is no markup.
-        table.add_row(*map(Text, columns), took, Text(bar(attempt.seconds, longest), style=style), ended)
+        table.add_row(*map(Text, columns), took, Text(time_bar(attempt.seconds, longest), style=style), ended)
     return table
 
 

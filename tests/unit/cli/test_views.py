@@ -73,7 +73,7 @@ def test_history_of_damaged_entries() -> None:
 
 @pytest.mark.parametrize(("seconds", "length"), [(10, 20), (5, 10), (0.01, 1), (0, 0), (None, 0)])
 def test_bars_are_as_long_as_attempts_took(seconds: float | None, length: int) -> None:
-    assert len(views.bar(seconds, 10)) == length
+    assert len(views.time_bar(seconds, 10)) == length
 
 
 def test_the_table_shows_what_the_lines_show() -> None:
