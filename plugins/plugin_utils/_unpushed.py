@@ -45,6 +45,9 @@ def questions(ref: str | None, head: str, branches: Collection[str]) -> tuple[bo
     own, remote = f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"
     if remote not in branches and own not in branches:
         return False, NO_COMMITS
+    if not any(name.startswith("refs/remotes/origin/") for name in branches):
+        # As in the original, what follows nothing cannot be ahead of anything.
+        return head == branch, NO_COMMITS
     # A branch that was never pushed: all of it is missing where the server looks for it.
     start = (f"^{remote}",) if remote in branches else ("--not", "--remotes=origin")
     commits = ("log", "--oneline", own, *start, "--") if own in branches else NO_COMMITS

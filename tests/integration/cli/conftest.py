@@ -94,6 +94,8 @@ class Desk:
             "XDG_CACHE_HOME": str(folder / "cache"),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
+        # What a script reads; the callback of ours has tests of its own.
+        own["ANSIBLE_STDOUT_CALLBACK"] = "ansible.builtin.default"
         self.environment = {**kept, **own}
         (folder / "home").mkdir()
 

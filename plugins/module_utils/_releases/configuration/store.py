@@ -123,7 +123,7 @@ def assign(paths: ProjectPaths, release: Path, name: str | None) -> None:
     place = release / LINK
     if os.path.lexists(place) and not place.is_symlink():
         raise ReleaseError(f"{place} is not the link to the configuration", f"remove {LINK} from the repository")
-    links.replace(place, _link_text(paths, release, name))
+    links.ensure(place, _link_text(paths, release, name))
 
 
 def _link_text(paths: ProjectPaths, release: Path, name: str | None) -> str | None:

@@ -27,16 +27,20 @@ def read(place: Path) -> str | None:
 
 def replace(place: Path, text: str | None) -> None:
     """Make `place` a link with this text, atomically; remove the link where that is None."""
-    if points_to(place, text):
-        return
     if text is None:
-        place.unlink()
+        place.unlink(missing_ok=True)
     else:
         fresh = temporary(place, "new")
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(text)
         fresh.replace(place)
     files.sync_directory(place.parent)
+
+
+def ensure(place: Path, text: str | None) -> None:
+    """Make `place` a link with this text, unless it is one."""
+    if not points_to(place, text):
+        replace(place, text)
 
 
 def keep_spare(place: Path) -> None:
@@ -54,7 +58,7 @@ def restore(place: Path, text: str | None) -> None:
         spare.replace(place)
         files.sync_directory(place.parent)
     else:
-        replace(place, text)
+        ensure(place, text)
 
 
 def remove_spare(place: Path) -> None:
