@@ -54,7 +54,9 @@ def deploy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(deploy: Path, directory: Path, web1: Server, tmp_path: Path) -> Iterator[Desk]:
+def desk(
+    deploy: Path, directory: Path, web1: Server, tmp_path: Path, control_paths: Callable[[], Path]
+) -> Iterator[Desk]:
     """A control repository for `wiki` on web1, which `init` has written and a person has filled in."""
     kept = {name: os.environ[name] for name in ("LANG", "PIP_CONFIG_FILE") if name in os.environ}
     environment = {
@@ -62,6 +64,8 @@ def desk(deploy: Path, directory: Path, web1: Server, tmp_path: Path) -> Iterato
         "DEPLOY": str(deploy),
         "HOME": str(tmp_path),
         "PATH": f"{deploy.parent}:/usr/bin:/bin",
+        # The path of a unix socket must be short, and this home is not.
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(control_paths()),
         "ANSIBLE_SSH_COMMON_ARGS": f"-o UserKnownHostsFile={directory}/known_hosts",
     }
     folder = tmp_path / "control"
