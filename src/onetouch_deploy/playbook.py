@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from .errors import CommandError
 
 PACKAGE = Path(__file__).parent
 CALLBACK = "onetouch.deploy.terminal"
+CHOSEN = re.compile(r"^stdout_callback\s*=", re.MULTILINE)
 # Where Ansible looks for its settings, after ANSIBLE_CONFIG.
 SYSTEM_SETTINGS = Path("/etc/ansible/ansible.cfg")
 
@@ -28,17 +30,22 @@ def program(name: str = "ansible-playbook") -> Path:
 
 
 def settings(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what Ansible needs in its environment: our ansible.cfg where the user has none."""
+    """Return what Ansible needs in its environment: our ansible.cfg where the user has none, otherwise our callback.
+
+    A callback that the user has chosen, in the environment or in an ansible.cfg, counts.
+    """
     home = Path(environ.get("HOME") or Path.home())
-    own = (root / "ansible.cfg", home / ".ansible.cfg", SYSTEM_SETTINGS)
-    if environ.get("ANSIBLE_CONFIG") or any(path.is_file() for path in own):
-        return {}
-    return {"ANSIBLE_CONFIG": str(PACKAGE / "ansible.cfg")}
+    own = (Path(environ.get("ANSIBLE_CONFIG") or root / "ansible.cfg"), home / ".ansible.cfg", SYSTEM_SETTINGS)
+    found = next((path for path in own if path.is_file()), None)
+    if found is None:
+        return {"ANSIBLE_CONFIG": str(PACKAGE / "ansible.cfg")}
+    chosen = environ.get("ANSIBLE_STDOUT_CALLBACK") or CHOSEN.search(found.read_text(errors="replace"))
+    return {} if chosen else {"ANSIBLE_STDOUT_CALLBACK": CALLBACK}
 
 
 def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the whole environment of one of Ansible's programs. A callback that the user has chosen there counts."""
-    return {"ANSIBLE_STDOUT_CALLBACK": CALLBACK, **os.environ, **settings(root, os.environ), **(extra or {})}
+    """Return the whole environment of one of Ansible's programs."""
+    return {**os.environ, **settings(root, os.environ), **(extra or {})}
 
 
 def become(arguments: Sequence[str], root: Path, extra: Mapping[str, str]) -> NoReturn:

@@ -141,4 +141,7 @@ def test_an_ansible_cfg_of_the_project_counts(desk: Desk) -> None:
     (desk.folder / "ansible.cfg").write_text("[defaults]\nstdout_callback = minimal\n")
     below = desk.folder / "below"
     below.mkdir()
-    assert "PLAY RECAP" not in desk.deploy("blog", cwd=below).out
+    del desk.environment["ANSIBLE_STDOUT_CALLBACK"]
+    assert "blog@localhost | " in desk.deploy("blog", cwd=below).out
+    (desk.folder / "ansible.cfg").write_text("[defaults]\nforks = 2\n")
+    assert desk.deploy("blog", cwd=below).out.startswith("blog on localhost\n"), "without one it is our own"
