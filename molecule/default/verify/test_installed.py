@@ -66,7 +66,6 @@ def desk(
         "PATH": f"{deploy.parent}:/usr/bin:/bin",
         # The path of a unix socket must be short, and this home is not.
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(control_paths()),
-        "ANSIBLE_SSH_COMMON_ARGS": f"-o UserKnownHostsFile={directory}/known_hosts",
     }
     folder = tmp_path / "control"
     assert "control" in Desk(tmp_path, environment).run("init", "control")
@@ -85,7 +84,8 @@ def desk(
     (folder / "inventory/projects.yml").write_text(yaml.safe_dump(inventory, sort_keys=False))
     key = json.loads((directory / "servers.json").read_text())["upstream_key"]
     (folder / "inventory/group_vars").mkdir(exist_ok=True)
-    known = {"project_known_hosts": [f"upstream {key}"]}
+    ssh = f"-o UserKnownHostsFile={directory}/known_hosts"
+    known = {"project_known_hosts": [f"upstream {key}"], "ansible_ssh_common_args": ssh}
     (folder / "inventory/group_vars/projects.yml").write_text(yaml.safe_dump(known))
     yield Desk(folder, environment)
     web1.run("sh", "-c", "systemctl disable --now procmon@wiki.socket procmon@wiki.service || true; rm -rf /srv/wiki")
