@@ -199,7 +199,7 @@ with open("written", "w") as file:
 
 
 async def app(scope, receive, send):
-    raise NotImplementedError
+    await receive()
 """
 
 
