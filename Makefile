@@ -5,7 +5,6 @@
 # make lint       all checks that run no test
 # make test       all checks and tests, with servers that boot systemd; installs what it needs (as root)
 # make molecule   only the scenario on those servers
-# make slow       the tests that take long and find little that the others do not: before a release
 # make torture    kills a deploy before every single change of the disk (needs strace; long)
 # make bench-reload   requests lost over 200 reloads (or upgrades, recycles, restarts) in each of four combinations, bare uvicorn beside it (long): BENCH="--help"
 # make bench-boot     ways to start workers, in time and memory: BENCH="--help"
@@ -17,7 +16,7 @@
 
 CHECKS := $(filter-out tests, $(notdir $(wildcard tools/checks/*)))
 
-.PHONY: setup demo quick lint test tests test-bare slow torture bench-reload bench-procmon bench-boot bench-deploy bench-release clean $(CHECKS)
+.PHONY: setup demo quick lint test tests test-bare torture bench-reload bench-procmon bench-boot bench-deploy bench-release clean $(CHECKS)
 
 # The next step is named where setup is the goal, not where another target needs it.
 setup:
@@ -56,9 +55,6 @@ bench-release: setup
 
 test-bare:
 	@tools/test-bare
-
-slow: setup
-	@.venv/bin/python -m pytest --quiet --numprocesses 3 --dist loadfile -m slow
 
 torture: setup
 	@TORTURE=all .venv/bin/python -m pytest --quiet tests/faults/releases/test_kill.py

@@ -37,7 +37,7 @@ index-url = "{0}"
 name = "others"
 url = "{0}"
 """
-SERVER = ("variables and files", pytest.param("named files", marks=pytest.mark.slow))
+SERVER = ("variables and files", "named files")
 SetServer = Callable[[str], None]
 REPOSITORY: dict[str, Files] = {
     "requirements": {"requirements.txt": "--index-url {0}\n--extra-index-url {0}\n"},

@@ -69,12 +69,8 @@ def test_a_setting_that_cannot_work_is_named(
     ("variable", "value", "says"),
     [
         ("supervisor_app", "main.py", """blog: app = 'main.py': must be "module:attribute". """),
-        pytest.param(
-            "supervisor_bind", "3001", """blog: bind = '3001': must be "host:port", """, marks=pytest.mark.slow
-        ),
-        pytest.param(
-            "supervisor_workers", "0", "blog: workers = 0: must be a number from 1 to 512", marks=pytest.mark.slow
-        ),
+        ("supervisor_bind", "3001", """blog: bind = '3001': must be "host:port", """),
+        ("supervisor_workers", "0", "blog: workers = 0: must be a number from 1 to 512"),
         ("supervisor_uvicorn", {"backlog": 5}, "blog: uvicorn.backlog is not allowed: "),
     ],
 )

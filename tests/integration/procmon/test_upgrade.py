@@ -39,7 +39,6 @@ def wait_for(s: Service, upgrades: int, generation: int) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.slow
 def test_twenty_upgrades_under_load_lose_nothing_and_keep_process_and_workers(service: Start) -> None:
     s = service(heartbeat={"interval": 0.5})
     builds = Builds(s)
@@ -72,7 +71,6 @@ def test_upgrades_leave_no_open_files_behind(service: Start) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.slow
 def test_many_upgrades_and_reloads_leave_the_master_as_small_as_it_was(service: Start) -> None:
     s = service(workers=1, heartbeat={"interval": 0})
     builds = Builds(s)
@@ -200,7 +198,6 @@ def test_a_sigterm_during_the_exec_stops(service: Start) -> None:
     assert not any(alive(pid) for pid in workers)
 
 
-@pytest.mark.slow
 def test_signals_in_a_row_with_upgrades_are_all_survived(service: Start) -> None:
     """Wherever in an upgrade they fall."""
     s = service()

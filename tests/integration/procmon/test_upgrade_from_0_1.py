@@ -22,7 +22,6 @@ from tests.support.procmon.load import load, lost
 from tests.support.procmon.service import APP, Service, Start, alive
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.slow  # a server is upgraded from 0.1.0 by the scenario of molecule, too
 BEHAVIOURS = APP.with_name("behaviours.py")
 TICK = b"data: tick\n\n"
 Old = Callable[..., tuple[Service, Builds]]

@@ -117,7 +117,7 @@ def silent() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-@pytest.mark.parametrize("scheme", ["git", pytest.param("http", marks=pytest.mark.slow), "ssh"])
+@pytest.mark.parametrize("scheme", ["git", "http", "ssh"])
 def test_a_port_where_nothing_answers(live: Site, silent: int, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over http and ssh git and ssh themselves notice it; nothing does over git's own protocol."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")

@@ -13,12 +13,7 @@ import pytest
 
 from tests.support.procmon.fake_master import Address, Client, Worker, connect, listen
 
-SERVERS = [
-    ("h11", "asyncio"),
-    pytest.param(("h11", "uvloop"), marks=pytest.mark.slow),
-    pytest.param(("httptools", "asyncio"), marks=pytest.mark.slow),
-    ("httptools", "uvloop"),
-]
+SERVERS = [("h11", "asyncio"), ("h11", "uvloop"), ("httptools", "asyncio"), ("httptools", "uvloop")]
 
 
 @pytest.fixture
