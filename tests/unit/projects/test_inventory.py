@@ -281,7 +281,7 @@ def documented(language: str, document: str = "docs/configuration.md") -> list[s
 
 
 def test_the_examples_of_the_documentation_load(ansible: Ansible) -> None:
-    (conf,) = documented("")
+    (conf,) = documented("conf")
     ansible.write("deploy.conf", conf)
     for text in documented("yaml"):
         assert "blog" in ansible.inventory(ansible.write("projects.yml", text))
