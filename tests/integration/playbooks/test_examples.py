@@ -6,6 +6,7 @@ tests/repo/test_options.py.
 
 from __future__ import annotations
 
+import getpass
 import json
 import re
 import subprocess
@@ -99,34 +100,36 @@ def test_the_examples_of_the_modules_run(
         "/etc/procmon": str(tmp_path / "etc"),
         "1f0c9a2": commits["v2"][:12],
         "/home/me/deploy.conf": str(tmp_path / "deploy.conf"),
-        "user: deploy": f"user: {sshd.server.address(path).partition('//')[2].partition('@')[0]}",
+        "user: deploy": f"user: {getpass.getuser()}",
     }
-    tasks = {name: tasks_of(name, here) for name in [*ORDER, ON_TWO_SERVERS, AT_LAST]}
-    # The log that the examples go back in.
-    deploy = next(task for task in tasks["releases"] if task["onetouch.deploy.releases"].get("post_deploy"))
-    earlier = [
-        {**deploy, "onetouch.deploy.releases": {**deploy["onetouch.deploy.releases"], "ref": ref}}
-        for ref in ["v1", "v2", "v3"]
-    ]
-    tasks["releases"][1:1] = earlier
-    play = {"gather_facts": False, "vars": {"database_url": "sqlite:///db"}}
-    plays = [
-        {"hosts": "blog", **play, "tasks": [task for name in ORDER for task in tasks[name]]},
-        *yaml.safe_load(examples(ROOT / "plugins/lookup/project_hosts.py")),
-        {"hosts": "pair", **play, "tasks": tasks[ON_TWO_SERVERS]},
-        {"hosts": "blog", **play, "tasks": tasks[AT_LAST]},
-    ]
     playbook = tmp_path / "examples.yml"
-    playbook.write_text(json.dumps(plays))
+    playbook.write_text(json.dumps(plays(here)))
     done = laptop.run(str(playbook), extra={"project": "blog", "argv": "'./manage.py migrate'"})
     assert done.code == 0, done.output
-    assert "failed=0" in done.output
     assert path.is_dir(), "remove keeps the data"
     gone_live = [line.split()[0] for line in (path / ".deploys").read_text().splitlines()]
     names = [name for line in gone_live for name, commit in commits.items() if commit.startswith(line)]
     deployed, taken_back, of_the_lookup = ["v1", "v2", "v3", "v4", "v4"], ["v1", "v2"], ["v4"]
     assert names == deployed + taken_back + of_the_lookup
     assert [(server / "current/page").read_text() for server in pair] == ["v3", "v3"]
+
+
+def plays(here: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the plays that run the examples, with the paths and addresses of this test."""
+    tasks = {name: tasks_of(name, here) for name in [*ORDER, ON_TWO_SERVERS, AT_LAST]}
+    # The log that the examples go back in.
+    deploy = next(task for task in tasks["releases"] if task["onetouch.deploy.releases"].get("post_deploy"))
+    tasks["releases"][1:1] = [
+        {**deploy, "onetouch.deploy.releases": {**deploy["onetouch.deploy.releases"], "ref": ref}}
+        for ref in ("v1", "v2", "v3")
+    ]
+    play = {"gather_facts": False, "vars": {"database_url": "sqlite:///db"}}
+    return [
+        {"hosts": "blog", **play, "tasks": [task for name in ORDER for task in tasks[name]]},
+        *yaml.safe_load(examples(ROOT / "plugins/lookup/project_hosts.py")),
+        {"hosts": "pair", **play, "tasks": tasks[ON_TWO_SERVERS]},
+        {"hosts": "blog", **play, "tasks": tasks[AT_LAST]},
+    ]
 
 
 def tasks_of(name: str, here: dict[str, str]) -> list[dict[str, Any]]:
