@@ -210,6 +210,19 @@ def test_what_runs_them_exists(test: str) -> None:
     assert f"def {name}(" in (ROOT / path).read_text() if name else (ROOT / path).exists()
 
 
+def task_pages() -> list[Path]:
+    """Return the pages that docs/README.md lists by task."""
+    section = (ROOT / "docs/README.md").read_text().partition("## By task")[2].partition("\n## ")[0]
+    return [Path("docs") / name for name in re.findall(r"\]\(([\w-]+\.md)\)", section)]
+
+
+@pytest.mark.parametrize("page", task_pages(), ids=str)
+def test_a_task_begins_with_its_command(page: Path) -> None:
+    """Within fifteen lines, so that it is seen first."""
+    first = next(block for block in blocks(ROOT, page) if block.is_shell)
+    assert first.line <= 15
+
+
 def test_the_shell_reads_every_block_of_commands() -> None:
     """Syntax only: nothing is run."""
     problems = [f"{block}: {error}" for block in SHELL if (error := shell_error(block))]
