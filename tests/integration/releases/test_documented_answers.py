@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What docs/configuration.md answers to questions about deploying, tried."""
+"""What docs/questions.md and docs/private-repositories.md answer about deploying, tried."""
 
 from __future__ import annotations
 
