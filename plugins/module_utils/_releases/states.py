@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from . import unit
 from .configuration import plan
 from .configuration.plan import Plan
 from .deploy import recovery
@@ -142,6 +143,8 @@ def _plan_travelling(project: Project, live: Current) -> Plan:
     if waiting:
         what = f"procmon listens on {procmon.bind()}, {waiting} is configured"
         project.report.warnings.append(f"{options.name}: run setup for: bind ({what})")
+    if differing := unit.waiting_paths(options.name, paths.path, options.writable_paths):
+        project.report.warnings.append(f"{options.name}: run setup for: writable_paths ({', '.join(differing)})")
     made = plan.make_plan(paths, live.configuration, found)
     reads = procmon.config_file()
     if reads and not _is_ours(paths, reads):
