@@ -75,7 +75,7 @@ def test_a_collection_that_the_user_has_installed_is_found(desk: Desk) -> None:
     installed.parent.mkdir(exist_ok=True)
     installed.symlink_to(ROOT / "collections")
     environment = {name: value for name, value in desk.environment.items() if "COLLECTIONS" not in name}
-    argv = [Path(sys.executable).with_name("ansible-inventory"), "--list"]
+    argv = [str(Path(sys.executable).with_name("ansible-inventory")), "--list"]
     listed = subprocess.run(
         argv,
         cwd=desk.folder / "control",
