@@ -127,6 +127,7 @@ def test_the_live_release_gets_its_python_back_by_a_deploy(site: Site, upstream:
     else:
         python.unlink()
         python.symlink_to("/nonexistent/python3.8")
+    assert site.info()["notes"] == ["settings wait for a deploy: environment"]
     looked = site.check(state="deployed", ref="master")
     assert (looked.changed, python.exists()) == (True, False)
     assert site.deploy().settings == ["environment"]
