@@ -60,6 +60,7 @@ EXECUTED = {
     "console": f"{CLI}/test_exec.py::test_console_is_a_shell_in_the_release_with_the_apps_variables",
     "completion": f"{CLI}/test_terminal.py::test_completion_in_bash",
     "demo": "playbooks/demo.yml",
+    "galaxy install": f"{CLI}/test_install.py::test_with_ansible_alone",
     "pip install": f"{CLI}/test_wheel.py::test_it_works_in_an_environment_of_its_own",
 }
 # Programs that are not ours. Only the shell's syntax of their lines is checked.
@@ -138,6 +139,12 @@ def parse_pip(words: Sequence[str]) -> set[str]:
     return {"pip install"}
 
 
+def parse_galaxy(words: Sequence[str]) -> set[str]:
+    """Return whether it is an installation of a collection."""
+    ansible_parser(GalaxyCLI, words)
+    return {"galaxy install"} if [*words[:2]] == ["collection", "install"] else set()
+
+
 def parse_pipx(words: Sequence[str]) -> set[str]:
     """Return that it installs this package; pipx itself is not installed here, so that this is all that is checked."""
     names = [word for word in words[1:] if OURS.fullmatch(word)]
@@ -170,7 +177,7 @@ def parse_with(parse: Callable[[Sequence[str]], object]) -> Callable[[Sequence[s
 PARSERS: dict[str, Callable[[Sequence[str]], set[str]]] = {
     "deploy": parse_deploy,
     "ansible-playbook": parse_playbook,
-    "ansible-galaxy": parse_with(lambda words: ansible_parser(GalaxyCLI, words)),
+    "ansible-galaxy": parse_galaxy,
     "ansible-vault": parse_with(lambda words: ansible_parser(VaultCLI, words)),
     "ansible-inventory": parse_with(lambda words: ansible_parser(InventoryCLI, words)),
     "ansible-doc": parse_with(lambda words: ansible_parser(DocCLI, words)),
