@@ -20,65 +20,56 @@ from tests.support.releases.shim import opened
 pytestmark = pytest.mark.usefixtures("temporary")
 
 
-def test_a_deploy_and_its_result(desk: Desk, upstream: Upstream) -> None:
-    path = desk.project("blog", upstream, ref="origin/main", post_deploy="echo built")
-    outcome = api.deploy("blog", config=desk.config).check()
-    [result] = outcome.results
-    sha = upstream.git("rev-parse", "HEAD")
+def test_deploys_and_their_results(desk: Desk, upstream: Upstream) -> None:
+    """The first one, nothing new, other settings, a hook that fails, and the way back."""
+    path = desk.project("blog", upstream, ref="origin/main", post_deploy="echo built; printf end")
+    one, seen, threads = upstream.git("rev-parse", "HEAD"), list[api.Event](), set[int]()
+
+    def note(event: api.Event) -> None:
+        threads.add(threading.get_ident())
+        seen.append(event)
+
+    [result] = api.deploy("blog", config=desk.config, on_event=note).check().results
     assert (result.project, result.server, result.outcome, result.changed) == ("blog", "localhost", "live", True)
-    assert (result.commit, result.previous, result.error) == (sha, None, None)
-    assert result.commits == (api.Commit(sha, "Say one"),)
+    assert (result.commit, result.previous, result.error) == (one, None, None)
+    assert result.commits == (api.Commit(one, "Say one"),)
     assert {"clone", "fetch", "switch", "post_deploy"} <= result.seconds.keys()
     assert (path / "current/page").read_text() == "one"
-    again = api.deploy("blog", config=desk.folder)
-    assert [(one.outcome, one.changed, one.previous) for one in again.results] == [("unchanged", False, sha)]
+    assert threads == {threading.get_ident()}, "events come in the thread that called"
+    require_order(seen)
 
+    [same] = api.deploy("blog", config=desk.folder).check().results
+    assert (same.outcome, same.changed, same.previous) == ("unchanged", False, one)
 
-def test_a_failed_hook_gives_its_reason_and_the_end_of_its_output(desk: Desk, upstream: Upstream) -> None:
-    path = desk.project("blog", upstream, ref="origin/main")
-    api.deploy("blog", config=desk.config).check()
+    desk.project("blog", upstream, ref="origin/main", env={"TOKEN": "secret-value"})
+    seen.clear()
+    [result] = api.deploy("blog", config=desk.config, on_event=note).check().results
+    assert result.settings == ("env.TOKEN",)
+    assert "secret-value" not in repr(seen) + repr(result)
+
     desk.project("blog", upstream, ref="origin/main", test="echo looking; echo 'no answer'; exit 3")
-    live = upstream.git("rev-parse", "HEAD")
-    commit = upstream.commit("two")
+    two = upstream.commit("two")
     outcome = api.deploy("blog", config=desk.config)
     [result] = outcome.results
     assert (outcome.ok, result.ok, result.outcome) == (False, False, "put_back")
-    assert (result.commit, result.previous) == (commit, live)
+    assert (result.commit, result.previous) == (two, one)
     assert result.error
     assert result.error.reason.startswith("test failed (exit 3): echo looking")
-    assert result.error.tail == "looking\nno answer"
-    assert result.error.now == f"{live[:12]} was restored and is live."
+    assert (result.error.tail, result.error.now) == ("looking\nno answer", f"{one[:12]} was restored and is live.")
     assert [phase.name for phase in result.phases if phase.failed] == ["test"]
-    assert (path / "current/page").read_text() == "one"
     with pytest.raises(
         api.RunFailedError, match=r"deploy failed with exit code 2\. blog@localhost: test failed"
     ) as info:
         outcome.check()
     assert info.value.outcome is outcome
 
-
-def test_names_of_changed_settings(desk: Desk, upstream: Upstream) -> None:
-    desk.project("blog", upstream, ref="origin/main")
-    api.deploy("blog", config=desk.config).check()
-    desk.project("blog", upstream, ref="origin/main", env={"TOKEN": "secret-value"})
-    seen: list[api.Event] = []
-    [result] = api.deploy("blog", config=desk.config, on_event=seen.append).check().results
-    assert result.settings == ("env.TOKEN",)
-    assert "secret-value" not in repr(seen) + repr(result)
+    assert api.deploy("blog", config=desk.config, test=False).check().results[0].commit == two
+    [back] = api.revert("blog", config=desk.config, test=False).check().results
+    assert (back.outcome, back.commit, back.previous) == ("live", one, two)
 
 
-def test_the_events_of_a_deploy_come_in_order(desk: Desk, upstream: Upstream) -> None:
-    desk.project("blog", upstream, ref="origin/main", post_deploy="echo built; printf end")
-    seen: list[api.Event] = []
-    caller = threading.get_ident()
-    threads: set[int] = set()
-
-    def note(event: api.Event) -> None:
-        threads.add(threading.get_ident())
-        seen.append(event)
-
-    api.deploy("blog", config=desk.config, on_event=note).check()
-    assert threads == {caller}
+def require_order(seen: list[api.Event]) -> None:
+    """Require the events of a deploy of one commit with a hook."""
     hosts = [event for event in seen if isinstance(event, api.HostEvent)]
     assert {(event.project, event.server) for event in hosts} == {("blog", "localhost")}
     started = [event.phase for event in seen if isinstance(event, api.PhaseStarted)]
@@ -87,11 +78,11 @@ def test_the_events_of_a_deploy_come_in_order(desk: Desk, upstream: Upstream) ->
     assert started[-2:] == ["post_deploy", "prune"]
     [found] = [event for event in seen if isinstance(event, api.CommitsFound)]
     assert (found.count, found.commits[0].subject) == (1, "Say one")
-    assert "".join(event.text for event in seen if isinstance(event, api.HookOutput)) == "built\nend"
+    outputs = [event for event in seen if isinstance(event, api.HookOutput)]
+    assert "".join(event.text for event in outputs) == "built\nend"
+    assert seen.index(found) < seen.index(outputs[0])
     assert isinstance(hosts[-1], api.HostEnded)
     assert hosts[-1].result.outcome == "live"
-    places = [seen.index(event) for event in seen if isinstance(event, (api.CommitsFound, api.HookOutput))]
-    assert places == sorted(places)
 
 
 def test_hook_output_comes_while_the_hook_runs(desk: Desk, upstream: Upstream) -> None:
@@ -106,6 +97,8 @@ def test_hook_output_comes_while_the_hook_runs(desk: Desk, upstream: Upstream) -
 
     seen: list[api.Event] = []
     with api.start("deploy", "blog", config=desk.config) as run:
+        with pytest.raises(TimeoutError, match="deploy is still under way after 0 s"):
+            run.wait(0)
         for event in run:
             answer(event)
             seen.append(event)
@@ -114,37 +107,28 @@ def test_hook_output_comes_while_the_hook_runs(desk: Desk, upstream: Upstream) -
     assert "".join(event.text for event in seen if isinstance(event, api.HookOutput)) == "ready\ngot it\n"
 
 
-def test_revert_restart_status_and_others(desk: Desk, upstream: Upstream) -> None:
-    desk.project("blog", upstream, ref="origin/main")
-    one = upstream.git("rev-parse", "HEAD")
-    api.deploy("blog", config=desk.config).check()
-    two = upstream.commit("two")
-    api.deploy("blog", config=desk.config).check()
-    [back] = api.revert("blog", config=desk.config).check().results
-    assert (back.outcome, back.commit, back.previous) == ("live", one, two)
-    [back] = api.revert("blog", to=two[:8], config=desk.config).check().results
-    assert back.commit == two
-    too_far = api.revert("blog", 9, config=desk.config)
-    assert too_far.results[0].error
-    assert "cannot go back 9 steps" in too_far.results[0].error.reason
-    assert too_far.results[0].outcome == "failed"
-    assert [one.outcome for one in api.restart("blog", config=desk.config).check().results] == ["no_app"]
-    [live] = api.status(config=desk.config).check().results
-    assert (live.outcome, live.commit, live.data["subject"]) == ("ok", two, "Say two")
-    [command] = api.run("exec", "blog", config=desk.config, argv=["cat", "page"]).check().results
-    assert command.data["stdout"] == "two"
-    failed = api.run("exec", "blog", config=desk.config, argv=["false"])
-    assert (failed.ok, failed.results[0].data["rc"]) == (False, 1)
-
-
-def test_check_changes_nothing(desk: Desk, upstream: Upstream) -> None:
+def test_other_commands(desk: Desk, upstream: Upstream) -> None:
     path = desk.project("blog", upstream, ref="origin/main")
     [result] = api.deploy("blog", config=desk.config, check=True).check().results
-    assert (result.outcome, result.changed) == ("unchanged", True)
-    assert not (path / "current").exists()
+    assert (result.outcome, result.changed, (path / "current").exists()) == ("unchanged", True, False)
+    api.deploy("blog", config=desk.config).check()
+    assert [one.outcome for one in api.restart("blog", config=desk.config).check().results] == ["no_app"]
+    [live] = api.status(config=desk.config).check().results
+    assert (live.outcome, live.commit, live.data["subject"]) == ("ok", upstream.git("rev-parse", "HEAD"), "Say one")
+    failed = api.run("exec", "blog", config=desk.config, argv=["sh", "-c", "cat page; exit 6"])
+    assert (failed.ok, failed.results[0].data["rc"], failed.results[0].data["stdout"]) == (False, 6, "one")
+    [result] = api.revert("blog", 9, config=desk.config).results
+    assert result.outcome == "failed"
+    assert result.error
+    assert "cannot go back 9 steps" in result.error.reason
 
 
-def test_output_and_artifacts_where_they_are_wanted(desk: Desk, upstream: Upstream) -> None:
+def test_output_and_artifacts_where_they_are_wanted(
+    desk: Desk, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the callback plugins that the user has enabled."""
+    (desk.folder / "ansible.cfg").write_text("[defaults]\ncallbacks_enabled = ansible.builtin.junit\n")
+    monkeypatch.setenv("JUNIT_OUTPUT_DIR", str(desk.folder / "junit"))
     desk.project("blog", upstream, ref="origin/main")
     pieces: list[str] = []
     kept = desk.folder / "kept"
@@ -153,6 +137,7 @@ def test_output_and_artifacts_where_they_are_wanted(desk: Desk, upstream: Upstre
     [run] = kept.iterdir()
     assert (run / "rc").read_text() == "0"
     assert [*(run / "job_events").iterdir()] != []
+    assert [*(desk.folder / "junit").iterdir()] != []
 
 
 def test_wrong_arguments_start_nothing(desk: Desk, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,23 +267,3 @@ def test_an_exception_of_the_program_cancels_the_run(desk: Desk, upstream: Upstr
     with pytest.raises(LookupError, match="of the program"):
         api.deploy("blog", config=desk.config, on_event=fail)
     assert not opened(gate), "a hook on this machine has ended with the run"
-
-
-def test_waiting_has_a_limit(desk: Desk, upstream: Upstream) -> None:
-    desk.project("blog", upstream, ref="origin/main")
-    run = api.start("deploy", "blog", config=desk.config)
-    with pytest.raises(TimeoutError, match="deploy is still under way after 0 s"):
-        run.wait(0)
-    assert run.wait().ok
-    assert run.done
-
-
-def test_callbacks_that_the_user_has_enabled_stay(desk: Desk, upstream: Upstream) -> None:
-    (desk.folder / "ansible.cfg").write_text("[defaults]\ncallbacks_enabled = ansible.builtin.junit\n")
-    desk.project("blog", upstream, ref="origin/main")
-    os.environ["JUNIT_OUTPUT_DIR"] = str(desk.folder / "junit")
-    try:
-        api.deploy("blog", config=desk.config).check()
-    finally:
-        del os.environ["JUNIT_OUTPUT_DIR"]
-    assert [*(desk.folder / "junit").iterdir()] != []
