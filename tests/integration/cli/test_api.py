@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("temporary")
 
 
 def test_deploys_and_their_results(desk: Desk, upstream: Upstream) -> None:
-    """The first one, nothing new, other settings, a hook that fails, and the way back."""
+    """The first one, nothing new, and other settings."""
     path = desk.project("blog", upstream, ref="origin/main", post_deploy="echo built; printf end")
     one, seen, threads = upstream.git("rev-parse", "HEAD"), list[api.Event](), set[int]()
 
@@ -47,8 +47,11 @@ def test_deploys_and_their_results(desk: Desk, upstream: Upstream) -> None:
     assert result.settings == ("env.TOKEN",)
     assert "secret-value" not in repr(seen) + repr(result)
 
+
+def test_a_hook_that_fails_and_a_revert(desk: Desk, upstream: Upstream) -> None:
     desk.project("blog", upstream, ref="origin/main", test="echo looking; echo 'no answer'; exit 3")
-    two = upstream.commit("two")
+    [result] = api.deploy("blog", config=desk.config, test=False).check().results
+    one, two = result.commit or "", upstream.commit("two")
     outcome = api.deploy("blog", config=desk.config)
     [result] = outcome.results
     assert (outcome.ok, result.ok, result.outcome) == (False, False, "put_back")

@@ -132,8 +132,7 @@ def check_types(environment: Path, script: Path) -> str:
         "-m",
         "mypy",
         "--strict",
-        "--config-file",
-        os.devnull,
+        "--config-file=",
         "--cache-dir",
         script.parent / "cache",
     ]

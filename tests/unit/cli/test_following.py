@@ -47,7 +47,12 @@ def without_ends(events: list[Event]) -> list[Event]:
 
 
 PHASES = [{"name": "fetch", "seconds": 1.0}, {"name": "post_deploy", "seconds": 2.0, "failed": True}]
-FOUND: dict[str, Any] = {"commit": "ab", "previous_commit": None, "commits": [{"sha": "ab", "subject": "Say"}], "commit_count": 1}
+FOUND: dict[str, Any] = {
+    "commit": "ab",
+    "previous_commit": None,
+    "commits": [{"sha": "ab", "subject": "Say"}],
+    "commit_count": 1,
+}
 OUTPUT = [{"name": "post_deploy", "text": "one two", "characters": 7}]
 ALL: list[Event] = [
     PhaseStarted(*NAMES, "fetch"),
