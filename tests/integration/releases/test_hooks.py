@@ -114,6 +114,24 @@ def test_hooks_under_a_locale_that_is_not_utf_8(
     assert failed["traceback_tail"] == "grüß Zürich \ufffd\ufffd"
 
 
+@pytest.mark.parametrize("variable", ["SSH_CLIENT", "BASH_ENV"])
+def test_no_file_of_the_user_changes_the_path_of_a_hook(
+    site: Site, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Debian's bash reads ~/.bashrc below sshd, where pyenv and the like put their own Python first."""
+    upstream.commit("one")
+    for name in (".bashrc", ".profile"):
+        (tmp_path / name).write_text("PATH=/nowhere:$PATH\nexport PATH\n")
+    monkeypatch.setenv("SHLVL", "0")
+    monkeypatch.setenv(variable, str(tmp_path / ".bashrc") if variable == "BASH_ENV" else "127.0.0.1 2222 22")
+    env_file = tmp_path / "env"
+    env_file.write_text(f"HOME={tmp_path}\n")
+    site.module(ref="master", env_file=str(env_file), pre_deploy='echo "$HOME $PATH"')
+    home, path = site.paths.hook_log.read_text().splitlines()[-1].split()
+    assert home == str(tmp_path)
+    assert "/nowhere" not in path
+
+
 def test_post_deploy_runs_again_in_the_restored_release(
     site: Site, upstream: Upstream, procmon: FakeProcmon, tmp_path: Path
 ) -> None:

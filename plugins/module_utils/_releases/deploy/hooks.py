@@ -24,9 +24,10 @@ from ..system.run import clean_environment, encode, encode_environment
 from ..system.text import printable, tail
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# These belong to the interpreter that runs this module, not to the project.
-NOT_FOR_HOOKS = frozenset({"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"})
-SHELLS = ("/bin/bash", "/bin/sh")
+# These belong to the interpreter that runs this module, not to the project; BASH_ENV names a file that each bash reads.
+NOT_FOR_HOOKS = frozenset({"BASH_ENV", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"})
+# Below sshd, Debian's bash reads ~/.bashrc for a command as well, which may put another Python first on the PATH.
+SHELLS = (("/bin/bash", "--norc"), ("/bin/sh",))
 # How often what a hook writes is looked at.
 COPY_SECONDS = 0.2
 
@@ -153,7 +154,7 @@ def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
 def shell_argv(command: str) -> list[str]:
     """Return the argument list for a command: of several lines, the first that fails ends it, as in CI systems."""
     stop_at_failure = ["-e"] if "\n" in command.strip() else []
-    return [next(shell for shell in SHELLS if Path(shell).exists()), *stop_at_failure, "-c", command]
+    return [*next(shell for shell in SHELLS if Path(shell[0]).exists()), *stop_at_failure, "-c", command]
 
 
 def _failure_message(hook: Hook, rc: int) -> str:
