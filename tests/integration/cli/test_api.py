@@ -207,6 +207,8 @@ def test_a_rollout_in_a_static_inventory(desk: Desk, upstream: Upstream) -> None
     assert [(one.outcome, one.ok) for one in second.results] == [("put_back", False), ("not_reached", False)]
     assert second.results[1].error
     assert second.results[1].error.reason == "not reached, because web1 failed."
+    by_command = json.loads(desk.deploy("-c", str(config), "blog", "--json").out)
+    assert [one["ok"] for one in by_command["results"]] == [False, False]
     with pytest.raises(api.RefusedError, match="Known projects: blog"):
         api.deploy("shop", config=config)
 

@@ -108,8 +108,14 @@ def test_cancelled_in_fetch(server: Server) -> None:
 
 
 def test_cancelled_in_a_hook_before_the_switch(server: Server) -> None:
+    """Once its beginning was reported, over the connection that is open."""
     server.project(pre_deploy=server.hook())
-    require_under_way(cancelled(server))
+    with api.start("deploy", "blog", config=server.desk.config) as run:
+        for event in run:
+            if isinstance(event, api.PhaseStarted) and event.phase == "pre_deploy":
+                run.cancel()
+    require_under_way(run.wait())
+    assert "(pre_deploy)" in str(run.wait().under_way[0].error)
     attempt = server.own_end()
     assert (server.live, attempt["outcome"]) == ("", "failed")
     assert "before the switch" in attempt["error"]
