@@ -60,6 +60,7 @@ class CallbackModule(CallbackBase):
         self._lock = self._display._lock  # noqa: SLF001  it has no public name
         self._caller = os.getppid()
         self._file: Path | None = None
+        self._is_full = False
         self._task: Any = None
         self._progress: dict[str, ProgressFile] = {}
 
@@ -149,11 +150,15 @@ class CallbackModule(CallbackBase):
             self._write("progress", host=host, entry=entry)
 
     def _write(self, event: str, **facts: object) -> None:
-        if self._file is None:
+        if self._file is None or self._is_full:
             return
         line = json.dumps({"event": event, **facts}, default=str) + "\n"
-        with self._lock, self._file.open("a", encoding="utf-8") as file:
-            file.write(line)
+        try:
+            with self._lock, self._file.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError:
+            # Nothing may follow a line that was cut. The reader takes what it has no result of for unknown.
+            self._is_full = True
 
 
 def _action(task: Any) -> str:  # noqa: ANN401

@@ -98,12 +98,14 @@ def error_text(text: str) -> str:
 
 def environment(root: Path, directory: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that runner adds to those of this process; it finds ansible-playbook by PATH."""
+    shown = environ.get("ANSIBLE_STDOUT_CALLBACK", playbook.CALLBACK)
     own = {name: value for name, value in playbook.settings(root, environ).items() if name == "ANSIBLE_CONFIG"}
     return {
         **own,
         "PATH": f"{playbook.program().parent}:{environ.get('PATH', os.defpath)}",
         "ANSIBLE_CALLBACKS_ENABLED": ",".join([*enabled_callbacks(root, environ), CALLBACK]),
-        "ANSIBLE_STDOUT_CALLBACK": environ.get("ANSIBLE_STDOUT_CALLBACK", "ansible.builtin.default"),
+        # Ours is for people, and draws over its lines.
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default" if shown == playbook.CALLBACK else shown,
         # Also what Ansible would leave if it were killed is removed with the directory.
         "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),
         "ONETOUCH_DEPLOY_EVENTS": str(directory / "events"),

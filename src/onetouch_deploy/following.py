@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.failure 
     message_of,
     sentence,
 )
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.progress import parse
 
 from .events import CommitsFound, Event, HookOutput, HostEnded, PhaseEnded, PhaseStarted, TaskEnded
 from .outcome import GOOD, Commit, Failure, HostResult, Phase
@@ -26,6 +26,9 @@ WITH_OUTCOME = frozenset({"deploy", "revert", "restart"})
 # After these another step of a rollout comes.
 PASSING = frozenset({"prepared", "unchanged"})
 UNDER_WAY = "The server comes to its own end: before the switch nothing changes. Ask with status."
+UNFINISHED = "What it had begun may be unfinished. Run it again."
+UNKNOWN = "The run ended without a result of this server."
+NOT_KNOWN = "What it serves now is not known. Ask with status."
 
 
 @dataclass
@@ -67,9 +70,10 @@ class Follower:
 
     def add(self, line: str) -> Iterator[Event]:
         """Yield what a line has reported."""
-        entry = json.loads(line)
-        kind = entry.pop("event")
-        self.has_begun = True
+        # Of a line that a full disk has cut nothing is known.
+        entry = parse(line.encode())
+        kind = entry.pop("event", "")
+        self.has_begun |= bool(kind)
         if kind == "play":
             for name, (project, server) in entry["hosts"].items():
                 self._hosts.setdefault(name, Host(name, project, server))
@@ -199,12 +203,12 @@ def _outcome(command: str, host: Host, entry: Mapping[str, Any]) -> str:
 def _result(command: str, host: Host, *, cancelled: bool) -> HostResult:
     """Return the result of a host once no more comes."""
     outcome, found = host.outcome, host.answer
-    if cancelled and host.is_active:
-        outcome, found = "under_way", {}
+    with_outcome = command in WITH_OUTCOME
+    if host.is_active:
+        outcome, found = "under_way" if cancelled else "unknown", {}
     elif not host.has_begun or (not outcome and cancelled):
         outcome = "not_reached"
-    outcome = outcome or "ok"
-    with_outcome = command in WITH_OUTCOME
+    outcome = outcome or ("unknown" if with_outcome else "ok")
     return HostResult(
         *host.names,
         outcome=outcome,
@@ -215,18 +219,20 @@ def _result(command: str, host: Host, *, cancelled: bool) -> HostResult:
         commits=_commits(found),
         phases=tuple(host.phases),
         warnings=tuple(dict.fromkeys(host.warnings)),
-        error=_failure(host, outcome, found),
+        error=_failure(host, outcome, found, UNDER_WAY if with_outcome else UNFINISHED),
         data=found,
     )
 
 
-def _failure(host: Host, outcome: str, found: Mapping[str, Any]) -> Failure | None:
+def _failure(host: Host, outcome: str, found: Mapping[str, Any], under_way: str) -> Failure | None:
     if outcome in GOOD:
         return None
     if outcome == "under_way":
         phase = f" ({host.phase})" if host.phase else ""
         reason = f"{host.project} on {host.server} was under way{phase} when the run was cancelled."
-        return Failure(f"{reason} {UNDER_WAY}", reason, now=UNDER_WAY)
+        return Failure(f"{reason} {under_way}", reason, now=under_way)
+    if outcome == "unknown" and not found:
+        return Failure(f"{UNKNOWN} {NOT_KNOWN}", UNKNOWN, now=NOT_KNOWN)
     if outcome == "not_reached" and not found:
         return Failure("The run ended before its turn.", "The run ended before its turn.", now="Nothing was changed.")
     if outcome in {"unreachable", "lost"} and not found.get("outcome"):

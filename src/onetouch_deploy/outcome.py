@@ -60,7 +60,7 @@ class HostResult:
     - put_back: the release before is live again; broken: that failed too
     - not_reached: its turn did not come, because a server before it failed
     - unreachable: no login; lost: the connection broke, and what is live is not known
-    - unknown: the module was killed
+    - unknown: the module or Ansible was killed
     - under_way: the run was cancelled while this server worked; it comes to its own end
 
     `previous` is the commit that was live before, `settings` has the names of those that changed, `data` all that the

@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -115,18 +116,21 @@ class Run:
     def _run(self, directory: Path) -> Outcome:
         follower, lines = Follower(self._job.command), Lines(directory / "events")
 
-        def look() -> bool:
-            """Add what has happened, and return whether Ansible is to be killed."""
+        def read() -> None:
             for line in lines.read():
                 self._add(*follower.add(line))
+
+        def is_to_be_killed() -> bool:
+            read()
             if self._cancelled_at is None:
                 return False
             # The callback plugin ends Ansible; before it has begun, nothing has been asked of a server.
-            (directory / "cancel").touch()
+            with suppress(OSError):  # on a disk that is full, time will be up
+                (directory / "cancel").touch()
             return not follower.has_begun or time.monotonic() > self._cancelled_at + END_SECONDS
 
-        code, error = run_job(self._job, directory, look, lambda text: self._add(Output(text)))
-        look()
+        code, error = run_job(self._job, directory, is_to_be_killed, lambda text: self._add(Output(text)))
+        read()
         cancelled = self._cancelled_at is not None and code != 0
         self._add(*follower.finish(cancelled=cancelled))
         if code == REFUSED and not follower.results():

@@ -149,8 +149,28 @@ def test_outcomes(command: str, lines: list[dict[str, object]], outcome: str, *,
     assert (result.error is None) == result.ok
 
 
+@pytest.mark.parametrize("cut", [0, 40])
+def test_a_result_that_did_not_come_is_no_success(cut: int) -> None:
+    """Ansible was killed, or the disk was full."""
+    follower = Follower("deploy")
+    lines = [json.dumps(line) for line in (play(HOST), begin(), *answer(outcome="live"))]
+    events = [event for line in (*lines[: 3 if cut else 2], lines[-1][:cut]) for event in follower.add(line)]
+    [last] = follower.finish(cancelled=False)
+    assert last not in events
+    [result] = follower.results()
+    assert (result.outcome, result.ok) == ("unknown", False)
+    assert result.error
+    assert result.error.now == "What it serves now is not known. Ask with status."
+
+
+def test_a_setup_that_was_cancelled_is_to_be_repeated() -> None:
+    _events, [result] = follow(play(HOST), begin(), command="setup", cancelled=True)
+    assert result.error.now == "What it had begun may be unfinished. Run it again."
+
+
 def test_a_host_is_none_of_the_play_where_a_task_is_delegated() -> None:
-    _events, results = follow(play(HOST), begin("localhost"), begin(), command="setup")
+    lines = [begin("localhost"), answer(host="localhost")[0], begin(), answer()[0]]
+    _events, results = follow(play(HOST), *lines, command="setup")
     assert [(one.host, one.project, one.server) for one in results] == [NAMES, ("localhost", "localhost", "localhost")]
 
 
