@@ -12,6 +12,8 @@ import pytest
 PRODUCT = ("plugins", "src", "roles/supervisor/files/procmon/src")
 WITHOUT_A_TEXT_OF_ITS_OWN = {
     "ProjectsError": "lists Problems",
+    "RefusedError": "is raised as one of its subclasses",
+    "RunFailedError": "repeats what the servers have answered",
     "NoLifespanError": "of the worker, which goes on without a lifespan",
 }
 
