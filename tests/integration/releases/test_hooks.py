@@ -67,6 +67,18 @@ def test_a_hook_of_several_lines_stops_at_the_first_that_fails(
     assert answered.get("failed", False) is (lines == ["first"])
 
 
+def test_what_hooks_print_is_for_the_user_alone(site: Site, upstream: Upstream) -> None:
+    """In the log and in the journal, which quotes its end. Files of an earlier version are corrected."""
+    upstream.commit("one")
+    kept = [site.paths.hook_log, site.paths.journal]
+    for mode in (None, 0o644):
+        for path in kept if mode else []:
+            path.chmod(mode)
+        assert site.module(ref="master", pre_deploy="echo password; false")["failed"]
+        assert ["password" in path.read_text() for path in kept] == [True, True]
+        assert [path.stat().st_mode & 0o777 for path in kept] == [0o600, 0o600]
+
+
 @pytest.mark.parametrize("variable", ["SSH_CLIENT", "BASH_ENV"])
 def test_no_file_of_the_user_changes_the_path_of_a_hook(
     site: Site, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
