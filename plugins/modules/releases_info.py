@@ -157,7 +157,9 @@ procmon:
   type: dict
   sample: {"state": "serving", "generation": 3, "workers": []}
 waiting_settings:
-  description: The settings of O(config) that are not live. Empty without O(config), or where it is not known.
+  description:
+    - The settings of O(config) that are not live. Empty without O(config), or where it is not known.
+    - V(environment) where the live release has lost its Python, which the next deploy brings back.
   returned: success
   type: list
   elements: str

@@ -71,10 +71,15 @@ def collect_facts(paths: ProjectPaths, run: Run, question: Question) -> dict[str
         "behind": _behind(git, live.commit, question.ref) if cloned else None,
         "drift": drift(live, [git.rev_parse(line) or line for line in lines[-1:]] if cloned else lines),
         "procmon": _procmon(question.status_file),
-        "waiting_settings": waiting_settings(paths, live.configuration, question.config or {}),
+        "waiting_settings": [*waiting_settings(paths, live.configuration, question.config or {}), *_lost(live)],
     }
     facts["waiting_for_setup"] = _waiting_for_setup(facts["procmon"], question)
     return {**facts, "notes": notes(facts, cloned=cloned, now=time.time())}
+
+
+def _lost(live: Current) -> list[str]:
+    """Return that a deploy has to build the live release's environment again, by the name that it has there."""
+    return ["environment"] if live.release and current.has_lost_its_python(live.release) else []
 
 
 def _waiting_for_setup(procmon: Mapping[str, Any] | None, question: Question) -> list[str]:
