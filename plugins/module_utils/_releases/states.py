@@ -228,7 +228,7 @@ def _find(project: Project, *, check: bool) -> Iterator[Choice]:
         setup.ensure_layout(project)
         yield _find_ref(project, project.git, "origin")
         return
-    with scratch_repository(project.run, project.git, options.repo) as (git, address):
+    with scratch_repository(project.run, project.git, options.repo, options.name) as (git, address):
         yield _find_ref(project, git, address)
 
 

@@ -305,3 +305,21 @@ def test_requirements_that_nothing_installs_are_a_warning_where_nothing_is_serve
     (upstream.work / "setup.py").write_text("")
     upstream.commit("one")
     assert any("what setup.py requires is not installed" in text for text in site.deploy().warnings)
+
+
+@pytest.mark.parametrize(
+    ("required", "found"),
+    [
+        (">=4", "this release requires Python >=4, and "),
+        ("^3.9", "requires-python in pyproject.toml cannot be read: "),
+        (">=3.9", ""),
+    ],
+)
+def test_a_python_that_is_not_allowed_is_a_warning_where_no_environment_is_built(
+    site: Site, upstream: Upstream, required: str, found: str
+) -> None:
+    (upstream.work / "pyproject.toml").write_text(f'[project]\nname = "blog"\nrequires-python = "{required}"\n')
+    upstream.commit("one")
+    warnings = site.deploy().warnings
+    assert (found in "".join(warnings), len(warnings)) == (True, bool(found))
+    assert not [*site.paths.envs.glob("*")]

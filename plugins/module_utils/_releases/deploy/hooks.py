@@ -20,7 +20,7 @@ from typing import IO
 
 from ..errors import ReleaseError
 from ..system import children
-from ..system.run import clean_environment
+from ..system.run import clean_environment, encode, encode_environment
 from ..system.text import printable, tail
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -69,6 +69,17 @@ def open_log(output: Path) -> IO[bytes]:
     return output.open("ab")
 
 
+def write_header(output: Path, hook: str, commit: str, time: str) -> None:
+    """Begin the part of a hook in the file of all hooks' output, on a line of its own. Raises OSError."""
+    with open_log(output) as file:
+        end = file.tell()
+        with output.open("rb") as found:
+            found.seek(max(end - 1, 0))
+            # The hook before may have ended in the middle of a line.
+            start = b"\n" if end and found.read(1) != b"\n" else b""
+        file.write(start + f"== {time} {commit[:12]} {hook}\n".encode())
+
+
 def run_hook(
     hook: Hook,
     release: Path,
@@ -105,9 +116,9 @@ def _run(
     with children.track_child() as begin:
         # run_command has no time limit, and nothing that kills what the hook leaves behind.
         process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-            shell_argv(hook.command),
+            [*map(encode, shell_argv(hook.command))],
             cwd=directory,
-            env=env,
+            env=encode_environment(env),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
