@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from command import Laptop
@@ -13,6 +14,7 @@ from server import Server
 from upstream import Upstream
 
 BLOG = 3001
+APP = Path(__file__).parents[2] / "shared/setup/app"
 NEVER_READY = """
 async def app(scope, receive, send):
     if scope["type"] == "http":
@@ -59,17 +61,10 @@ BREAKS = {
 }
 
 
-@pytest.fixture(scope="module")
-def whole(upstream: Callable[[str], Upstream]) -> dict[str, str]:
-    """The files of a release that works."""
-    blog = upstream("blog")
-    return {"main.py": blog.read("main.py"), "requirements.txt": blog.read("requirements.txt")}
-
-
 @pytest.fixture(autouse=True)
-def _serves(laptop: Laptop, upstream: Callable[[str], Upstream], whole: dict[str, str]) -> None:
+def _serves(laptop: Laptop, upstream: Callable[[str], Upstream]) -> None:
     """A release that works is live."""
-    upstream("blog").publish("whole", whole)
+    upstream("blog").publish("whole", {name: (APP / name).read_text() for name in ("main.py", "requirements.txt")})
     done = laptop.run("deploy", project="blog")
     assert done.code == 0, done.output
 
@@ -103,5 +98,5 @@ def test_a_broken_first_release_leaves_nothing_live(
     done = laptop.run("deploy", project="blog")
     assert done.code != 0
     assert "No module named 'absent'" in done.text
-    assert "nothing is live" in done.text
+    assert "Nothing was live before" in done.text
     assert web1.run("find", "/srv/blog", "-maxdepth", "1", "-name", "current") == ""

@@ -35,10 +35,6 @@ class Upstream:
         """Return the full sha of the last commit."""
         return self._git("rev-parse", "HEAD")
 
-    def read(self, name: str) -> str:
-        """Return the text of a file as it was published last."""
-        return (self.clone / name).read_text()
-
     def _git(self, *arguments: str) -> str:
         argv = ["git", "-C", str(self.clone), *AUTHOR, *arguments]
         return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
