@@ -164,6 +164,21 @@ def parse_make(words: Sequence[str]) -> set[str]:
     return set()
 
 
+def parse_molecule(words: Sequence[str]) -> set[str]:
+    """Check that molecule has a scenario of that name."""
+    scenario = words[words.index("--scenario-name") + 1]
+    if not (ROOT / "molecule" / scenario / "molecule.yml").exists():
+        raise ValueError(f"there is no scenario {scenario}")
+    return set()
+
+
+def parse_image(words: Sequence[str]) -> set[str]:
+    """Check that the script of images is where the page says, and takes a release."""
+    if len(words) != 1 or not (ROOT / "molecule" / "shared" / "image").is_file():
+        raise ValueError("molecule/shared/image takes the name of a release")
+    return set()
+
+
 def parse_with(parse: Callable[[Sequence[str]], object]) -> Callable[[Sequence[str]], set[str]]:
     """Return a parser for a program of which no command needs to be in EXECUTED."""
 
@@ -185,6 +200,8 @@ PARSERS: dict[str, Callable[[Sequence[str]], set[str]]] = {
     "pip": parse_pip,
     "pipx": parse_pipx,
     "make": parse_make,
+    "molecule": parse_molecule,
+    "image": parse_image,
 }
 
 
