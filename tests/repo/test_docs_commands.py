@@ -37,35 +37,37 @@ ROOT = Path(__file__).parents[2]
 CLI = "tests/integration/cli"
 PLAYBOOKS = "tests/integration/playbooks"
 MOLECULE = "molecule/default/verify/test_installed.py::test_a_project_from_init_to_remove"
+PAGE = f"{CLI}/test_first_server.py::test_the_page_leads_from_nothing_to_a_live_app_and_back"
 # What each command of `deploy` is, in the words of a Plan: its view, or its playbook. And the test that runs it.
 EXECUTED = {
     "--version": f"{CLI}/test_wheel.py::test_it_works_in_an_environment_of_its_own",
-    "init": f"{CLI}/test_init.py::test_it_works_both_ways",
+    "init": PAGE,
     "init --deploy-conf": f"{CLI}/test_init.py::test_an_originals_file_is_taken_over",
-    "setup": MOLECULE,
-    "deploy": MOLECULE,
-    "revert": MOLECULE,
-    "status": MOLECULE,
+    "setup": PAGE,
+    "deploy": PAGE,
+    "revert": PAGE,
+    "status": PAGE,
     "doctor": MOLECULE,
     "logs": MOLECULE,
-    "exec": MOLECULE,
+    "exec": PAGE,
     "current": MOLECULE,
     "remove": MOLECULE,
     "restart": f"{PLAYBOOKS}/test_restart.py::test_a_restart_ends_with_what_serves_on_each_server",
-    "list": f"{CLI}/test_commands.py::test_there_and_back",
+    "list": PAGE,
     "previous": f"{CLI}/test_commands.py::test_there_and_back",
     "history": f"{CLI}/test_commands.py::test_there_and_back",
-    "config": f"{CLI}/test_commands.py::test_the_originals_file_is_found_and_used",
+    "config": PAGE,
     "console": f"{CLI}/test_exec.py::test_console_is_a_shell_in_the_release_with_the_apps_variables",
     "completion": f"{CLI}/test_terminal.py::test_completion_in_bash",
     "demo": "playbooks/demo.yml",
+    "galaxy install": f"{CLI}/test_install.py::test_with_ansible_alone",
     "pip install": f"{CLI}/test_wheel.py::test_it_works_in_an_environment_of_its_own",
 }
 # Programs that are not ours. Only the shell's syntax of their lines is checked.
 OTHERS = {
     *(".", "apt-get", "cat", "cd", "cp", "curl", "echo", "editor", "eval", "exit", "export", "git", "install", "kill"),
     *("journalctl", "ls", "nginx", "python3", "rm", "rsync", "ssh", "ssh-copy-id", "ssh-keygen", "ssh-keyscan"),
-    *("strace", "systemctl", "tail", "touch"),
+    *("ansible-builder", "ansible-navigator", "strace", "systemctl", "tail", "touch"),
 }
 BASH = shutil.which("bash") or "bash"
 PIPX = {"install", "upgrade", "uninstall", "ensurepath"}
@@ -137,6 +139,12 @@ def parse_pip(words: Sequence[str]) -> set[str]:
     return {"pip install"}
 
 
+def parse_galaxy(words: Sequence[str]) -> set[str]:
+    """Return whether it is an installation of a collection."""
+    ansible_parser(GalaxyCLI, words)
+    return {"galaxy install"} if [*words[:2]] == ["collection", "install"] else set()
+
+
 def parse_pipx(words: Sequence[str]) -> set[str]:
     """Return that it installs this package; pipx itself is not installed here, so that this is all that is checked."""
     names = [word for word in words[1:] if OURS.fullmatch(word)]
@@ -169,7 +177,7 @@ def parse_with(parse: Callable[[Sequence[str]], object]) -> Callable[[Sequence[s
 PARSERS: dict[str, Callable[[Sequence[str]], set[str]]] = {
     "deploy": parse_deploy,
     "ansible-playbook": parse_playbook,
-    "ansible-galaxy": parse_with(lambda words: ansible_parser(GalaxyCLI, words)),
+    "ansible-galaxy": parse_galaxy,
     "ansible-vault": parse_with(lambda words: ansible_parser(VaultCLI, words)),
     "ansible-inventory": parse_with(lambda words: ansible_parser(InventoryCLI, words)),
     "ansible-doc": parse_with(lambda words: ansible_parser(DocCLI, words)),
@@ -208,6 +216,19 @@ def test_every_command_parses_and_its_kind_is_run_by_a_test() -> None:
 def test_what_runs_them_exists(test: str) -> None:
     path, _, name = test.partition("::")
     assert f"def {name}(" in (ROOT / path).read_text() if name else (ROOT / path).exists()
+
+
+def task_pages() -> list[Path]:
+    """Return the pages that docs/README.md lists by task."""
+    section = (ROOT / "docs/README.md").read_text().partition("## By task")[2].partition("\n## ")[0]
+    return [Path("docs") / name for name in re.findall(r"\]\(([\w-]+\.md)\)", section)]
+
+
+@pytest.mark.parametrize("page", task_pages(), ids=str)
+def test_a_task_begins_with_its_command(page: Path) -> None:
+    """Within fifteen lines, so that it is seen first."""
+    first = next(block for block in blocks(ROOT, page) if block.is_shell)
+    assert first.line <= 15
 
 
 def test_the_shell_reads_every_block_of_commands() -> None:

@@ -34,8 +34,9 @@ def index() -> str:
 @app.post("/notes", status_code=201)
 def add(note: Note) -> Note:
     """Add a note."""
-    with closing(sqlite3.connect(os.environ["DATABASE"])) as database, database:
+    with closing(sqlite3.connect(os.environ["DATABASE"])) as database:
         database.execute("INSERT INTO note (text) VALUES (?)", [note.text])
+        database.commit()
     return note
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,6 +114,25 @@ def test_an_environment_that_was_removed_by_hand_is_built_again(two_live: Site) 
     (environment_of(release) / ".complete").unlink()
     two_live.revert()
     assert (environment_of(two_live.paths.current) / ".complete").exists()
+
+
+@pytest.mark.parametrize("what", ["environment", "interpreter"])
+def test_the_live_release_gets_its_python_back_by_a_deploy(site: Site, upstream: Upstream, what: str) -> None:
+    """As after an upgrade of the server's system: its commit is live already, and nothing could be started in it."""
+    upstream.commit("one", requirements_txt="# nothing")
+    site.deploy()
+    python = site.paths.current / ".venv" / "bin" / "python"
+    if what == "environment":
+        shutil.rmtree(environment_of(site.paths.current))
+    else:
+        python.unlink()
+        python.symlink_to("/nonexistent/python3.8")
+    assert site.info()["notes"] == ["settings wait for a deploy: environment"]
+    looked = site.check(state="deployed", ref="master")
+    assert (looked.changed, python.exists()) == (True, False)
+    assert site.deploy().settings == ["environment"]
+    assert python.exists()
+    assert not site.deploy().changed
 
 
 def test_what_cannot_be_installed_changes_nothing_live(two_live: Site, upstream: Upstream) -> None:

@@ -30,8 +30,9 @@ def create_app() -> Flask:
 
     @app.post("/notes")
     def add() -> Response:
-        with closing(connect()) as database, database:
+        with closing(connect()) as database:
             database.execute("INSERT INTO note (text) VALUES (?)", [request.form["text"]])
+            database.commit()
         return redirect("/")
 
     @app.get("/up")
@@ -41,7 +42,8 @@ def create_app() -> Flask:
     @app.cli.command("migrate")
     def migrate() -> None:
         """Create what the database lacks."""
-        with closing(connect()) as database, database:
+        with closing(connect()) as database:
             database.execute(SCHEMA)
+            database.commit()
 
     return app

@@ -107,7 +107,8 @@ def run_command(
 def _started(
     argv: Sequence[str], cwd: str | None, env: Mapping[str, str | None] | None, begin: Callable[[], None] | None
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    # run_command neither ends what falls silent nor puts it into a process group of its own.
+    return subprocess.Popen(  # pylint: disable=ansible-bad-function
         [*map(_encode_word, argv)],
         cwd=cwd,
         env=encode_environment({**clean_environment(), **(env or {})}),

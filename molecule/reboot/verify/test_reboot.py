@@ -1,0 +1,110 @@
+"""What is live after a server has booted, and what the next run does about a deploy that the boot has interrupted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from http.client import HTTPException
+
+import pytest
+from command import Done, Laptop
+from procmon import wait_for
+from server import Server
+from upstream import Upstream
+
+BLOG = 3001
+SOCKET = "import socket as s; c = s.socket(s.AF_UNIX); c.connect('/run/procmon/shop/http.sock'); "
+ASK_SHOP = f"{SOCKET}c.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n'); print(c.makefile().read().splitlines()[-1])"
+Of = Callable[[str], Upstream]
+
+
+@pytest.fixture(scope="module")
+def web(servers: list[Server]) -> Server:
+    """The server that boots; the other one only has the repositories."""
+    return servers[1]
+
+
+def deployed(laptop: Laptop, upstream: Of, version: str) -> Done:
+    """Make a version of both projects live."""
+    for project in ("blog", "shop"):
+        upstream(project).publish(f"{project} {version}")
+    done = laptop.run("deploy", project="blog,shop")
+    assert done.code == 0, done.output
+    return done
+
+
+def answers(server: Server, expected: str) -> bool:
+    """Return whether blog answers this to this machine: not while the server boots."""
+    try:
+        return server.get_from_outside(BLOG) == expected
+    except (OSError, HTTPException):
+        return False
+
+
+def outcomes(server: Server, commit: str) -> list[str]:
+    """Return how the attempts to deploy a commit of blog have ended, oldest first."""
+    lines = [json.loads(line) for line in server.run("cat", "/srv/blog/.deploys.jsonl").splitlines()]
+    return [line["outcome"] for line in lines if line["commit"] == commit]
+
+
+def wait_for_the_hook(server: Server) -> None:
+    """Wait until the hook of a version that waits has started."""
+    wait_for(lambda: "waiting" in server.run("ls", "/srv/blog/shared"), "the hook has started", 120)
+    server.run("rm", "/srv/blog/shared/waiting")
+
+
+@pytest.mark.timeout(300)
+def test_all_apps_come_back_on_the_live_release(laptop: Laptop, web: Server, upstream: Of) -> None:
+    """Over TCP and over a socket in /run, which is empty after a boot."""
+    deployed(laptop, upstream, "one")
+    deployed(laptop, upstream, "two")
+    assert laptop.run("revert", project="blog,shop").code == 0
+    web.reboot()
+    wait_for(lambda: answers(web, "blog one"), "blog serves", 120)
+    assert web.run("python3", "-c", ASK_SHOP) == "shop one"
+    again = laptop.run("setup", "--check", project="blog,shop")
+    assert (again.code, set(again.changed.values())) == (0, {0}), again.output
+
+
+@pytest.mark.timeout(300)
+def test_a_deploy_without_power_is_undone_by_the_next(laptop: Laptop, web: Server, upstream: Of) -> None:
+    """The switch was before the hook, so the new release serves after the boot, until a deploy undoes that."""
+    deployed(laptop, upstream, "three")
+    lost = upstream("blog").publish("waits for power")
+    running = laptop.start("deploy", project="blog")
+    wait_for_the_hook(web)
+    web.lose_power()
+    assert running.wait().code != 0
+    wait_for(lambda: answers(web, "waits for power"), "what current leads to serves", 120)
+    assert outcomes(web, lost) == []
+    status = laptop.run("status", project="blog")
+    assert "interrupted" in status.text, status.output
+    deployed(laptop, upstream, "four")
+    assert outcomes(web, lost) == ["interrupted"]
+    assert answers(web, "blog four")
+
+
+@pytest.mark.timeout(300)
+def test_a_deploy_that_a_shutdown_ends_puts_the_old_release_back(laptop: Laptop, web: Server, upstream: Of) -> None:
+    """Unlike a loss of power, a shutdown asks the module to end: it puts the release before back."""
+    lost = upstream("blog").publish("waits for a shutdown")
+    running = laptop.start("deploy", project="blog")
+    wait_for_the_hook(web)
+    web.reboot()
+    assert running.wait().code != 0
+    deployed(laptop, upstream, "five")
+    assert outcomes(web, lost) == ["put_back"]
+    assert answers(web, "blog five")
+
+
+@pytest.mark.timeout(300)
+def test_remove_after_a_boot_leaves_nothing_and_is_idempotent(laptop: Laptop, web: Server) -> None:
+    web.reboot()
+    wait_for(lambda: answers(web, "blog five"), "blog serves", 120)
+    for project in ("blog", "shop"):
+        done = laptop.run("remove", project=project, confirm=project, data="true")
+        assert done.code == 0, done.output
+        again = laptop.run("remove", project=project, confirm=project, data="true")
+        assert (again.code, set(again.changed.values())) == (0, {0}), again.output
+    assert web.run("find", "/srv", "/run/procmon", "-mindepth", "1") == ""
+    assert "procmon@" not in web.run("systemctl", "list-units", "--all", "--plain", "procmon@*")
