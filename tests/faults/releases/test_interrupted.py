@@ -61,7 +61,9 @@ def _is_write(event: str, arguments: tuple[object, ...]) -> bool:
 
 
 def _is_changing(event: str, arguments: tuple[object, ...]) -> bool:
-    return event == "subprocess.Popen" and isinstance(arguments[1], list) and not CHANGING.isdisjoint(arguments[1])
+    if event != "subprocess.Popen" or not isinstance(arguments[1], list):
+        return False
+    return not CHANGING.isdisjoint(map(os.fsdecode, arguments[1]))
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
