@@ -89,7 +89,7 @@ def _found(path: Path) -> files.Found:
 
 def _envvars(root: Path) -> Mapping[str, str]:
     """Return the variables that runner adds to those of this process; it finds ansible-playbook by PATH."""
-    own = playbook.settings(root, os.environ)
+    own = playbook.settings(root, os.environ, playbook.collections())
     return {**own, "PATH": f"{playbook.program().parent}:{os.environ.get('PATH', os.defpath)}"}
 
 

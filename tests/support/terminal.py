@@ -108,6 +108,10 @@ class Terminal:
         """Type on its keyboard."""
         os.write(self._main, text.encode())
 
+    def settings(self) -> list[object]:
+        """Return what `stty -a` shows, such as whether it echoes."""
+        return termios.tcgetattr(self._main)
+
     def until(self, condition: Callable[[str], bool], what: str, seconds: float = 60.0) -> str:
         """Return the screen as soon as it is as expected."""
         deadline = time.monotonic() + seconds
