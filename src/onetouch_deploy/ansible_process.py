@@ -24,7 +24,7 @@ def main() -> NoReturn:
     try:
         from ansible.cli.playbook import main as ansible_playbook  # noqa: PLC0415  the slow part
 
-        ansible_playbook()
+        ansible_playbook()  # type: ignore[no-untyped-call]  # Ansible ships few types
     except KeyboardInterrupt:
         # Once it has been imported, Ansible handles Ctrl-C itself.
         print(NOTHING_DONE, file=sys.stderr)

@@ -16,6 +16,8 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+# In the list of tcgetattr.
+LOCAL_FLAGS = 3
 TOKEN = re.compile(r"\x1b\[(\??[\d;]*)([A-Za-z])|(.)", re.DOTALL)
 
 
@@ -89,6 +91,10 @@ class Terminal:
     ) -> None:
         self._main, program = pty.openpty()
         fcntl.ioctl(program, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        # Otherwise Ctrl-C drops what has not been read yet, perhaps the first half of a sequence.
+        settings = termios.tcgetattr(program)
+        settings[LOCAL_FLAGS] |= termios.NOFLSH
+        termios.tcsetattr(program, termios.TCSANOW, settings)
         self.screen = Screen(columns, rows)
         self.raw = b""
         self._decoder = codecs.getincrementaldecoder("utf-8")()

@@ -103,13 +103,13 @@ class Scene:
         """Run a playbook to its end, and return its exit code."""
         return self.laptop.run(f"playbooks/{playbook}.yml", extra={"project": "blog"}).code
 
-    def two_commits(self, requirements: str = "", **settings: object) -> None:
+    def two_commits(self, **settings: object) -> None:
         """Make one commit live, and another one to deploy."""
         site = Site(self.path, Remote.make(self.folder))
         site.path.parent.mkdir()
         site.upstream.commit("one")
         site.deploy()
-        site.upstream.commit("two", **({"requirements_txt": requirements} if requirements else {}))
+        site.upstream.commit("two", requirements_txt="# none\n")
         self.laptop.project("blog", site.upstream.url, ref="origin/master", **self.login(), **settings)
 
 
@@ -145,7 +145,7 @@ def test_in_a_deploy(scene: Scene, phase: Phase) -> None:
         scene.hold(*PROGRAMS[phase.name])
     else:
         hooks[phase.name] = scene.gate.hook + ("; false" if phase.outcome == "put_back" else "")
-    scene.two_commits("# none\n" if phase.name == "environment" else "", **hooks)
+    scene.two_commits(**hooks)
     press_ctrl_c(scene, phase)
     if phase.name in PROGRAMS:
         assert not (scene.folder / "hooks").exists(), "no hook runs after that"

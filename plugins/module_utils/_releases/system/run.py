@@ -102,7 +102,7 @@ def _result(process: subprocess.Popen[bytes], silence: float | None) -> Result:
     try:
         out, err = _communicate_until_stalled(process, silence)
     except BaseException as end:
-        _terminate(process)
+        terminate(process)
         if isinstance(end, subprocess.TimeoutExpired):
             return Result(-signal.SIGKILL, "", f"{_decode(end.stderr or b'')}\n{STALLED}")
         raise
@@ -127,7 +127,7 @@ def _communicate_until_stalled(
     return _communicate_until_stalled(process, silence, written)
 
 
-def _terminate(process: subprocess.Popen[bytes]) -> None:
+def terminate(process: subprocess.Popen[bytes]) -> None:
     """Terminate a program with all that it has started; it may remove what it has half written."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
