@@ -241,6 +241,8 @@ class CallbackModule(Default):
         kind = KINDS.get(task.action.removeprefix(COLLECTION), Kind.OTHER)
         if kind is Kind.DEPLOY and task.args.get("state") == "present":
             kind = Kind.OTHER
+        if kind is Kind.SUMMARY and task.args.get("verdict"):
+            kind = Kind.VERDICT
         folder = board_folder(task.get_play())
         self.session.begin_task(
             Task(

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from . import console, files, remote, results, streams, views
-from .errors import FAILED, INTERRUPTED, SERVER_FAILED, UNREACHABLE, CommandError
+from .errors import FAILED, INTERRUPTED, UNREACHABLE, CommandError
 from .plan import PROGRAM, Plan
 from .results import Result
 
@@ -24,7 +24,6 @@ SSH_FAILED = 255
 def collected(plan: Plan, code: int, returned: list[Result]) -> int:
     """Show a view of what a playbook's tasks returned, then what has failed. Returns the exit code."""
     if plan.options.json:
-        code = code or _code_of(returned)
         print(results.as_json(code, returned))
         return code
     found = results.answers(returned)
@@ -34,13 +33,6 @@ def collected(plan: Plan, code: int, returned: list[Result]) -> int:
     for one in failed:
         print(f"{PROGRAM}: {one.host}: {one.message}", file=sys.stderr)
     return code or (FAILED if failed else 0)
-
-
-def _code_of(returned: list[Result]) -> int:
-    """Return the exit code for a playbook that ends with 0 whatever it finds, as status does."""
-    if results.failures(returned):
-        return UNREACHABLE
-    return 0 if all(one.ok for one in results.answers(returned)) else SERVER_FAILED
 
 
 def _show_commits(plan: Plan, shown: list[Result]) -> int:

@@ -33,12 +33,13 @@ TASK_CELLS = 60
 
 
 class Kind(Enum):
-    """What a task is to the screen: one step of a deploy, a question, lines to print, or any other."""
+    """What a task is to the screen: one step of a deploy, a question, lines to print, an exit code, or any other."""
 
     DEPLOY = 1
     QUESTION = 2
     SUMMARY = 3
-    OTHER = 4
+    VERDICT = 4
+    OTHER = 5
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ class Session:
             Kind.DEPLOY: self._end_deploy,
             Kind.SUMMARY: self._end_summary,
             Kind.QUESTION: self._end_question,
+            Kind.VERDICT: self._end_verdict,
             Kind.OTHER: self._end_other,
         }
         handle[self.task.kind](play, host, result, active)
@@ -271,6 +273,9 @@ class Session:
     def _end_question(self, play: Play, host: str, result: Mapping[str, Any], active: Active | None) -> None:
         if result.get("failed"):
             self._end_other(play, host, result, active)
+
+    def _end_verdict(self, _play: Play, _host: str, _result: Mapping[str, Any], _active: Active | None) -> None:
+        """Print nothing: the table has it."""
 
     def _end_other(self, play: Play, host: str, result: Mapping[str, Any], active: Active | None) -> None:
         play.others += 1

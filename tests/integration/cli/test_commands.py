@@ -12,7 +12,6 @@ import pytest
 from onetouch_deploy import playbook
 from tests.integration.cli.conftest import ROOT, Desk
 from tests.integration.playbooks.conftest import Upstream
-from tests.support.ports import free_port
 
 
 @pytest.fixture
@@ -78,19 +77,6 @@ def test_json_of_a_deploy_and_of_status(desk: Desk, upstream: Upstream) -> None:
     [refused] = json.loads(failed.out)["results"]
     assert (failed.code, refused["ok"]) == (2, False)
     assert "ref 'nowhere' is unknown" in refused["msg"]
-
-
-def test_json_of_status_fails_where_a_server_has_no_answer(desk: Desk, blog: Path, upstream: Upstream) -> None:
-    """For machines; the table shows such servers, and the command ends with 0."""
-    (blog / "current").mkdir(parents=True)
-    broken = desk.deploy("status", "--json")
-    [answer] = json.loads(broken.out)["results"]
-    assert (broken.code, answer["ok"], "current is not a symlink" in answer["msg"]) == (2, False, True)
-    desk.project("shop", upstream, connection=None, host="127.0.0.1", port=free_port(), user="nobody")
-    away = desk.deploy("shop", "status", "--json")
-    [lost] = json.loads(away.out)["results"]
-    assert (away.code, lost["ok"], "Connection refused" in lost["msg"]) == (2, False, True)
-    assert desk.deploy("status").code == 0
 
 
 @pytest.mark.usefixtures("blog")
