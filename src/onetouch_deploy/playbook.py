@@ -49,7 +49,7 @@ def collections() -> Path:
     return Path(places[0]).parents[2]
 
 
-def config_file(root: Path, environ: Mapping[str, str]) -> Path | None:
+def user_settings(root: Path, environ: Mapping[str, str]) -> Path | None:
     """Return the ansible.cfg that Ansible would read in `root`, if there is one."""
     home = Path(environ.get("HOME") or Path.home())
     places = (Path(environ.get("ANSIBLE_CONFIG") or root / "ansible.cfg"), home / ".ansible.cfg", SYSTEM_SETTINGS)
@@ -62,7 +62,7 @@ def settings(root: Path, environ: Mapping[str, str], own: Path) -> dict[str, str
     A callback that the user has chosen, in the environment or in an ansible.cfg, counts. The collection in `own` comes
     before those that the user has installed: one of another version would not fit to this command.
     """
-    file = config_file(root, environ)
+    file = user_settings(root, environ)
     text = file.read_text(errors="replace") if file else ""
     searched = environ.get("ANSIBLE_COLLECTIONS_PATH") or _collections_in(text, file) or _default_collections(environ)
     found = {"ANSIBLE_COLLECTIONS_PATH": f"{own}:{searched}", TYPED: PROGRAM}

@@ -178,7 +178,7 @@ def _open_all(plan: Plan, found: Found) -> None:
 
 def _config(root: Path) -> Path:
     """Return the ansible.cfg that counts."""
-    return playbook.config_file(root, os.environ) or playbook.PACKAGE / "ansible.cfg"
+    return playbook.user_settings(root, os.environ) or playbook.PACKAGE / "ansible.cfg"
 
 
 def _hosts(plan: Plan, found: Found) -> Iterable[Mapping[str, Any]]:

@@ -21,7 +21,7 @@ from ..git.client import Git
 from ..model import ProjectPaths
 from ..release import current
 from ..system import attended
-from ..system.run import run_command
+from ..system.run import encode_environment, run_command
 from . import hooks
 
 
@@ -77,4 +77,4 @@ def _become_shell(place: Place) -> int:
     if not os.access(shell, os.X_OK) or shell.endswith(("/nologin", "/false")):
         shell = next(one for one in hooks.SHELLS if os.access(one, os.X_OK))
     os.chdir(place.release)
-    os.execve(shell, [shell, "-i"], {**place.environment, "SHELL": shell})  # noqa: S606  no other shell is wanted around it
+    os.execve(shell, [shell, "-i"], encode_environment({**place.environment, "SHELL": shell}))  # noqa: S606  no other shell is wanted around it

@@ -18,7 +18,7 @@ from typing import IO, Optional
 
 from ..errors import ReleaseError
 from . import caller, signals
-from .run import terminate
+from .run import encode_environment, encode_word, terminate
 
 # A file, or this process's own.
 Output = Optional[IO[bytes]]
@@ -53,10 +53,11 @@ def _start(
     argv: Sequence[str], directory: Path, environment: Mapping[str, str], outputs: tuple[Output, Output]
 ) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(
-            list(argv),
+        # run_command collects the output and ends what falls silent.
+        return subprocess.Popen(  # pylint: disable=ansible-bad-function
+            [*map(encode_word, argv)],
             cwd=directory,
-            env=dict(environment),
+            env=encode_environment(environment),
             stdin=subprocess.DEVNULL,
             stdout=outputs[0],
             stderr=outputs[1],
