@@ -100,7 +100,7 @@ def environment(root: Path, directory: Path, environ: Mapping[str, str]) -> dict
     """Return the variables that runner adds to those of this process; it finds ansible-playbook by PATH."""
     shown = environ.get("ANSIBLE_STDOUT_CALLBACK", playbook.CALLBACK)
     made = playbook.settings(root, environ, playbook.collections())
-    own = {name: made[name] for name in ("ANSIBLE_CONFIG", "ANSIBLE_COLLECTIONS_PATH") if name in made}
+    own: dict[str, str] = {name: made[name] for name in ("ANSIBLE_CONFIG", "ANSIBLE_COLLECTIONS_PATH") if name in made}
     return {
         **own,
         "PATH": f"{playbook.program().parent}:{environ.get('PATH', os.defpath)}",

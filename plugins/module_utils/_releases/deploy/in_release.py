@@ -75,6 +75,6 @@ def _become_shell(place: Place) -> int:
     """Replace this process by the user's shell, or by another where that is for no logins."""
     shell = pwd.getpwuid(os.getuid()).pw_shell
     if not os.access(shell, os.X_OK) or shell.endswith(("/nologin", "/false")):
-        shell = next(one for one in hooks.SHELLS if os.access(one, os.X_OK))
+        shell = next(program for program, *_options in hooks.SHELLS if os.access(program, os.X_OK))
     os.chdir(place.release)
     os.execve(shell, [shell, "-i"], encode_environment({**place.environment, "SHELL": shell}))  # noqa: S606  no other shell is wanted around it
