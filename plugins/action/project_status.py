@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import info_arguments
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._rollout import UNREACHABLE
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction
 
 
@@ -23,6 +24,6 @@ class ActionModule(ServerAction):
         try:
             answer = self.on_server("onetouch.deploy.releases_info", info_arguments(self.read))
         except AnsibleConnectionFailure as error:
-            return {**result, "changed": False, "msg": str(error)}
+            return {**result, "changed": False, "outcome": UNREACHABLE, "msg": str(error)}
         answer.pop("exception", None)
         return {**result, **answer, "failed": False}

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shows lines as they are, which `_summary` makes of module results: a debug task would wrap them in JSON."""
+"""Shows lines as they are, which `_summary` makes of module results: a debug task would wrap them in JSON.
+
+After the table of `status` it decides for each host whether the command fails.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ import shutil
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._status_table import status_lines
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._rollout import UNREACHABLE
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._status_table import attention, status_lines
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import rollout_table
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
 
@@ -22,6 +27,7 @@ OPTIONS = {
     "lines": {"type": "list", "elements": "str"},
     "rollout": {"type": "str"},
     "status": {"type": "str"},
+    "verdict": {"type": "str"},
 }
 
 
@@ -34,12 +40,24 @@ class ActionModule(ActionBase):
         """Print the lines and return them."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = self.validate_argument_spec(OPTIONS, required_one_of=[tuple(OPTIONS)])[1]  # type: ignore[no-untyped-call]
+        if arguments["verdict"] is not None:
+            return {**result, **_verdict(arguments["verdict"], task_vars or {})}
         lines = _lines(arguments, task_vars or {})
         if not lines:
             return {**result, "changed": False, "lines": [], "skipped": True}
         if not is_chosen():
             Display().display("\n".join(["", *lines]))
         return {**result, "changed": False, "lines": lines}
+
+
+def _verdict(name: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a failure where a host needs attention. Raises AnsibleConnectionFailure where it could not be reached."""
+    host, registered = variables["inventory_hostname"], _registered(name, variables["groups"]["all"], variables)
+    answer = registered[host] or {}
+    if answer.get("outcome") == UNREACHABLE:
+        raise AnsibleConnectionFailure(str(answer["msg"]))
+    reasons = attention(host, {name: result for name, result in registered.items() if result is not None})
+    return {"changed": False, "failed": bool(reasons), **({"msg": "; ".join(reasons)} if reasons else {})}
 
 
 def _lines(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:

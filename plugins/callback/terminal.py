@@ -48,12 +48,14 @@ notes:
 
 import atexit
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
+from types import FrameType
 from typing import Any, TypeVar, cast
 
 from ansible import constants, context
@@ -67,6 +69,8 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.text imp
 Hook = TypeVar("Hook", bound=Callable[..., None])
 TICK_SECONDS = 0.1
 MIN_COLUMNS = 40
+# The exit code after Ctrl-C, as a shell has it.
+INTERRUPTED = 130
 # Of /proc/<pid>/stat, counted from the third: when the process began.
 START_FIELD = 19
 COLLECTION = "onetouch.deploy."
@@ -112,16 +116,19 @@ class CallbackModule(Default):
         self._pid = os.getpid()
 
     @unless_verbose
-    def v2_playbook_on_start(self, _playbook: Any) -> None:  # noqa: ANN401  Ansible's objects have no types here
+    def v2_playbook_on_start(self, playbook: Any) -> None:  # noqa: ANN401  Ansible's objects have no types here
         """Begin to draw."""
         look = self._terminal.look(live=self._is_on("live"))
         look.output = self._is_on("hook_output")
         check = bool(context.CLIARGS.get("check"))
         screen = Screen(self._terminal.write, look)
-        self.session = Session(screen, time.monotonic, check=check, age=_age())
+        command = Path(playbook._file_name).stem  # noqa: SLF001  it has no public name
+        self.session = Session(screen, time.monotonic, command=command, check=check, age=_age())
         if look.live:
             self._display.display = self._above(self._display.display)
         atexit.register(self._exit)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, partial(self._interrupt, signal.getsignal(number)))
         threading.Thread(target=self._draw, name="terminal", daemon=True).start()
 
     @unless_verbose
@@ -234,6 +241,8 @@ class CallbackModule(Default):
         kind = KINDS.get(task.action.removeprefix(COLLECTION), Kind.OTHER)
         if kind is Kind.DEPLOY and task.args.get("state") == "present":
             kind = Kind.OTHER
+        if kind is Kind.SUMMARY and task.args.get("verdict"):
+            kind = Kind.VERDICT
         folder = board_folder(task.get_play())
         self.session.begin_task(
             Task(
@@ -274,13 +283,26 @@ class CallbackModule(Default):
 
         return above
 
+    def _interrupt(self, ansibles: Any, number: int, frame: FrameType | None) -> None:  # noqa: ANN401
+        """Print at once how it will end, then leave the signal to Ansible, which ends its workers.
+
+        Before that, because Ansible leaves a second Ctrl-C to the system: that ends this process where it stands.
+        """
+        if os.getpid() == self._pid:
+            with self.lock:
+                self._ended.set()
+                self.session.interrupt()
+        try:
+            ansibles(number, frame)
+        except KeyboardInterrupt:
+            # Ansible would report it another time.
+            raise SystemExit(INTERRUPTED) from None
+
     def _exit(self) -> None:
-        """End with Ansible, also where it was interrupted."""
+        """End with Ansible, however it ends."""
         self._ended.set()
         with self.lock:
-            lines = self.session.interrupted_lines()
             self.session.screen.clear()
-            self.session.print(lines)
 
 
 class Terminal:

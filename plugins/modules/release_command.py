@@ -77,30 +77,33 @@ stderr:
 """
 
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.deploy import hooks, in_release
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.deploy import in_release
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError, as_failure
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import Result, run_command
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system import attended
 
 
-def run(given: dict[str, Any]) -> Result:
-    """Run the command to its end. Raises ReleaseError when it cannot be started."""
+def run(given: dict[str, Any]) -> dict[str, Any]:
+    """Run the command to its end, or to that of the caller. Raises ReleaseError when it cannot be started."""
     env_file = Path(given["env_file"]) if given["env_file"] else None
     try:
         place = in_release.live(given["name"], Path(given["path"]), env_file)
-        environment = {**dict.fromkeys(hooks.NOT_FOR_HOOKS), **place.environment}
-        return run_command(given["argv"], str(place.release), environment)
+        with TemporaryFile() as out, TemporaryFile() as err:
+            code = attended.run(given["argv"], place.release, place.environment, out, err)
+            return {"rc": code, "stdout": read_text(out), "stderr": read_text(err)}
     except ReleaseError:
         raise
     except Exception as reason:
         raise as_failure(reason) from reason
 
 
-def as_text(output: str) -> str:
+def read_text(output: IO[bytes]) -> str:
     """Return output with each byte that is no text replaced: an answer of Ansible is JSON."""
-    return output.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    output.seek(0)
+    return output.read().decode("utf-8", "replace")
 
 
 def main() -> None:
@@ -113,12 +116,11 @@ def main() -> None:
     }
     module = AnsibleModule(argument_spec=spec)  # type: ignore[no-untyped-call]  # Ansible has no types
     try:
-        done = run(module.params)
+        output = run(module.params)
     except ReleaseError as error:
         module.fail_json(msg=f"{module.params['name']}: {error}")
-    output: dict[str, Any] = {"rc": done.rc, "stdout": as_text(done.out), "stderr": as_text(done.err)}
-    if done.rc:
-        module.fail_json(msg=f"{module.params['argv'][0]} failed with exit code {done.rc}", changed=True, **output)
+    if output["rc"]:
+        module.fail_json(msg=f"{module.params['argv'][0]} failed with exit code {output['rc']}", changed=True, **output)
     module.exit_json(changed=True, **output)
 
 

@@ -37,9 +37,13 @@ options:
     type: bool
     default: true
   data:
-    description: Remove O(path) as well.
+    description: Remove O(path) and the deploy key as well.
     type: bool
     default: false
+  user:
+    description: The project's user, who has its deploy key. By default the one who logs in.
+    type: str
+    default: ''
   by:
     description: Who removes it, for others that wait for the lock.
     type: str
@@ -83,6 +87,11 @@ kept:
   returned: success
   type: str
   sample: /var/www/blog
+kept_key:
+  description: The project's deploy key, when it exists and was not removed.
+  returned: success
+  type: str
+  sample: /home/blog/.ssh/deploy_blog
 """
 
 from pathlib import Path
@@ -99,7 +108,8 @@ def remove(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     """Remove the project, and return what that was. Raises ReleaseError when it cannot be removed."""
     paths = {name: Path(given[name]) for name in ("path", "config_dir", "state_dir")}
     project = Project(name=given["name"], systemd=given["systemd"], by=given["by"], **paths)
-    data = project_parts.data(project) if given["data"] else []
+    keys = project_parts.deploy_keys(given["name"], given["user"])
+    data = [*project_parts.data(project), *keys] if given["data"] else []
     with project_parts.locked(project):
         units = project_parts.enabled_units(project, run_command)
         files = [*project_parts.own_files(project), *data]
@@ -107,8 +117,10 @@ def remove(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
             project_parts.stop(units, run_command)
             project_parts.remove(files)
             project_parts.reload_units(project, run_command)
-    kept = str(project.path) if not data and project.path.exists() else ""
-    return {"changed": bool(units or files), "removed": [*units, *map(str, files)], "kept": kept}
+    kept = str(project.path) if not given["data"] and project.path.exists() else ""
+    kept_key = str(keys[0]) if keys and not given["data"] else ""
+    removed = [*units, *map(str, files)]
+    return {"changed": bool(removed), "removed": removed, "kept": kept, "kept_key": kept_key}
 
 
 def main() -> None:
@@ -119,6 +131,7 @@ def main() -> None:
         **dict.fromkeys(("path", "config_dir", "state_dir"), path),
         "systemd": {"type": "bool", "default": True},
         "data": {"type": "bool", "default": False},
+        "user": {"type": "str", "default": ""},
         "by": {"type": "str", "default": ""},
     }
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)  # type: ignore[no-untyped-call]  # Ansible has no types

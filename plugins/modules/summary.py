@@ -24,6 +24,13 @@ options:
       - The name of the variable that holds the result of M(onetouch.deploy.releases_info) on each host.
       - All hosts (V(project@server)) that have one are shown in one table.
     type: str
+  verdict:
+    description:
+      - The name of the variable that holds the result of M(onetouch.deploy.releases_info) on each host.
+      - Shows nothing. The host has failed when something there needs attention, and is unreachable when it could not be
+        asked, so that the exit code of the playbook shows what the table has.
+    type: str
+    version_added: 0.2.0
   rollout:
     description:
       - The name of the variable that holds the result of M(onetouch.deploy.releases) on each host.

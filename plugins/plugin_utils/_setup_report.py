@@ -15,8 +15,8 @@ from typing import Any
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.redaction import hide_secrets
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup.host_keys import parse_address
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import typed
 
-COMMAND = "ansible-playbook {playbook}.yml -e project={project}"
 GENERIC = "in the settings of the repository, where it lists deploy keys (or access keys)"
 # By the name of the git server, or its first word; {path} is the path of the repository.
 PAGES = {
@@ -42,7 +42,7 @@ class Outcome:
 
     def heading(self) -> str:
         """Return what is missing, and what to do."""
-        again, repo = COMMAND.format(playbook="setup", project=self.project), hide_secrets(self.repo)
+        again, repo = typed("setup", self.project), hide_secrets(self.repo)
         return (
             f"{self.project} on {self.server}: the git server does not let {self.user} read {repo} yet. Check "
             f"`repo`, and add this key there, {key_page(self.repo)}; read access is enough. Then run: {again}"
@@ -78,7 +78,7 @@ def ready_lines(outcomes: Iterable[Outcome]) -> list[str]:
 
 
 def _next(project: str, waiting: set[str]) -> str:
-    return "" if project in waiting else f"; next: {COMMAND.format(playbook='deploy', project=project)}"
+    return "" if project in waiting else f"; next: {typed('deploy', project)}"
 
 
 def together(names: list[str]) -> str:

@@ -216,7 +216,14 @@ def notes_of(answer: Answer) -> list[str]:
     if not is_answer(answer):
         return [clean((str(answer.get("msg") or "no answer").splitlines() or [""])[0])]
     behind = f"{answer.get('behind')} behind"
-    return [clean(note) for note in answer.get("notes") or [] if note != behind]
+    return [*(clean(note) for note in answer.get("notes") or [] if note != behind), *_unit(answer)]
+
+
+def _unit(answer: Answer) -> list[str]:
+    """Return that nothing serves what is live."""
+    state = _procmon(answer).get("state")
+    down = state == "not running" and answer.get("commit")
+    return ["procmon is not running; doctor shows why"] if down else []
 
 
 def _differences(host: str, results: Mapping[str, Answer]) -> list[str]:
@@ -227,6 +234,11 @@ def _differences(host: str, results: Mapping[str, Answer]) -> list[str]:
     return [f"the servers of {project} have different commits live"] if len(commits) > 1 and host == hosts[-1] else []
 
 
-def needs_attention(results: Mapping[str, Answer]) -> bool:
-    """Return whether a machine that asks should be alarmed: a server did not answer, or something has a note."""
-    return any(notes_of(answer) or _differences(host, results) for host, answer in results.items())
+def attention(host: str, results: Mapping[str, Answer]) -> list[str]:
+    """Return why a machine that asks should be alarmed about a host: it did not answer, or something has a note.
+
+    A run that is under way is no reason.
+    """
+    answer = results[host]
+    found = [] if answer.get("locked_by") else notes_of(answer)
+    return [*found, *_differences(host, results)]

@@ -279,7 +279,7 @@ def execute(ctx: click.Context, command: tuple[str, ...]) -> Plan:
     It has the app's variables, and the release's Python environment first in its PATH. Its words are passed as they
     are, without a shell. Options come before it.
     """
-    return _view(ctx, "exec", playbook="exec", variables={"argv": list(command)})
+    return _view(ctx, "exec", playbook="exec", variables={"argv": list(command)}, words=command)
 
 
 @project.command(context_settings=SETTINGS)

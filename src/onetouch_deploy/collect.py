@@ -38,7 +38,7 @@ def _wait(arguments: Sequence[str], root: Path, extra: Mapping[str, str]) -> int
     before = signal.signal(signal.SIGINT, note)
     try:
         code = subprocess.run(
-            [str(playbook.program()), *arguments],
+            playbook.arguments(arguments),
             cwd=root,
             env=playbook.environment(root, extra),
             stdin=subprocess.DEVNULL,

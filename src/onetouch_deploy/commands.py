@@ -27,7 +27,7 @@ def carry_out(plan: Plan) -> int:
     if plan.playbook == "init":
         return _run(plan, Path.cwd(), None)
     found = files.require(Path(plan.options.chdir or "."), plan.options.config)
-    if not plan.playbook:
+    if plan.is_without_ansible:
         return _show()(plan, found)
     if plan.playbook == "remove" and not (plan.yes or plan.options.check or sys.stdin.isatty()):
         raise CommandError("remove asks before it removes anything, and there is no terminal. Use --yes.", WRONG_USAGE)
@@ -45,7 +45,7 @@ def _run(plan: Plan, root: Path, found: files.Found | None) -> int:
     """Run the playbook: with the terminal to itself, or to show what it returns."""
     words = arguments(plan, files.inventory(found) if found else None)
     extra = warmup.environment(plan, found) if found else {}
-    if not plan.view and not plan.options.json:
+    if plan.view in {"", "exec"} and not plan.options.json:
         playbook.become(words, root, extra)
     from . import collect, show  # noqa: PLC0415  what shows nothing starts sooner without
 

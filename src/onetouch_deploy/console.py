@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Python program that becomes a shell in the live release, on the server.
+"""The Python program that runs a command in the live release on the server, or becomes a shell there.
 
 Its environment is that of hooks, made by the collection's own code. That travels with the command, as a zip file from
 which Python imports: a server has no part of the collection, and the app's variables must be in no argument.
@@ -13,7 +13,7 @@ import ast
 import base64
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -23,25 +23,12 @@ PACKAGE = "ansible_collections.onetouch.deploy.plugins.module_utils"
 START = "_releases/deploy/in_release.py"
 # Runs on the server's Python, 3.9 or newer.
 SOURCE = """
-import base64, os, pwd, sys
-from pathlib import Path
+import base64, os, sys
 file = os.memfd_create("release")
-os.write(file, base64.b64decode(sys.argv[4]))
+os.write(file, base64.b64decode(sys.argv[1]))
 sys.path.insert(0, "/proc/self/fd/%d" % file)
-from module_utils._releases.deploy import hooks, in_release
-from module_utils._releases.errors import ReleaseError
-from module_utils._releases.system.run import encode_environment
-name, path, env_file = sys.argv[1:4]
-try:
-    place = in_release.live(name, Path(path), Path(env_file) if env_file else None)
-except ReleaseError as error:
-    sys.exit(str(error))
-os.chdir(place.release)
-os.close(file)
-shell = pwd.getpwuid(os.getuid()).pw_shell
-if not os.access(shell, os.X_OK) or shell.endswith(("/nologin", "/false")):
-    shell = next(one for one in hooks.SHELLS if os.access(one, os.X_OK))
-os.execve(shell, [shell, "-i"], encode_environment({**place.environment, "SHELL": shell}))
+from module_utils._releases.deploy import in_release
+sys.exit(in_release.main(sys.argv[2:]))
 """
 
 
@@ -88,8 +75,8 @@ def imports(file: Path, root: Path) -> Iterator[Path]:
     yield from (path for above in file.parents if (path := above / "__init__.py").is_file() and above != root)
 
 
-def program(host: Host) -> list[str]:
-    """Return the words that open the shell on a host."""
+def program(host: Host, argv: Sequence[str] = ()) -> list[str]:
+    """Return the words that run a command on a host; without one they open a shell."""
     python = host.text("ansible_python_interpreter", "/usr/bin/python3")
     name, path = host.text("project_name"), host.text("project_path")
-    return [python, "-c", SOURCE, name, path, host.text("project_env_file"), archive()]
+    return [python, "-c", SOURCE, archive(), name, path, host.text("project_env_file"), *argv]

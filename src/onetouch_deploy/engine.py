@@ -99,7 +99,8 @@ def error_text(text: str) -> str:
 def environment(root: Path, directory: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that runner adds to those of this process; it finds ansible-playbook by PATH."""
     shown = environ.get("ANSIBLE_STDOUT_CALLBACK", playbook.CALLBACK)
-    own = {name: value for name, value in playbook.settings(root, environ).items() if name == "ANSIBLE_CONFIG"}
+    made = playbook.settings(root, environ, playbook.collections())
+    own: dict[str, str] = {name: made[name] for name in ("ANSIBLE_CONFIG", "ANSIBLE_COLLECTIONS_PATH") if name in made}
     return {
         **own,
         "PATH": f"{playbook.program().parent}:{environ.get('PATH', os.defpath)}",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 FAILED = 1
 WRONG_USAGE = 2
-SERVER_FAILED = 2
 UNREACHABLE = 4
 INTERRUPTED = 130
 

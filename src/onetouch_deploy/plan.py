@@ -35,7 +35,7 @@ class Plan:
     """One command.
 
     `view` is empty when the playbook runs with the terminal to itself. Otherwise it names what is shown: for `list`,
-    `current`, `previous`, `history` and `exec` the results of the playbook, for `console`, `logs` and `config`
+    `current`, `previous` and `history` the results of the playbook, for `exec`, `console`, `logs` and `config`
     something without a playbook.
     """
 
@@ -48,6 +48,12 @@ class Plan:
     follow: bool = False
     yes: bool = False
     options: Options = field(default_factory=Options)
+
+    @property
+    def is_without_ansible(self) -> bool:
+        """Whether it needs no playbook: `exec` only where an option is one of Ansible, or asks for its results."""
+        options = self.options
+        return not self.playbook or (self.view == "exec" and not (options.json or options.check or options.passed))
 
 
 def host_pattern(project: str, servers: tuple[str, ...]) -> str | None:

@@ -9,14 +9,19 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
 from .errors import CommandError
+from .plan import PROGRAM
 
 PACKAGE = Path(__file__).parent
 CALLBACK = "onetouch.deploy.terminal"
 CHOSEN = re.compile(r"^stdout_callback\s*=", re.MULTILINE)
+COLLECTIONS = re.compile(r"^collections_path\s*=([^;\n]*)", re.MULTILINE)
+# By it, messages name the next command as one of `deploy`.
+TYPED = "ONETOUCH_DEPLOY_TYPED"
 # Where Ansible looks for its settings, after ANSIBLE_CONFIG.
 SYSTEM_SETTINGS = Path("/etc/ansible/ansible.cfg")
 
@@ -29,33 +34,63 @@ def program(name: str = "ansible-playbook") -> Path:
     return found
 
 
+def arguments(words: Sequence[str]) -> list[str]:
+    """Return the words that start ansible-playbook. Raises CommandError as `program` does."""
+    program()
+    return [sys.executable, "-P", "-m", f"{__package__}.ansible_process", *words]
+
+
+def collections() -> Path:
+    """Return the directory of this command's own collection, as Ansible wants it: that of `ansible_collections`."""
+    found = find_spec("ansible_collections.onetouch.deploy")
+    places = [*((found and found.submodule_search_locations) or ())]
+    if not places:
+        raise CommandError("The collection onetouch.deploy is not there. Install onetouch-deploy again: it has it.")
+    return Path(places[0]).parents[2]
+
+
 def user_settings(root: Path, environ: Mapping[str, str]) -> Path | None:
-    """Return the ansible.cfg that counts; None when the user has none."""
+    """Return the ansible.cfg that Ansible would read in `root`, if there is one."""
     home = Path(environ.get("HOME") or Path.home())
-    own = (Path(environ.get("ANSIBLE_CONFIG") or root / "ansible.cfg"), home / ".ansible.cfg", SYSTEM_SETTINGS)
-    return next((path for path in own if path.is_file()), None)
+    places = (Path(environ.get("ANSIBLE_CONFIG") or root / "ansible.cfg"), home / ".ansible.cfg", SYSTEM_SETTINGS)
+    return next((path for path in places if path.is_file()), None)
 
 
-def settings(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
+def settings(root: Path, environ: Mapping[str, str], own: Path) -> dict[str, str]:
     """Return what Ansible needs in its environment: our ansible.cfg where the user has none, otherwise our callback.
 
-    A callback that the user has chosen, in the environment or in an ansible.cfg, counts.
+    A callback that the user has chosen, in the environment or in an ansible.cfg, counts. The collection in `own` comes
+    before those that the user has installed: one of another version would not fit to this command.
     """
-    found = user_settings(root, environ)
-    if found is None:
-        return {"ANSIBLE_CONFIG": str(PACKAGE / "ansible.cfg")}
-    chosen = environ.get("ANSIBLE_STDOUT_CALLBACK") or CHOSEN.search(found.read_text(errors="replace"))
-    return {} if chosen else {"ANSIBLE_STDOUT_CALLBACK": CALLBACK}
+    file = user_settings(root, environ)
+    text = file.read_text(errors="replace") if file else ""
+    searched = environ.get("ANSIBLE_COLLECTIONS_PATH") or _collections_in(text, file) or _default_collections(environ)
+    found = {"ANSIBLE_COLLECTIONS_PATH": f"{own}:{searched}", TYPED: PROGRAM}
+    if file is None:
+        return {**found, "ANSIBLE_CONFIG": str(PACKAGE / "ansible.cfg")}
+    chosen = environ.get("ANSIBLE_STDOUT_CALLBACK") or CHOSEN.search(text)
+    return found if chosen else {**found, "ANSIBLE_STDOUT_CALLBACK": CALLBACK}
+
+
+def _collections_in(text: str, file: Path | None) -> str:
+    """Return where an ansible.cfg looks for collections: its paths are relative to itself."""
+    found = COLLECTIONS.search(text)
+    paths = [path.strip() for path in found[1].split(":") if path.strip()] if found else []
+    return ":".join(str((file or Path()).parent / Path(path).expanduser()) for path in paths)
+
+
+def _default_collections(environ: Mapping[str, str]) -> str:
+    return f"{environ.get('ANSIBLE_HOME') or '~/.ansible'}/collections:/usr/share/ansible/collections"
 
 
 def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the whole environment of one of Ansible's programs."""
-    return {**os.environ, **settings(root, os.environ), **(extra or {})}
+    return {**os.environ, **settings(root, os.environ, collections()), **(extra or {})}
 
 
-def become(arguments: Sequence[str], root: Path, extra: Mapping[str, str]) -> NoReturn:
+def become(words: Sequence[str], root: Path, extra: Mapping[str, str]) -> NoReturn:
     """Replace this process by ansible-playbook: Ctrl-C, the terminal and the exit code are its own."""
-    argv = [str(program()), *arguments]
+    argv = arguments(words)
     os.chdir(root)
     sys.stdout.flush()
     sys.stderr.flush()

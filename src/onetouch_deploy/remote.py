@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ssh commands of `console` and `logs`: what Ansible would log in with, and what runs on the server."""
+"""The ssh commands of `exec`, `console` and `logs`: what Ansible would log in with, and what runs on the server."""
 
 from __future__ import annotations
 
@@ -76,8 +76,11 @@ def _each(value: dict[str, Any]) -> dict[str, Any]:
     return {name: plain(one) for name, one in value.items()}
 
 
-def login(host: Host, *, terminal: bool, user: str = "") -> list[str]:
-    """Return the ssh command that logs in to a host, without what it runs there; empty for this machine."""
+def login(host: Host, *, terminal: bool, user: str = "", log: Path | None = None) -> list[str]:
+    """Return the ssh command that logs in to a host, without what it runs there; empty for this machine.
+
+    In `log` ssh writes its own errors, and nothing else: apart from what the command writes.
+    """
     if host.is_local:
         return []
     name = user or host.text("ansible_user") or host.text("ansible_ssh_user")
@@ -85,6 +88,7 @@ def login(host: Host, *, terminal: bool, user: str = "") -> list[str]:
     return [
         host.text("ansible_ssh_executable", "ssh"),
         *(["-t"] if terminal else ["-T"]),
+        *(["-E", str(log), "-o", "LogLevel=ERROR"] if log else []),
         *(["-p", port] if port else []),
         *(["-i", key] if key else []),
         *(["-l", name] if name else []),
@@ -94,9 +98,11 @@ def login(host: Host, *, terminal: bool, user: str = "") -> list[str]:
     ]
 
 
-def command(host: Host, argv: list[str], *, terminal: bool = False, user: str = "") -> list[str]:
-    """Return the command that runs `argv` on a host: ssh hands one text to a shell there."""
-    through = login(host, terminal=terminal, user=user)
+def command(
+    host: Host, argv: list[str], *, terminal: bool = False, user: str = "", log: Path | None = None
+) -> list[str]:
+    """Return the command that runs `argv` on a host: ssh hands one text to a shell there. Options as of `login`."""
+    through = login(host, terminal=terminal, user=user, log=log)
     return [*through, "--", shlex.join(argv)] if through else argv
 
 

@@ -7,35 +7,32 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from . import console, files, remote, results, streams, views
-from .errors import FAILED, SERVER_FAILED, UNREACHABLE, CommandError
+from .errors import FAILED, INTERRUPTED, UNREACHABLE, CommandError
 from .plan import PROGRAM, Plan
 from .results import Result
+
+# How ssh ends when it has failed itself.
+SSH_FAILED = 255
 
 
 def collected(plan: Plan, code: int, returned: list[Result]) -> int:
     """Show a view of what a playbook's tasks returned, then what has failed. Returns the exit code."""
     if plan.options.json:
-        code = code or _code_of(returned)
         print(results.as_json(code, returned))
         return code
     found = results.answers(returned)
-    shown = [one for one in found if one.ok or plan.view == "exec"]
+    shown = [one for one in found if one.ok]
     code = VIEWS[plan.view](plan, shown) or code
     failed = [*results.failures(returned), *(one for one in found if one not in shown)]
     for one in failed:
         print(f"{PROGRAM}: {one.host}: {one.message}", file=sys.stderr)
     return code or (FAILED if failed else 0)
-
-
-def _code_of(returned: list[Result]) -> int:
-    """Return the exit code for a playbook that ends with 0 whatever it finds, as status does."""
-    if results.failures(returned):
-        return UNREACHABLE
-    return 0 if all(one.ok for one in results.answers(returned)) else SERVER_FAILED
 
 
 def _show_commits(plan: Plan, shown: list[Result]) -> int:
@@ -50,23 +47,10 @@ def _show_history(plan: Plan, shown: list[Result]) -> int:
     return 0
 
 
-def _show_output(_plan: Plan, shown: list[Result]) -> int:
-    """Print what a command wrote: of one server as it is, of several below their names. Its exit code is ours."""
-    for one in shown:
-        if len(shown) > 1:
-            print(f"{one.host}:", flush=True)
-        print(one.data.get("stdout", ""), end="", flush=True)
-        print(one.data.get("stderr", ""), end="", file=sys.stderr, flush=True)
-        if "rc" not in one.data:
-            print(f"{PROGRAM}: {one.host}: {one.message}", file=sys.stderr)
-    return next((code for one in shown if (code := int(one.data.get("rc", FAILED)))), 0)
-
-
 VIEWS: Mapping[str, Callable[[Plan, list[Result]], int]] = MappingProxyType(
     {
         **dict.fromkeys(("list", "current", "previous"), _show_commits),
         "history": _show_history,
-        "exec": _show_output,
     }
 )
 
@@ -93,6 +77,32 @@ def _hosts(plan: Plan, found: files.Found) -> list[remote.Host]:
     return remote.inventory_hosts(files.inventory(found), found.root, plan.project, plan.options.servers)
 
 
+def _exec(plan: Plan, found: files.Found) -> int:
+    """Run a command in the live release on every server at the same time. Its exit code is ours."""
+    hosts = _hosts(plan, found)
+    with tempfile.TemporaryDirectory(prefix="deploy-") as directory:
+        logs = {host.name: Path(directory) / host.name for host in hosts}
+        commands = {
+            host.name: remote.command(host, console.program(host, plan.words), log=logs[host.name]) for host in hosts
+        }
+        codes = streams.show(commands)
+        if codes is None:
+            below = "\n" if sys.stderr.isatty() else ""  # of `^C`
+            print(f"{below}{PROGRAM}: interrupted: the command is ended on the server.", file=sys.stderr)
+            return INTERRUPTED
+        every = [_exit_code(name, code, logs[name]) for name, code in codes.items()]
+        return next((code for code in every if code), 0)
+
+
+def _exit_code(name: str, code: int, log: Path) -> int:
+    """Return the exit code for that of an ssh: of its own failure where it has reported one, which is shown."""
+    errors = log.read_text(errors="replace").strip() if log.exists() else ""
+    if code != SSH_FAILED or not errors:
+        return code
+    print(f"{PROGRAM}: {name} cannot be reached, or the connection broke: {errors.splitlines()[-1]}", file=sys.stderr)
+    return UNREACHABLE
+
+
 def _console(plan: Plan, found: files.Found) -> int:
     """Become the ssh that opens the shell, on the first server."""
     host = _hosts(plan, found)[0]
@@ -105,9 +115,11 @@ def _logs(plan: Plan, found: files.Found) -> int:
     hosts = [host for host in _hosts(plan, found) if host.text("project_app")]
     if not hosts:
         raise CommandError(f"{plan.project} has no app, so that no unit writes a journal for it.")
-    return streams.show({host.name: remote.journal(host, plan.lines or 1, follow=plan.follow) for host in hosts})
+    commands = {host.name: remote.journal(host, plan.lines or 1, follow=plan.follow) for host in hosts}
+    codes = streams.show(commands)
+    return INTERRUPTED if codes is None else next((code for code in codes.values() if code), 0)
 
 
 WITHOUT_PLAYBOOK: Mapping[str, Callable[[Plan, files.Found], int]] = MappingProxyType(
-    {"config": _config, "console": _console, "logs": _logs}
+    {"config": _config, "console": _console, "exec": _exec, "logs": _logs}
 )

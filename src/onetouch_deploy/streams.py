@@ -5,65 +5,91 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import IO, BinaryIO
 
-from .errors import INTERRUPTED
+READ_BYTES = 65536
 
 
-def show(commands: Mapping[str, Sequence[str]]) -> int:
-    """Run a command for each name at the same time, and print their lines: of several each after its name.
+@dataclass
+class Printer:
+    """What all streams are printed through, one line at a time. The reader may leave, as `| head` does."""
 
-    Returns the first exit code that is not 0. Ctrl-C, which the commands receive from the terminal too, ends it.
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    is_read: bool = True
+
+    def write(self, target: BinaryIO, data: bytes) -> None:
+        """Write to one of our own outputs."""
+        with self.lock:
+            try:
+                target.write(data)
+                target.flush()
+            except BrokenPipeError:
+                self.is_read = False
+
+
+def show(commands: Mapping[str, Sequence[str]]) -> dict[str, int] | None:
+    """Run a command for each name at the same time, and print what they write as it comes.
+
+    Of one command as it is, of several each line after its name. Returns the exit codes, all 0 when our reader has
+    left, and None after Ctrl-C, which the commands receive from the terminal too.
     """
+    printer, several = Printer(), len(commands) > 1
     with ExitStack() as running:
-        processes = {name: running.enter_context(_start(argv)) for name, argv in commands.items()}
+        processes = {name: running.enter_context(_start(argv, several=several)) for name, argv in commands.items()}
         try:
-            if _copy_all({name if len(commands) > 1 else "": one for name, one in processes.items()}):
-                return next((code for process in processes.values() if (code := process.wait())), 0)
+            _copy_all(processes, printer, several=several)
+            if printer.is_read:
+                return {name: process.wait() for name, process in processes.items()}
         except KeyboardInterrupt:
-            return INTERRUPTED
+            return None
         finally:
             for process in processes.values():
                 process.terminate()
-        return 0
+        return dict.fromkeys(processes, 0)
 
 
-def _start(argv: Sequence[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+def _start(argv: Sequence[str], *, several: bool) -> subprocess.Popen[bytes]:
+    errors = subprocess.PIPE if several else None
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
 
 
-def _copy_all(processes: Mapping[str, subprocess.Popen[bytes]]) -> bool:
-    """Print the lines of all processes as they come; return whether the reader of our own output stayed."""
-    open_pipe = threading.Event()
-    open_pipe.set()
-    lock = threading.Lock()
-    with ThreadPoolExecutor(len(processes)) as pool:
+def _copy_all(processes: Mapping[str, subprocess.Popen[bytes]], printer: Printer, *, several: bool) -> None:
+    """Print what all processes write, until they end or the reader leaves; then all are ended."""
+    every = [*processes.values()]
+    with ThreadPoolExecutor(2 * len(every)) as pool:
         for name, process in processes.items():
-            pool.submit(_copy, process, f"{name}: " if name else "", lock, open_pipe, list(processes.values()))
-    return open_pipe.is_set()
+            for stream, target in ((process.stdout, sys.stdout.buffer), (process.stderr, sys.stderr.buffer)):
+                if stream:
+                    pieces = _lines(stream, f"{name}: ".encode()) if several else _pieces(stream)
+                    pool.submit(_copy, pieces, target, printer, every)
 
 
 def _copy(
-    process: subprocess.Popen[bytes],
-    prefix: str,
-    lock: threading.Lock,
-    open_pipe: threading.Event,
-    every: Sequence[subprocess.Popen[bytes]],
+    pieces: Iterator[bytes], target: BinaryIO, printer: Printer, every: Sequence[subprocess.Popen[bytes]]
 ) -> None:
-    """Print the lines of one process. When our own output is closed, as by `| head`, all processes are ended."""
-    for line in process.stdout or ():
-        with lock:
-            try:
-                sys.stdout.buffer.write(prefix.encode() + line)
-                sys.stdout.buffer.flush()
-            except BrokenPipeError:
-                open_pipe.clear()
-        if not open_pipe.is_set():
+    for piece in pieces:
+        printer.write(target, piece)
+        if not printer.is_read:
             for one in every:
                 one.terminate()
             return
+
+
+def _lines(stream: IO[bytes], prefix: bytes) -> Iterator[bytes]:
+    """Yield whole lines: those of several commands must not mix."""
+    for line in stream:
+        yield prefix + line.removesuffix(b"\n") + b"\n"
+
+
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield what is there, also where it is no whole line."""
+    while piece := os.read(stream.fileno(), READ_BYTES):
+        yield piece

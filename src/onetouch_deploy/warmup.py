@@ -146,6 +146,10 @@ def _beside(work: Callable[[], None], opening: Path) -> None:
     try:
         os.setsid()
         if os.fork() == 0:
+            # A reader of our output, such as `| head`, must not wait for a login.
+            nothing = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(nothing, descriptor)
             try:
                 work()
             finally:
@@ -172,11 +176,9 @@ def _open_all(plan: Plan, found: Found) -> None:
         process.wait()
 
 
-def _config(root: Path) -> Path | None:
+def _config(root: Path) -> Path:
     """Return the ansible.cfg that counts."""
-    named = {**os.environ, **playbook.settings(root, os.environ)}.get("ANSIBLE_CONFIG")
-    places = (root / "ansible.cfg", Path.home() / ".ansible.cfg", playbook.SYSTEM_SETTINGS)
-    return Path(named) if named else next((place for place in places if place.is_file()), None)
+    return playbook.user_settings(root, os.environ) or playbook.PACKAGE / "ansible.cfg"
 
 
 def _hosts(plan: Plan, found: Found) -> Iterable[Mapping[str, Any]]:

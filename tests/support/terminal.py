@@ -16,6 +16,8 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+# In the list of tcgetattr.
+LOCAL_FLAGS = 3
 TOKEN = re.compile(r"\x1b\[(\??[\d;]*)([A-Za-z])|(.)", re.DOTALL)
 
 
@@ -89,6 +91,10 @@ class Terminal:
     ) -> None:
         self._main, program = pty.openpty()
         fcntl.ioctl(program, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        # Otherwise Ctrl-C drops what has not been read yet, perhaps the first half of a sequence.
+        settings = termios.tcgetattr(program)
+        settings[LOCAL_FLAGS] |= termios.NOFLSH
+        termios.tcsetattr(program, termios.TCSANOW, settings)
         self.screen = Screen(columns, rows)
         self.raw = b""
         self._decoder = codecs.getincrementaldecoder("utf-8")()
@@ -107,6 +113,10 @@ class Terminal:
     def type(self, text: str) -> None:
         """Type on its keyboard."""
         os.write(self._main, text.encode())
+
+    def settings(self) -> list[object]:
+        """Return what `stty -a` shows, such as whether it echoes."""
+        return termios.tcgetattr(self._main)
 
     def until(self, condition: Callable[[str], bool], what: str, seconds: float = 60.0) -> str:
         """Return the screen as soon as it is as expected."""

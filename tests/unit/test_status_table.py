@@ -135,9 +135,25 @@ def test_a_time_in_the_largest_unit(seconds: float | None, expected: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("changed", "expected"),
-    [({}, False), ({"notes": ["3 behind"], "behind": 3}, False), ({"notes": ["run setup for: bind"]}, True)],
+    ("changed", "reasons"),
+    [
+        ({}, []),
+        ({"notes": ["3 behind"], "behind": 3}, []),
+        ({"notes": ["run setup for: bind"]}, ["run setup for: bind"]),
+        ({"notes": ["tj@laptop is deploying main, for 3 s"], "locked_by": {"by": "tj@laptop"}}, []),
+        ({"procmon": {"state": "not running", "workers": []}}, ["procmon is not running; doctor shows why"]),
+        ({"procmon": {"state": "not running", "workers": []}, "commit": None}, []),
+    ],
 )
-def test_a_machine_is_alarmed_by_what_needs_a_person(changed: dict[str, object], expected: bool) -> None:
-    assert screen.needs_attention({"blog@web1": answer(**changed)}) is expected
-    assert screen.needs_attention({"blog@web1": {"unreachable": True}})
+def test_a_machine_is_alarmed_by_what_needs_a_person(changed: dict[str, object], reasons: list[str]) -> None:
+    assert screen.attention("blog@web1", {"blog@web1": answer(**changed)}) == reasons
+
+
+def test_a_machine_is_alarmed_by_servers_that_differ_or_do_not_answer() -> None:
+    results = {"blog@web1": answer(), "blog@web2": answer(commit="f" * 40), "shop@web1": {"msg": "no answer\nat all"}}
+    found = {host: screen.attention(host, results) for host in results}
+    assert found == {
+        "blog@web1": [],
+        "blog@web2": ["the servers of blog have different commits live"],
+        "shop@web1": ["no answer"],
+    }

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._releases.errors import ReleaseError
+from .._releases.git import deploy_key
 from .._releases.model import ProjectPaths
 from .._releases.records import lock
 from .._releases.system.run import Run
@@ -47,6 +49,14 @@ def own_files(project: Project) -> list[Path]:
     units = [UNITS / project.units[0], UNITS / f"{project.units[1]}.d"] if project.systemd else []
     found = [*units, *(project.config_dir / f"{project.name}{end}" for end in (".toml", ".env")), project.state_dir]
     return [path for path in found if os.path.lexists(path)]
+
+
+def deploy_keys(name: str, user: str) -> list[Path]:
+    """Return both halves of the project's deploy key, where its user has one."""
+    own = user in {"", pwd.getpwuid(os.geteuid()).pw_name}
+    home = Path.home() if own else Path(os.path.expanduser(f"~{user}"))  # noqa: PTH111  it keeps an unknown name
+    key = deploy_key.key_file(home, name)
+    return [path for path in (key, key.with_name(f"{key.name}.pub")) if path.is_absolute() and os.path.lexists(path)]
 
 
 def data(project: Project) -> list[Path]:

@@ -40,6 +40,12 @@ class Screen:
         if self._live:
             self._replace([])
 
+    def end(self) -> None:
+        """Leave the terminal as it was, also in the middle of a change: what `^C` has left on the line goes too."""
+        self._live = []
+        if self.look.live:
+            self._write(f"\r{ERASE_BELOW}{SHOW_CURSOR}")
+
     def _replace(self, live: list[str], before: str = "") -> None:
         erase = ERASE_BELOW if self._live else ""
         cursor = (HIDE_CURSOR if live else SHOW_CURSOR) if bool(live) != bool(self._live) else ""

@@ -15,30 +15,31 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import typed
+
 from . import deploy as single
+from . import interruption
 from .deploy import Deploy
 from .failure import failure_lines, lost_result
 from .look import in_seconds
 from .progress import ProgressFile
 from .screen import Screen
 from .table import Row, Table, servers_text
-from .text import clean, cut, pad
+from .text import clean, cut, pad, wrap
 
 # How a server has ended, whatever step comes after.
 FINAL = {"live", "put_back", "broken", "not_reached", "restarted", "no_app", "unreachable", "lost"}
-UNCHANGED = "Interrupted before the switch: nothing changes, what is live stays live."
-FINISHES = "Interrupted after the switch: the server comes to its own end, or restores what was live. Ask with status."
-UNKNOWN = "Interrupted. Before the switch nothing changes; after it the server comes to its own end. Ask with status."
 TASK_CELLS = 60
 
 
 class Kind(Enum):
-    """What a task is to the screen: one step of a deploy, a question, lines to print, or any other."""
+    """What a task is to the screen: one step of a deploy, a question, lines to print, an exit code, or any other."""
 
     DEPLOY = 1
     QUESTION = 2
     SUMMARY = 3
-    OTHER = 4
+    VERDICT = 4
+    OTHER = 5
 
 
 @dataclass(frozen=True)
@@ -75,20 +76,22 @@ class Play:
 
 
 class Session:
-    """Draws a run, which began `age` seconds ago, on `screen`.
+    """Draws a run of the playbook `command`, which began `age` seconds ago, on `screen`.
 
     `now` returns the time, `check` is whether nothing is changed.
     """
 
-    def __init__(self, screen: Screen, now: Callable[[], float], *, check: bool = False, age: float = 0) -> None:
+    def __init__(
+        self, screen: Screen, now: Callable[[], float], *, command: str = "", check: bool = False, age: float = 0
+    ) -> None:
         self.screen, self.look, self._now = screen, screen.look, now
-        self._check = check
+        self._command, self._check = command, check
         self._start = now() - age
         self._play: Play | None = None
         self._head = ""
         # The last play that had nothing to change, unless another one changed something.
         self._unchanged: Play | None = None
-        self._has_ended = False
+        self._has_ended = self._has_finished = False
         self.task = Task("", Kind.OTHER)
         self.active: dict[str, Active] = {}
 
@@ -133,6 +136,7 @@ class Session:
             Kind.DEPLOY: self._end_deploy,
             Kind.SUMMARY: self._end_summary,
             Kind.QUESTION: self._end_question,
+            Kind.VERDICT: self._end_verdict,
             Kind.OTHER: self._end_other,
         }
         handle[self.task.kind](play, host, result, active)
@@ -150,6 +154,7 @@ class Session:
     def finish(self) -> None:
         """Print how the run has ended."""
         self.end_play()
+        self._has_finished = True
         if self._unchanged and not self._has_ended:
             self.screen.print([self._other_line(self._unchanged, self._now() - self._start)])
 
@@ -157,14 +162,33 @@ class Session:
         """Print lines that belong to no host."""
         self.screen.print(lines)
 
-    def interrupted_lines(self) -> list[str]:
-        """Return how it will end, when Ansible has been interrupted."""
-        if not self.active or self.task.kind is not Kind.DEPLOY or self._play is None:
-            return []
-        deploy = self._play.deploy
-        if len(self._play.hosts) > 1 or not deploy.has_started:
-            return [UNKNOWN]
-        return [FINISHES if deploy.has_switched else UNCHANGED]
+    def interrupt(self) -> None:
+        """Print how it will end, as the last lines: Ansible is interrupted."""
+        for host in [*self.active]:
+            self._read(host)
+        play, self._play = self._play, None
+        self.screen.end()
+        if not self._has_finished:
+            text = self._interrupted_text(play)
+            self.screen.print(wrap(text, self.look.columns) if self.look.live else [text])
+        self.active.clear()
+        self._has_finished = True
+
+    def _interrupted_text(self, play: Play | None) -> str:
+        if play is None:
+            return interruption.NOTHING
+        names = {project for project, _server in play.hosts.values()}
+        project = names.pop() if len(names) == 1 else ""
+        if self._check:
+            return interruption.QUESTION
+        if self.task.kind is not Kind.DEPLOY:
+            return interruption.task_text(self._command, self.task.name, typed(self._command, project))
+        status = typed("status", project)
+        if self._command == "restart":
+            return interruption.RESTARTS.format(status=status)
+        several = len(play.hosts) > 1
+        deploys = [play.table.rows[host].deploy for host in self.active] if several else [play.deploy]
+        return interruption.deploy_text(deploys, status)
 
     def tick(self) -> None:
         """Show what has happened since."""
@@ -249,6 +273,9 @@ class Session:
     def _end_question(self, play: Play, host: str, result: Mapping[str, Any], active: Active | None) -> None:
         if result.get("failed"):
             self._end_other(play, host, result, active)
+
+    def _end_verdict(self, _play: Play, _host: str, _result: Mapping[str, Any], _active: Active | None) -> None:
+        """Print nothing: the table has it."""
 
     def _end_other(self, play: Play, host: str, result: Mapping[str, Any], active: Active | None) -> None:
         play.others += 1

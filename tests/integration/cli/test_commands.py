@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.conftest import Desk
+from onetouch_deploy import playbook
+from tests.integration.cli.conftest import ROOT, Desk
 from tests.integration.playbooks.conftest import Upstream
-from tests.support.ports import free_port
 
 
 @pytest.fixture
@@ -77,19 +79,6 @@ def test_json_of_a_deploy_and_of_status(desk: Desk, upstream: Upstream) -> None:
     assert "ref 'nowhere' is unknown" in refused["msg"]
 
 
-def test_json_of_status_fails_where_a_server_has_no_answer(desk: Desk, blog: Path, upstream: Upstream) -> None:
-    """For machines; the table shows such servers, and the command ends with 0."""
-    (blog / "current").mkdir(parents=True)
-    broken = desk.deploy("status", "--json")
-    [answer] = json.loads(broken.out)["results"]
-    assert (broken.code, answer["ok"], "current is not a symlink" in answer["msg"]) == (2, False, True)
-    desk.project("shop", upstream, connection=None, host="127.0.0.1", port=free_port(), user="nobody")
-    away = desk.deploy("shop", "status", "--json")
-    [lost] = json.loads(away.out)["results"]
-    assert (away.code, lost["ok"], "Connection refused" in lost["msg"]) == (2, False, True)
-    assert desk.deploy("status").code == 0
-
-
 @pytest.mark.usefixtures("blog")
 @pytest.mark.parametrize("words", [["current"], ["list"], ["exec", "true"]])
 def test_nothing_live_is_a_failure_or_empty(desk: Desk, words: list[str]) -> None:
@@ -145,3 +134,50 @@ def test_an_ansible_cfg_of_the_project_counts(desk: Desk) -> None:
     assert "blog@localhost | " in desk.deploy("blog", cwd=below).out
     (desk.folder / "ansible.cfg").write_text("[defaults]\nforks = 2\n")
     assert desk.deploy("blog", cwd=below).out.startswith("blog on localhost\n"), "without one it is our own"
+
+
+OLDER = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - ansible.builtin.debug: {msg: an older collection}\n"
+
+
+@pytest.mark.usefixtures("blog")
+@pytest.mark.parametrize("place", ["default", "ansible.cfg", "environment"])
+def test_an_older_collection_of_the_user_does_not_count(desk: Desk, upstream: Upstream, place: str) -> None:
+    """The command runs its own; another collection of the user is found, as by ansible-playbook itself."""
+    home = desk.folder / ("home/.ansible/collections" if place == "default" else "theirs")
+    for name, book in (("onetouch/deploy", "deploy"), ("other/tools", "hello")):
+        older = home / "ansible_collections" / name / "playbooks" / f"{book}.yml"
+        older.parent.mkdir(parents=True)
+        older.write_text(OLDER)
+    # Our own is found as in an installed wheel: on Python's path alone.
+    desk.environment.pop("ANSIBLE_COLLECTIONS_PATH")
+    if place == "ansible.cfg":
+        (desk.folder / "ansible.cfg").write_text("[defaults]\ncollections_path = theirs ; relative to this file\n")
+    if place == "environment":
+        desk.environment["ANSIBLE_COLLECTIONS_PATH"] = str(home)
+    done = desk.deploy("blog")
+    assert (done.code, "an older collection" in done.out) == (0, False), done.out + done.err
+    assert desk.deploy("blog", "current").out == f"{upstream.git('rev-parse', 'HEAD')[:12]}\n"
+    names = playbook_names(desk)
+    assert names["onetouch.deploy.deploy"] == str(ROOT / "collections/ansible_collections/onetouch/deploy")
+    assert names["other.tools.hello"] == str(home / "ansible_collections/other/tools")
+
+
+FIND = """
+import json
+from ansible.plugins.loader import init_plugin_loader
+from ansible.utils.collection_loader._collection_finder import _get_collection_playbook_path as find
+init_plugin_loader()
+names = ("onetouch.deploy.deploy", "other.tools.hello")
+print(json.dumps({name: str(find(name)[1]).rpartition("/playbooks")[0] for name in names}))
+"""
+
+
+def playbook_names(desk: Desk) -> dict[str, str]:
+    """Return in which collection Ansible finds playbooks, in the environment that the command makes for it."""
+    own = {name: value for name, value in desk.environment.items() if name.startswith("ANSIBLE_") or name == "HOME"}
+    made = playbook.settings(desk.folder, own, ROOT / "collections")
+    done = subprocess.run(
+        [sys.executable, "-c", FIND], env={**desk.environment, **made}, capture_output=True, text=True, check=True
+    )
+    found: dict[str, str] = json.loads(done.stdout)
+    return found

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.integration.cli.conftest import Desk, Terminal, over_ssh
 from tests.integration.playbooks.conftest import Upstream
+from tests.support.ports import free_port
 from tests.support.sshd import Sshd
 from tests.support.waiting import until
 
@@ -66,10 +72,17 @@ def test_the_environment_of_the_release_comes_first(desk: Desk, blog: Path) -> N
     assert desk.deploy("blog", "exec", "python3").out == "the release\n"
 
 
-def test_output_and_exit_code_are_those_of_the_command(desk: Desk, blog: Path) -> None:
-    done = desk.deploy("blog", "exec", "sh", "-c", "echo out; echo err >&2; printf '\\377'; exit 7")
-    assert (done.code, done.out, done.err) == (7, "out\n�", "err\n")
-    assert blog.is_dir()
+@pytest.mark.usefixtures("blog")
+def test_output_and_exit_code_are_those_of_the_command(desk: Desk) -> None:
+    """Output byte by byte; --json passes it through Ansible."""
+    words = ["blog", "exec", "sh", "-c", "echo out; echo err >&2; printf '\\377'; exit 7"]
+    done = subprocess.run(desk.argv(*words), cwd=desk.folder, env=desk.environment, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (7, b"out\n\xff", b"err\n")
+    assert desk.deploy("blog", "exec", "sh", "-c", "kill -9 $$").code == 128 + 9
+    assert desk.deploy("blog", "exec", "sh", "-c", "exit 255").code == 255
+    collected = desk.deploy("blog", "exec", "--json", *words[2:])
+    [result] = json.loads(collected.out)["results"]
+    assert (collected.code, result["rc"], result["stdout"], result["stderr"]) == (2, 7, "out\n�", "err\n")
 
 
 @pytest.mark.usefixtures("blog")
@@ -79,15 +92,114 @@ def test_a_program_that_is_not_there(desk: Desk) -> None:
     assert "no-such-program: not found" in done.err
 
 
-def test_it_runs_on_every_server(desk: Desk, sshd: Sshd, upstream: Upstream) -> None:
-    """Also after it has failed on one of them; --server chooses."""
+@pytest.mark.usefixtures("blog")
+def test_a_server_that_cannot_be_reached(desk: Desk, upstream: Upstream) -> None:
+    desk.project("shop", upstream, connection=None, host="127.0.0.1", port=free_port(), user=getpass.getuser())
+    done = desk.deploy("shop", "exec", "true")
+    assert (done.code, done.out) == (4, "")
+    assert done.err.startswith("deploy: shop@127.0.0.1 cannot be reached, or the connection broke: ssh: connect to ")
+    assert len(done.err.splitlines()) == 1
+
+
+@dataclass
+class Running:
+    """A command that runs, and what it has written."""
+
+    process: subprocess.Popen[bytes]
+    seen: bytes = b""
+
+    def read_until(self, condition: Callable[[bytes], bool]) -> None:
+        """Read its output until that is as expected."""
+        assert self.process.stdout
+        while not condition(self.seen):
+            piece = os.read(self.process.stdout.fileno(), 4096)
+            assert piece, f"it has ended: {self.seen!r}"
+            self.seen += piece
+
+
+@contextmanager
+def running(desk: Desk, *words: str) -> Iterator[Running]:
+    """Run the command beside the test, in a session of its own as on a terminal."""
+    with subprocess.Popen(
+        desk.argv(*words), cwd=desk.folder, env=desk.environment, stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        yield Running(process)
+
+
+@pytest.mark.usefixtures("blog")
+def test_output_comes_as_it_is_written(desk: Desk, tmp_path: Path) -> None:
+    """Also the beginning of a line."""
+    script = f"printf begun; until test -e {tmp_path}/go; do sleep 0.05; done; echo , ended; cat"
+    with running(desk, "blog", "exec", "sh", "-c", script) as command:
+        command.read_until(lambda seen: seen == b"begun")
+        (tmp_path / "go").touch()
+        command.read_until(lambda seen: seen == b"begun, ended\n")
+        assert command.process.wait(60) == 0, "cat had no input to wait for"
+
+
+def test_several_servers_write_lines_with_their_names(
+    desk: Desk, sshd: Sshd, upstream: Upstream, tmp_path: Path
+) -> None:
+    """At the same time, also after the command has failed on one of them; --server chooses."""
     desk.project("blog", upstream, ref="origin/main", **over_ssh(sshd, "127.0.0.1", "127.0.0.2"))
     assert desk.deploy("blog", "--server", "127.0.0.1").code == 0
     first = desk.deploy("blog", "exec", "--server", "127.0.0.1", "echo", "here")
     assert (first.code, first.out) == (0, "here\n")
-    both = desk.deploy("blog", "exec", "sh", "-c", "echo here; exit 3")
-    assert both.code == 3
-    assert both.out == "blog@127.0.0.1:\nhere\nblog@127.0.0.2:\nhere\n"
+    script = f"echo here; until test -e {tmp_path}/go; do sleep 0.05; done; echo there >&2; exit 3"
+    with running(desk, "blog", "exec", "sh", "-c", f"({script}) 2>&1") as command:
+        command.read_until(lambda seen: seen.count(b"here\n") == 2)
+        (tmp_path / "go").touch()
+        command.read_until(lambda seen: seen.count(b"there\n") == 2)
+        assert command.process.wait(60) == 3
+    both = [f"blog@127.0.0.{number}: {word}" for word in ("here", "there") for number in (1, 2)]
+    assert sorted(command.seen.decode().splitlines()) == sorted(both)
+    errors = desk.deploy("blog", "exec", "sh", "-c", "echo err >&2").err
+    assert sorted(errors.splitlines()) == ["blog@127.0.0.1: err", "blog@127.0.0.2: err"]
+
+
+def is_gone(mark: str) -> bool:
+    """Return whether no process has a text in its arguments."""
+    lines = [file for file in Path("/proc").glob("[0-9]*/cmdline") if int(file.parent.name) != os.getpid()]
+    return not any(mark in text_of(file) for file in lines)
+
+
+def text_of(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def test_ctrl_c_ends_the_command_on_the_server(desk: Desk, blog: Path) -> None:
+    """With all that it has started, also where nothing more is written."""
+    mark = f"{blog}/a-mark"
+    terminal = Terminal(desk, desk.argv("blog", "exec", "sh", "-c", f": {mark}; echo begun; sleep 1000; true"))
+    terminal.wait_for("begun")
+    terminal.type("\x03")
+    assert terminal.end() == 130
+    assert terminal.screen.splitlines()[-1] == "deploy: interrupted: the command is ended on the server."
+    until(lambda: is_gone(mark), "the end of the command")
+
+
+def test_ctrl_c_ends_the_command_of_the_playbook(desk: Desk, blog: Path) -> None:
+    mark, started = f"{blog}/a-mark", desk.folder / "started"
+    words = ["sh", "-c", f": {mark}; touch {started}; sleep 1000; true"]
+    terminal = Terminal(desk, desk.argv("blog", "exec", "--json", *words))
+    until(started.exists, "the command")
+    terminal.type("\x03")
+    assert terminal.end() == 130
+    until(lambda: is_gone(mark), "the end of the command")
+
+
+def test_a_reader_that_has_enough_ends_it(desk: Desk, blog: Path) -> None:
+    """As with `| head -1`."""
+    mark = f"{blog}/a-mark"
+    with running(desk, "blog", "exec", "sh", "-c", f": {mark}; while echo more; do sleep 0.05; done") as command:
+        command.read_until(lambda seen: b"more\n" in seen)
+        assert command.process.stdout
+        command.process.stdout.close()
+        assert command.process.wait(60) == 0
+    until(lambda: is_gone(mark), "the end of the command")
 
 
 def test_the_playbook_alone_does_the_same(desk: Desk, blog: Path) -> None:

@@ -45,6 +45,21 @@ def test_the_configuration_goes_and_the_data_stays(desk: Desk, blog: Path) -> No
     assert (again.code, "blog@localhost: removed nothing" in again.out) == (0, True)
 
 
+def test_the_deploy_key_is_named_and_goes_with_the_data(desk: Desk, blog: Path) -> None:
+    """Both halves, and no key of another project."""
+    keys = desk.folder / "home/.ssh"
+    keys.mkdir()
+    for name in ("deploy_blog", "deploy_blog.pub", "deploy_blogger"):
+        (keys / name).write_text("key")
+    kept = desk.deploy("blog", "remove", "--yes", *options(desk))
+    both = f"blog@localhost: kept {blog} and the deploy key {keys}/deploy_blog; -e data=true removes both as well"
+    assert (kept.code, both in kept.out) == (0, True), kept.out
+    gone = desk.deploy("blog", "remove", "--yes", "--data", *options(desk))
+    assert f"blog@localhost: removed {blog}, {keys}/deploy_blog, {keys}/deploy_blog.pub" in gone.out
+    assert [file.name for file in keys.iterdir()] == ["deploy_blogger"]
+    assert "removed nothing" in desk.deploy("blog", "remove", "--yes", "--data", *options(desk)).out
+
+
 def test_the_data_goes_when_asked_for(desk: Desk, blog: Path) -> None:
     outside = desk.folder / "outside"
     outside.mkdir()

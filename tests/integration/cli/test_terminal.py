@@ -34,7 +34,7 @@ def interrupts_of_ansible(trace: str) -> int:
 
     The kernel sends a signal of a process to any of its threads, which are made by clone3.
     """
-    [pid] = re.findall(r'^(\d+) +execve\("[^"]*/ansible-playbook"', trace, re.MULTILINE)
+    [pid] = re.findall(r'^(\d+) +execve\(.*"onetouch_deploy.ansible_process"', trace, re.MULTILINE)
     threads = re.findall(rf"^{pid} +(?:clone3\(|<\.\.\. clone3 resumed>).* = (\d+)$", trace, re.MULTILINE)
     received = re.findall(r"^(\d+) +--- SIGINT .*si_code=SI_KERNEL", trace, re.MULTILINE)
     return sum(one in {pid, *threads} for one in received)
@@ -50,9 +50,49 @@ def slow(desk: Desk, upstream: Upstream) -> Path:
 @pytest.mark.parametrize("words", [["blog"], ["blog", "--json"]], ids=["attached", "collected"])
 def test_ctrl_c_reaches_ansible_once_and_fails(desk: Desk, upstream: Upstream, words: list[str]) -> None:
     code, screen, trace = press_ctrl_c(desk, words, slow(desk, upstream))
-    assert code != 0, screen
+    assert code == 130, screen
     assert interrupts_of_ansible(trace) == 1, trace
     assert not (desk.folder / "srv/blog/current").exists()
+
+
+def test_ctrl_c_names_the_command_that_shows_the_end(desk: Desk, upstream: Upstream) -> None:
+    """With our callback: nothing else is printed about it, and there is no traceback."""
+    started = slow(desk, upstream)
+    terminal = Terminal(desk, desk.argv("blog"), ANSIBLE_STDOUT_CALLBACK="onetouch.deploy.terminal", TERM="xterm")
+    terminal.wait_for(" pre_deploy ")
+    until(started.exists, "the hook")
+    terminal.type("\x03")
+    assert terminal.end() == 130
+    end = " ".join(terminal.screen.rpartition("Interrupted")[2].split())
+    assert end == "in pre_deploy, before the switch: nothing changes. `deploy blog status` shows what is live."
+
+
+# Holds up the import of Ansible.
+IMPORT_WAITS = """
+import sys, time
+class Gate:
+    def find_spec(self, name, *_):
+        if name == "ansible.cli.playbook":
+            open("{started}", "w").close()
+            time.sleep(1000)
+sys.meta_path.insert(0, Gate())
+"""
+
+
+@pytest.mark.parametrize("words", [["blog"], ["blog", "--json"]], ids=["attached", "collected"])
+def test_ctrl_c_while_ansible_starts(desk: Desk, upstream: Upstream, words: list[str]) -> None:
+    """The moment at which people see that they have typed the wrong project."""
+    started = slow(desk, upstream)
+    gate = desk.folder / "gate/sitecustomize.py"
+    gate.parent.mkdir()
+    gate.write_text(IMPORT_WAITS.format(started=started))
+    desk.environment["PYTHONPATH"] = f"{gate.parent}:{desk.environment['PYTHONPATH']}"
+    terminal = Terminal(desk, desk.argv(*words))
+    until(started.exists, "the import")
+    terminal.type("\x03")
+    assert terminal.end() == 130
+    assert "Traceback" not in terminal.screen
+    assert "Interrupted before anything was done." in terminal.screen
 
 
 def test_history_is_a_table_on_a_terminal(desk: Desk, upstream: Upstream) -> None:

@@ -10,15 +10,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.support.releases.real_procmon import APP, RealProcmon
+from tests.support.releases.site import Site, start_module
+from tests.support.releases.upstream import Upstream as Remote
 from tests.support.ssh_server import ssh_server
 from tests.support.sshd import Sshd
+from tests.support.terminal import Terminal
 
+Start = Callable[..., Terminal]
 ROOT = Path(__file__).parents[3]
 GIT = shutil.which("git") or "git"
 OLD_PYTHON = """import sys
@@ -185,6 +191,30 @@ def sshd(laptop: Laptop, tmp_path: Path) -> Iterator[Sshd]:
 
 
 @pytest.fixture
+def start(laptop: Laptop) -> Iterator[Start]:
+    """Starts a playbook on a terminal."""
+    opened: list[Terminal] = []
+    environment = {**laptop.environment, "ANSIBLE_STDOUT_CALLBACK": "onetouch.deploy.terminal"}
+
+    def start(playbook: str, *words: str, project: str = "blog", **settings: str) -> Terminal:
+        argv = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(laptop.inventory)]
+        argv += [f"playbooks/{playbook}.yml", "-e", f"project={project}", "-e", "project_system=false", *words]
+        opened.append(Terminal(argv, ROOT, {**environment, **settings}))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def over_ssh(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> Callable[..., Path]:
+    """Add the project on a server behind ssh, with hooks."""
+    login = {"connection": "ssh", "host": "127.0.0.1", "port": sshd.port, "user": getpass.getuser()}
+    return lambda **hooks: laptop.project("blog", upstream.path, **login, **hooks)
+
+
+@pytest.fixture
 def old_python(tmp_path: Path) -> Path:
     """An interpreter that takes itself for Python 3.8."""
     (tmp_path / "old").mkdir()
@@ -196,3 +226,46 @@ def old_python(tmp_path: Path) -> Path:
     program.write_text(f'#!/bin/sh\n{asked}\nPYTHONPATH={tmp_path}/old exec {sys.executable} "$@"\n')
     program.chmod(0o755)
     return program
+
+
+def slow_hook(tmp_path: Path, then: str = "true") -> str:
+    """A hook that writes a line, and waits for the file `go`."""
+    wait = f"while ! test -e {tmp_path}/go; do sleep 0.05; done"
+    return f"echo collecting 三; {wait}; echo collected; {then}"
+
+
+def last_outcome(path: Path) -> str:
+    """Return how the last attempt ended; nothing before it has."""
+    journal = path / ".deploys.jsonl"
+    return str(json.loads(journal.read_text().splitlines()[-1])["outcome"]) if journal.exists() else ""
+
+
+def following(path: Path) -> list[str]:
+    """Return the processes that follow the progress of a project."""
+    found = []
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        # A process may end in between.
+        with suppress(OSError):
+            found.append(cmdline.read_bytes().decode("utf-8", "replace"))
+    return [line for line in found if f"{path}/.deploy.progress" in line]
+
+
+@contextmanager
+def serving(laptop: Laptop, folder: Path, **settings: object) -> Iterator[Remote]:
+    """A project with a real procmon, as setup leaves it; its repository."""
+    remote = Remote.make(folder)
+    remote.commit("v1", main_py=APP)
+    site = Site(folder / "srv" / "blog", remote)
+    site.path.parent.mkdir()
+    procmon = RealProcmon(site, folder / "state")
+    procmon.state.mkdir()
+    laptop.project("blog", remote.url, ref="origin/master", **procmon.config(), **settings)
+    (folder / "group_vars").mkdir()
+    status_file = {"project_status_file": str(procmon.state / "status.json")}
+    (folder / "group_vars" / "all.yml").write_text(json.dumps(status_file))
+    site.run(state="present")
+    options = {"name": "blog", "path": str(site.path), **procmon.options()}
+    start_module("project_configuration", options).communicate(timeout=60)
+    procmon.start()
+    yield remote
+    procmon.kill()

@@ -90,6 +90,17 @@ def test_projects_on_one_server_share_a_login_and_leave_sessions_free(
     assert 1 < max(map(int, (laptop.folder / "counted").read_text().split())) <= SESSIONS_PER_SERVER
 
 
+def test_status_of_six_projects_is_one_login_per_server(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> None:
+    """Both servers are asked at the same time. None of the projects is set up, which fails."""
+    servers = {"connection": "ssh", "hosts": ["127.0.0.1", "127.0.0.2"], "port": sshd.port, "user": getpass.getuser()}
+    for number in range(6):
+        laptop.project(f"p{number}", upstream.path, **servers)
+    done = laptop.run("playbooks/status.yml")
+    assert done.code == 2, done.output
+    assert done.output.count("    not set up\n") == 12
+    assert sshd.counts() == Counts(logins=2, executions=12)
+
+
 def test_a_server_that_is_down_costs_its_timeout_once_and_holds_up_no_other(
     laptop: Laptop, sshd: Sshd, upstream: Upstream
 ) -> None:

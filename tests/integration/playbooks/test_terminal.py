@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-import getpass
-import json
 import os
 import re
 import signal
-import sys
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.integration.playbooks.conftest import ROOT, Laptop, Upstream
-from tests.support.releases.real_procmon import APP, RealProcmon
-from tests.support.releases.site import Site, start_module
+from tests.integration.playbooks.conftest import Laptop, Start, Upstream, following, last_outcome, serving, slow_hook
 from tests.support.releases.upstream import Upstream as Remote
 from tests.support.sshd import Counts, Sshd
-from tests.support.terminal import Terminal
 from tests.support.waiting import until
-
-Start = Callable[..., Terminal]
-
-
-@pytest.fixture
-def start(laptop: Laptop) -> Iterator[Start]:
-    """Start a playbook on a terminal."""
-    opened: list[Terminal] = []
-    environment = {**laptop.environment, "ANSIBLE_STDOUT_CALLBACK": "onetouch.deploy.terminal"}
-
-    def start(playbook: str, *words: str, project: str = "blog", **settings: str) -> Terminal:
-        argv = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(laptop.inventory)]
-        argv += [f"playbooks/{playbook}.yml", "-e", f"project={project}", "-e", "project_system=false", *words]
-        opened.append(Terminal(argv, ROOT, {**environment, **settings}))
-        return opened[-1]
-
-    yield start
-    for each in opened:
-        each.close()
 
 
 def piped(laptop: Laptop, playbook: str, *words: str, project: str = "blog") -> tuple[int, str]:
@@ -56,12 +30,6 @@ def without_times(text: str) -> str:
     return re.sub(
         r"( +)\d+\.\d s", lambda found: f" {zero}" if len(found[1]) == 1 else zero.rjust(len(found[0])), text
     ).rstrip("\n")
-
-
-def slow_hook(tmp_path: Path, then: str = "true") -> str:
-    """A hook that writes a line, and waits for the file `go`."""
-    wait = f"while ! test -e {tmp_path}/go; do sleep 0.05; done"
-    return f"echo collecting 三; {wait}; echo collected; {then}"
 
 
 def test_a_first_deploy_and_one_with_nothing_new_in_a_pipe(laptop: Laptop, upstream: Upstream) -> None:
@@ -157,23 +125,9 @@ def test_a_failing_hook_in_a_pipe_is_explained_once(laptop: Laptop, upstream: Up
 
 @pytest.fixture
 def served(laptop: Laptop, tmp_path: Path) -> Iterator[Remote]:
-    """A project with a real procmon, as setup leaves it; its repository."""
-    remote = Remote.make(tmp_path)
-    remote.commit("v1", main_py=APP)
-    site = Site(tmp_path / "srv" / "blog", remote)
-    site.path.parent.mkdir()
-    procmon = RealProcmon(site, tmp_path / "state")
-    procmon.state.mkdir()
-    laptop.project("blog", remote.url, ref="origin/master", **procmon.config())
-    (tmp_path / "group_vars").mkdir()
-    status_file = {"project_status_file": str(procmon.state / "status.json")}
-    (tmp_path / "group_vars" / "all.yml").write_text(json.dumps(status_file))
-    site.run(state="present")
-    options = {"name": "blog", "path": str(site.path), **procmon.options()}
-    start_module("project_configuration", options).communicate(timeout=60)
-    procmon.start()
-    yield remote
-    procmon.kill()
+    """A project with a real procmon."""
+    with serving(laptop, tmp_path) as remote:
+        yield remote
 
 
 def test_a_release_that_cannot_serve_shows_its_traceback(laptop: Laptop, served: Remote, start: Start) -> None:
@@ -218,53 +172,6 @@ def test_an_invalid_inventory_is_one_error(laptop: Laptop, upstream: Upstream, s
         seen = terminal.screen.history()
         assert says in seen.replace("\n", "")
         assert "[WARNING]" not in seen
-
-
-@pytest.fixture
-def over_ssh(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> Callable[..., Path]:
-    """Add the project on a server behind ssh, with hooks."""
-    login = {"connection": "ssh", "host": "127.0.0.1", "port": sshd.port, "user": getpass.getuser()}
-    return lambda **hooks: laptop.project("blog", upstream.path, **login, **hooks)
-
-
-@pytest.mark.parametrize(
-    "ends",
-    [
-        ("pre_deploy", "Interrupted before the switch: nothing changes", "failed"),
-        ("post_deploy", "Interrupted after the switch: the server comes to its own end", "live"),
-    ],
-    ids=lambda ends: ends[0],
-)
-def test_ctrl_c_says_how_it_will_end(
-    over_ssh: Callable[..., Path], tmp_path: Path, start: Start, ends: tuple[str, str, str]
-) -> None:
-    hook, says, outcome = ends
-    path = over_ssh(**{hook: slow_hook(tmp_path)})
-    terminal = start("deploy")
-    terminal.until(lambda screen: "collecting" in screen and f" {hook} " in screen, "the hook under way")
-    terminal.type("\x03")
-    assert terminal.end() == 99
-    assert says in terminal.screen.history()
-    assert terminal.screen.cursor_visible
-    (tmp_path / "go").touch()
-    until(lambda: last_outcome(path) == outcome, f"the server's own end, {outcome}")
-    until(lambda: not following(path), "the end of what follows the progress")
-
-
-def last_outcome(path: Path) -> str:
-    """Return how the last attempt ended; nothing before it has."""
-    journal = path / ".deploys.jsonl"
-    return str(json.loads(journal.read_text().splitlines()[-1])["outcome"]) if journal.exists() else ""
-
-
-def following(path: Path) -> list[str]:
-    """Return the processes that follow the progress of a project."""
-    found = []
-    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
-        # A process may end in between.
-        with suppress(OSError):
-            found.append(cmdline.read_bytes().decode("utf-8", "replace"))
-    return [line for line in found if f"{path}/.deploy.progress" in line]
 
 
 def test_the_progress_comes_over_the_open_connection(

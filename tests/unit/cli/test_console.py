@@ -31,6 +31,6 @@ def test_the_variables_are_in_no_argument() -> None:
         "project_env": {"SECRET": "s3cret"},
         "project_env_file": "/e",
     }
-    words = console.program(Host("blog@a", {**variables, "project_app": "main:app"}))
-    assert words[:2] + words[3:6] == ["/usr/bin/python3", "-c", "blog", "/srv/blog", "/e"]
+    words = console.program(Host("blog@a", {**variables, "project_app": "main:app"}), ["ls", "-l"])
+    assert words[:2] + words[4:] == ["/usr/bin/python3", "-c", "blog", "/srv/blog", "/e", "ls", "-l"]
     assert "s3cret" not in " ".join(words)

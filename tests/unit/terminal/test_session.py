@@ -18,6 +18,7 @@ from tests.support.terminal import Screen as Model
 NEW, OLD = "1f0c9a2be6f3" + "0" * 28, "0a1b2c3d4e5f" + "0" * 28
 BLOG = {"blog@web1": ("blog", "web1")}
 THREE = {"blog@web1": ("blog", "web1"), "blog@web2": ("blog", "web2"), "shop@web1": ("shop", "web1")}
+TWO = {"blog@web1": ("blog", "web1"), "blog@web2": ("blog", "web2")}
 LIVE: dict[str, Any] = {
     "outcome": "live",
     "changed": True,
@@ -437,42 +438,79 @@ def test_a_summary_that_fails_or_follows_a_deploy(run: Run) -> None:
     assert run.shown().endswith("\n✘ Report\n  no variable.\n  Failed after 15.0 s.")
 
 
+BEFORE = "before the switch: nothing changes. `ansible-playbook status.yml -e project=blog` shows what is live."
+AFTER = "after the switch: the server completes the deploy, or restores what was live. `ansible-playbook status.yml"
+EITHER = "Interrupted. Before the switch nothing changes; after it the server completes the deploy, or restores"
+HALF_DONE = "Interrupted in “Copy files”, which may be half done."
+PHASES: list[tuple[dict[str, tuple[str, str]], dict[str, list[str]], str]] = [
+    (BLOG, {"blog@web1": ["fetch"]}, f"Interrupted in fetch, {BEFORE}"),
+    (BLOG, {"blog@web1": ["switch", "reload"]}, f"Interrupted in reload, {AFTER}"),
+    (BLOG, {}, EITHER),
+    (THREE, {"blog@web1": ["switch"]}, EITHER),
+    (TWO, {"blog@web1": ["fetch"], "blog@web2": ["environment"]}, f"Interrupted {BEFORE}"),
+    (TWO, {"blog@web1": ["switch", "test"], "blog@web2": ["switch", "test"]}, f"Interrupted in test, {AFTER}"),
+    (TWO, {"blog@web1": ["switch", "test"], "blog@web2": ["fetch"]}, EITHER),
+]
+
+
+@pytest.mark.parametrize(("hosts", "phases", "says"), PHASES)
+def test_an_interrupted_deploy_says_how_it_will_end(
+    tmp_path: Path, hosts: dict[str, tuple[str, str]], phases: dict[str, list[str]], says: str
+) -> None:
+    run = Run(tmp_path, Look(columns=200))
+    run.begin(hosts)
+    for host, names in phases.items():
+        run.progress(host, *({"start": phase} for phase in names))
+    run.session.interrupt()
+    assert run.shown().split("\n")[-1].startswith(says)
+
+
 @pytest.mark.parametrize(
-    ("kind", "hosts", "phases", "says"),
+    ("kind", "options", "says"),
     [
-        (Kind.DEPLOY, BLOG, ["fetch"], ["Interrupted before the switch: nothing changes, what is live stays live."]),
-        (
-            Kind.DEPLOY,
-            BLOG,
-            ["switch", "reload"],
-            ["Interrupted after the switch: the server comes to its own end, or"],
-        ),
-        (
-            Kind.DEPLOY,
-            BLOG,
-            [],
-            ["Interrupted. Before the switch nothing changes; after it the server comes to its own"],
-        ),
-        (
-            Kind.DEPLOY,
-            THREE,
-            ["switch"],
-            ["Interrupted. Before the switch nothing changes; after it the server comes to its own"],
-        ),
-        (Kind.OTHER, BLOG, [], []),
+        (Kind.QUESTION, {"command": "status"}, "Interrupted: nothing was changed."),
+        (Kind.OTHER, {"command": "doctor"}, "Interrupted: nothing was changed."),
+        (Kind.DEPLOY, {"command": "deploy", "check": True}, "Interrupted: nothing was changed."),
+        (Kind.DEPLOY, {"command": "restart"}, "Interrupted: the server completes the restart that it has begun. `depl"),
+        (Kind.OTHER, {"command": "exec"}, "Interrupted: the command is ended on the server."),
+        (Kind.OTHER, {"command": "setup"}, f"{HALF_DONE} Run `deploy blog setup` again: it goes on from there."),
+        (Kind.OTHER, {"command": "site"}, HALF_DONE),
     ],
 )
-def test_an_interrupted_run_says_how_it_will_end(
-    run: Run, kind: Kind, hosts: dict[str, tuple[str, str]], phases: list[str], says: list[str]
+def test_an_interrupted_command_says_what_that_means(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind, options: dict[str, Any], says: str
 ) -> None:
-    run.begin(hosts, kind)
-    run.progress("blog@web1", *({"start": phase} for phase in phases))
-    lines = run.session.interrupted_lines()
-    assert [line[: len(start)] for line, start in zip(lines, says, strict=True)] == says
-    if lines:
-        run.end(LIVE)
-        run.session.active.clear()
-        assert run.session.interrupted_lines() == []
+    monkeypatch.setenv("ONETOUCH_DEPLOY_TYPED", "deploy")
+    run = Run(tmp_path, Look(columns=200), options)
+    run.begin(BLOG, kind)
+    run.session.interrupt()
+    assert run.shown().split("\n")[-1].startswith(says)
+
+
+def test_an_interruption_is_the_end(live: Run) -> None:
+    """Nothing is drawn after it, it comes once, and the terminal is as it was."""
+    live.begin(BLOG)
+    live.progress("blog@web1", {"start": "fetch"})
+    assert not live.model.cursor_visible
+    live.session.interrupt()
+    shown = live.model.history()
+    assert live.model.cursor_visible
+    live.session.interrupt()
+    live.end(LIVE)
+    live.session.tick()
+    assert live.shown() == shown
+    assert shown.endswith("shows what is live.")
+
+
+def test_an_interruption_before_anything_and_after_the_end(run: Run) -> None:
+    run.session.finish()
+    run.session.interrupt()
+    assert run.shown() == ""
+
+
+def test_an_interruption_before_the_first_play(run: Run) -> None:
+    run.session.interrupt()
+    assert run.shown() == "Interrupted before anything was done."
 
 
 def test_a_result_before_a_play_is_left_out(run: Run) -> None:

@@ -33,6 +33,8 @@ def activate(project: Project, target: Target, before: Current, configuration: P
     with signals.uninterruptible():
         state.write(project.paths.state, activation.attempt)
         try:
+            # No hook of a deploy that was interrupted while it was prepared.
+            caller.require_present()
             with signals.interruptible():
                 activation.hook("pre_deploy", target.release)
                 _stage_configuration(activation)

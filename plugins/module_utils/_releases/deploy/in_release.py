@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import pwd
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,8 @@ from ..errors import ReleaseError
 from ..git.client import Git
 from ..model import ProjectPaths
 from ..release import current
-from ..system.run import run_command
+from ..system import attended
+from ..system.run import encode_environment, run_command
 from . import hooks
 
 
@@ -53,3 +56,25 @@ def app_variables(stored: Stored | None, own_file: Path | None) -> Mapping[str, 
     if stored and stored.variables:
         return text.parse_variables(stored.variables)
     return env_file.read(own_file) if own_file else {}
+
+
+def main(words: Sequence[str]) -> int | str:
+    """Run a command in the live release, or become a shell there; return the exit code, or why that failed.
+
+    `words` are the project, its path and the file of its variables, then those of the command.
+    """
+    name, path, env_file, *argv = words
+    try:
+        place = live(name, Path(path), Path(env_file) if env_file else None)
+        return attended.run(argv, place.release, place.environment) if argv else _become_shell(place)
+    except ReleaseError as error:
+        return str(error)
+
+
+def _become_shell(place: Place) -> int:
+    """Replace this process by the user's shell, or by another where that is for no logins."""
+    shell = pwd.getpwuid(os.getuid()).pw_shell
+    if not os.access(shell, os.X_OK) or shell.endswith(("/nologin", "/false")):
+        shell = next(program for program, *_options in hooks.SHELLS if os.access(program, os.X_OK))
+    os.chdir(place.release)
+    os.execve(shell, [shell, "-i"], encode_environment({**place.environment, "SHELL": shell}))  # noqa: S606  no other shell is wanted around it

@@ -27,11 +27,20 @@ def require_present() -> None:
         raise ReleaseError("the command on the laptop was interrupted, or its connection was lost, before the switch")
 
 
-def _is_gone(descriptor: int) -> bool:
+def require_present_for(seconds: float, other: int) -> None:
+    """Raise ReleaseError as soon as the reader goes. Return after `seconds`, or when `other` can be read."""
+    if _is_gone(STDOUT, seconds, other):
+        raise ReleaseError("the command on the laptop was interrupted, or its connection was lost")
+
+
+def _is_gone(descriptor: int, seconds: float = 0, other: int | None = None) -> bool:
     try:
         os.fstat(descriptor)
     except OSError:
         return False
     poll = select.poll()
-    poll.register(descriptor, select.POLLOUT)
-    return any(events & GONE for _descriptor, events in poll.poll(0))
+    # That the reader has gone is reported whatever is asked for.
+    poll.register(descriptor, 0)
+    if other is not None:
+        poll.register(other, select.POLLIN)
+    return any(found == descriptor and events & GONE for found, events in poll.poll(seconds * 1000))

@@ -77,7 +77,7 @@ def encode_environment(variables: Mapping[str, str | None]) -> dict[bytes, bytes
     return {encode(name): encode(value) for name, value in variables.items() if value is not None}
 
 
-def _encode_word(word: str) -> bytes:
+def encode_word(word: str) -> bytes:
     """Return an argument: what may be a path in the encoding of paths, and what that cannot express as other text."""
     try:
         return os.fsencode(word)
@@ -109,7 +109,7 @@ def _started(
 ) -> subprocess.Popen[bytes]:
     # run_command neither ends what falls silent nor puts it into a process group of its own.
     return subprocess.Popen(  # pylint: disable=ansible-bad-function
-        [*map(_encode_word, argv)],
+        [*map(encode_word, argv)],
         cwd=cwd,
         env=encode_environment({**clean_environment(), **(env or {})}),
         stdin=subprocess.DEVNULL,
@@ -125,7 +125,7 @@ def _result(process: subprocess.Popen[bytes], silence: float | None) -> Result:
     try:
         out, err = _communicate_until_stalled(process, silence)
     except BaseException as end:
-        _terminate(process)
+        terminate(process)
         if isinstance(end, subprocess.TimeoutExpired):
             return Result(-signal.SIGKILL, "", f"{_decode(end.stderr or b'')}\n{STALLED}")
         raise
@@ -150,7 +150,7 @@ def _communicate_until_stalled(
     return _communicate_until_stalled(process, silence, written)
 
 
-def _terminate(process: subprocess.Popen[bytes]) -> None:
+def terminate(process: subprocess.Popen[bytes]) -> None:
     """Terminate a program with all that it has started; it may remove what it has half written."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
