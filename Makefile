@@ -12,12 +12,14 @@
 # make bench-procmon  memory, processor time, latency and throughput beside uvicorn and gunicorn (needs wrk): BENCH="--help"
 # make bench-deploy   what a deploy costs, beside the original: BENCH="--original PATH --ansistrano PATH" (needs sshd; long)
 # make bench-release  ways to make a release directory, in time and disk: BENCH="--folder PATH"
+# make site       the site in dist/site, from docs/ and the plugins' documentation
+# make sanity-newest  the check sanity with the newest ansible-core; needs Python 3.12 or newer
 # make test-bare  whether a plain user can set this up on a bare Debian
 # make CHECK      one of tools/checks/, such as `make types`
 
 CHECKS := $(filter-out tests, $(notdir $(wildcard tools/checks/*)))
 
-.PHONY: setup demo quick lint test tests test-bare torture scenarios bench-reload bench-procmon bench-boot bench-deploy bench-release clean $(CHECKS)
+.PHONY: setup demo quick lint test tests test-bare sanity-newest torture scenarios bench-reload bench-procmon bench-boot bench-deploy bench-release clean $(CHECKS)
 
 # The next step is named where setup is the goal, not where another target needs it.
 setup:
@@ -59,6 +61,9 @@ test-bare:
 
 scenarios: setup
 	@tools/scenarios $(S)
+
+sanity-newest: setup
+	@tools/sanity-newest
 
 torture: setup
 	@TORTURE=all .venv/bin/python -m pytest --quiet tests/faults/releases/test_kill.py

@@ -19,7 +19,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils import _rollout
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import config_error, release_arguments
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction, failure
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import failed_result, result_text
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen, is_followed
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._unpushed import find_unpushed, unpushed_error
 
 OPTIONS = {
@@ -103,15 +103,15 @@ class ActionModule(ServerAction):
         if result.get("failed"):
             # A module that was killed says nothing about what it has done.
             result = {"outcome": "failed" if harmless else _rollout.UNKNOWN, **result}
-            return result if is_chosen() else failed_result(result)
+            return result if is_followed() else failed_result(result)
         if not is_chosen():
             Display().display("\n" + result_text(self.host, name, result))
         return result
 
     def _run_releases(self, arguments: dict[str, Any], *, harmless: bool) -> dict[str, Any]:
-        """Run the module, with its progress where the stdout callback shows that."""
+        """Run the module, with its progress where a callback follows that."""
         copied: AbstractContextManager[None] = nullcontext()
-        if is_chosen() and not self._task.check_mode:
+        if is_followed() and not self._task.check_mode:
             # The name by which the callback knows the task.
             arguments["progress"] = self._task._uuid  # noqa: SLF001
             copied = self.progress_copied(f"{arguments['path']}/.deploy.progress")

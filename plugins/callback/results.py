@@ -26,7 +26,9 @@ options:
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.plugins.callback import CallbackBase
@@ -56,12 +58,26 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
         self._write(result, "unreachable")
 
+    def v2_runner_on_skipped(self, result: CallbackTaskResult) -> None:
+        # A server whose turn in a rollout did not come.
+        if "outcome" in result.result:
+            self._write(result, "skipped")
+
     def _write(self, result: CallbackTaskResult, outcome: str) -> None:
         file = self.get_option("file")  # type: ignore[no-untyped-call]  # Ansible ships few types
         if not file:
             return
-        returned = {name: value for name, value in result.result.items() if not name.startswith(ANSIBLES_OWN)}
         action = str(result.task.resolved_action or result.task.action)
-        entry = {"host": result.host.get_name(), "action": action, "outcome": outcome, "result": returned}
+        entry = {
+            "host": result.host.get_name(),
+            "action": action,
+            "outcome": outcome,
+            "result": returned(result.result),
+        }
         with Path(file).open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(entry, default=str) + "\n")
+
+
+def returned(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a module returned, without what Ansible adds."""
+    return {name: value for name, value in result.items() if not name.startswith(ANSIBLES_OWN)}

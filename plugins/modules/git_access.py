@@ -78,6 +78,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import deploy_key as project_key
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup import deploy_keys, host_keys
 
@@ -140,7 +141,7 @@ def append(file: Path, lines: list[str]) -> None:
 def deploy_key(module: AnsibleModule) -> dict[str, Any]:
     """Make the project's key unless there is one; return its public half."""
     name = module.params["name"]
-    key = deploy_keys.key_file(Path.home(), name)
+    key = project_key.key_file(Path.home(), name)
     public = deploy_keys.public_half(key)
     if public or module.check_mode:
         return {"changed": not public, "waits_for": public or f"the key that setup would make: {key}"}

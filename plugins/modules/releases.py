@@ -116,6 +116,11 @@ options:
       - A file on the server with variables of the app that hooks get as well, as the workers of C(procmon) do. One
         C(KEY=value) per line, in the syntax of C(procmon).
     type: path
+  writable_paths:
+    description: The paths that the app may write to outside of O(path). Only setup can change them. Where the unit of
+      C(procmon) has others, the run warns.
+    type: list
+    elements: str
   restart_file:
     description: The file whose touch asks C(procmon) to reload, relative to C(current) or absolute.
     type: str

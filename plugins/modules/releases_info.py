@@ -32,6 +32,11 @@ options:
     description: The settings of C(procmon) that the project should have, as in M(onetouch.deploy.releases). RV(notes)
       names those that are not live.
     type: dict
+  writable_paths:
+    description: The paths that the app may write to outside of O(path). RV(notes) names them where the unit of
+      C(procmon) has others.
+    type: list
+    elements: str
   fetch:
     description: Fetch into the clone first, so that RV(behind) is true of the remote as it is now.
     type: bool
@@ -152,7 +157,9 @@ procmon:
   type: dict
   sample: {"state": "serving", "generation": 3, "workers": []}
 waiting_settings:
-  description: The settings of O(config) that are not live. Empty without O(config), or where it is not known.
+  description:
+    - The settings of O(config) that are not live. Empty without O(config), or where it is not known.
+    - V(environment) where the live release has lost its Python, which the next deploy brings back.
   returned: success
   type: list
   elements: str
@@ -177,7 +184,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import facts, options
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import facts, options, unit
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError, as_failure
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ProjectPaths
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
@@ -189,9 +196,11 @@ def ask(given: dict[str, Any]) -> dict[str, Any]:
     Raises ReleaseError when they cannot be had.
     """
     status_file = Path(given["status_file"]) if given["status_file"] else None
-    question = facts.Question(given["ref"] or None, status_file, given["config"], given["fetch"])
+    path = Path(given["path"])
+    waiting = unit.waiting_paths(given["name"], path, given["writable_paths"])
+    question = facts.Question(given["ref"] or None, status_file, given["config"], waiting, given["fetch"])
     try:
-        return facts.collect_facts(ProjectPaths(Path(given["path"])), run_command, question)
+        return facts.collect_facts(ProjectPaths(path), run_command, question)
     except ReleaseError:
         raise
     except Exception as reason:

@@ -49,7 +49,7 @@ def release_arguments(state: str, read: Read, by: str, commit: str = "") -> dict
 
 def info_arguments(read: Read) -> dict[str, Any]:
     """Return the arguments of `releases_info`."""
-    config = {"config": _settings(read)} if has_app(read) else {}
+    config = {"config": _settings(read), **_writable(read)} if has_app(read) else {}
     return {**_given({**_place(read), "ref": read("project_ref")}), **config}
 
 
@@ -88,7 +88,7 @@ def _configuration(read: Read) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = {"env": _env_text(read("project_env") or {})}
     if has_app(read):
-        found["config"] = _settings(read)
+        found |= {"config": _settings(read), **_writable(read)}
     return {**found, **_given({"env_file": read("project_env_file")})}
 
 
@@ -97,6 +97,11 @@ def _settings(read: Read) -> dict[str, Any]:
     sections = {key: read(f"supervisor_{key}") or read(f"project_{key}") or {} for key in SECTIONS}
     workers = int(read("supervisor_workers") or read("project_workers") or WORKERS)
     return {"app": read("project_app"), "bind": read("project_bind"), "workers": workers, **sections}
+
+
+def _writable(read: Read) -> dict[str, Any]:
+    """Return what the unit lets the app write to, which only setup changes."""
+    return {"writable_paths": read("supervisor_writable_paths") or read("project_writable_paths") or []}
 
 
 def _env_text(variables: Mapping[str, object]) -> str:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `deploy`, and `run` for Python: both drive the playbooks of the collection onetouch.deploy.
+"""The command `deploy`, and functions for Python: both drive the playbooks of the collection onetouch.deploy.
 
     cli        words -> Plan (click); no file is read
     plan       what was asked for: a playbook with its variables, or a view. Pure
@@ -16,25 +16,77 @@
     remote     the ssh commands of `console` and `logs`
     console    the program that becomes a shell in the release
     streams    the output of several ssh commands together
-    api        run(): the same playbooks over ansible-runner
+
+    api        the functions: deploy(), revert(), and so on
+    runs       a run that is under way
+    engine     ansible-playbook by ansible-runner
+    following  what the callback plugin `events` writes -> events and results. Pure
+    events     what happens, as it happens. Pure
+    outcome    how a run has ended. Pure
 
 No part of it decides what a deploy does.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .api import Outcome, run
+    from .api import deploy, restart, revert, run, setup, start, status
+    from .errors import ArgumentError, CommandError, NotConfiguredError, RefusedError, UnknownProjectError
+    from .events import (
+        CommitsFound,
+        Event,
+        HookOutput,
+        HostEnded,
+        HostEvent,
+        Output,
+        PhaseEnded,
+        PhaseStarted,
+        TaskEnded,
+    )
+    from .outcome import Commit, Failure, HostResult, Outcome, Phase, RunFailedError
+    from .runs import Run
 
-__all__ = ["Outcome", "run"]
+__all__ = [
+    "ArgumentError",
+    "CommandError",
+    "Commit",
+    "CommitsFound",
+    "Event",
+    "Failure",
+    "HookOutput",
+    "HostEnded",
+    "HostEvent",
+    "HostResult",
+    "NotConfiguredError",
+    "Outcome",
+    "Output",
+    "Phase",
+    "PhaseEnded",
+    "PhaseStarted",
+    "RefusedError",
+    "Run",
+    "RunFailedError",
+    "TaskEnded",
+    "UnknownProjectError",
+    "deploy",
+    "restart",
+    "revert",
+    "run",
+    "setup",
+    "start",
+    "status",
+]
+MODULES = ("errors", "events", "outcome", "runs", "api")
 
 
 def __getattr__(name: str) -> object:
     """Return what is imported from here only when it is used: the command starts sooner without."""
     if name not in __all__:
-        raise AttributeError(name)
-    from . import api  # noqa: PLC0415
-
-    return getattr(api, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    for module in map(import_module, (f"{__name__}.{one}" for one in MODULES)):
+        if name in vars(module):
+            return vars(module)[name]
+    raise AttributeError(name)

@@ -1,84 +1,206 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbooks from Python, over ansible-runner."""
+"""The commands as functions: what was asked for is checked, then Ansible runs."""
 
 from __future__ import annotations
 
-import os
-import signal
-import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
+
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._command import COMMANDS
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import placement
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.errors import ProjectsError
 
 from . import files, playbook
-from .plan import COLLECTION, host_pattern
-from .results import Result, from_event
+from .engine import Job
+from .errors import ArgumentError, CommandError, UnknownProjectError
+from .events import Event, Output
+from .outcome import Outcome
+from .plan import host_pattern
+from .runs import Run
+
+WITHOUT_CONFIGURATION = frozenset({"init", "demo"})
+OF_ALL_PROJECTS = frozenset({"status", "doctor"})
+
+
+class Options(TypedDict, total=False):
+    """What every function takes that waits for the end.
+
+    `config` is a projects.yml, a deploy.conf, or a directory from which one is looked for upwards; by default the
+    current one. `servers` limits the run to these. With `check` nothing is changed. `artifacts` is a directory for the
+    files of ansible-runner, which are removed otherwise. `on_event` is called for each event, in the thread that
+    called the function.
+    """
+
+    config: str | Path | None
+    servers: Sequence[str]
+    check: bool
+    artifacts: str | Path | None
+    on_event: Callable[[Event], object] | None
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a run ended: Ansible's exit code, and the last result of each server in the order of their arrival."""
+class Asked:
+    """The options of a run, with their defaults."""
 
-    code: int
-    results: list[Result] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing failed."""
-        return self.code == 0
+    config: str | Path | None = None
+    servers: Sequence[str] = ()
+    check: bool = False
+    artifacts: str | Path | None = None
+    on_event: Callable[[Event], object] | None = None
 
 
-def run(  # noqa: PLR0913  each has a name at the call
+def deploy(  # noqa: PLR0913  each has a name at the call
+    project: str,
+    ref: str | None = None,
+    *,
+    force: bool = False,
+    at_once: int | None = None,
+    test: bool = True,
+    keep_config: bool = False,
+    **options: Unpack[Options],
+) -> Outcome:
+    """Deploy a branch, a tag or a commit: by default the key `ref`, or the newest tag.
+
+    `project` may be several, separated by commas, or "all". `force` deploys also what is live already. `at_once` is how
+    many servers switch at the same time. Without `test` the test hook is left out, with `keep_config` only code
+    changes.
+    """
+    live = _live(force=force, at_once=at_once, test=test, keep_config=keep_config)
+    return _wait("deploy", project, {"ref": ref, **live}, options)
+
+
+def revert(  # noqa: PLR0913  as above
+    project: str,
+    steps: int | None = None,
+    *,
+    to: str | None = None,
+    force: bool = False,
+    at_once: int | None = None,
+    test: bool = True,
+    keep_config: bool = False,
+    **options: Unpack[Options],
+) -> Outcome:
+    """Make live what was live `steps` deploys before, one by default; or the commit `to`."""
+    if steps is not None and to is not None:
+        raise ArgumentError("Both steps and to were given. Give one of them.")
+    live = _live(force=force, at_once=at_once, test=test, keep_config=keep_config)
+    return _wait("revert", project, {"steps": _count("steps", steps), "to": to, **live}, options)
+
+
+def restart(project: str, *, at_once: int | None = None, **options: Unpack[Options]) -> Outcome:
+    """Replace the workers by new ones of the same release."""
+    return _wait("restart", project, {"at_once": _count("at_once", at_once)}, options)
+
+
+def setup(project: str, **options: Unpack[Options]) -> Outcome:
+    """Make the servers ready for a project."""
+    return _wait("setup", project, {}, options)
+
+
+def status(project: str = "all", **options: Unpack[Options]) -> Outcome:
+    """Ask what is live."""
+    return _wait("status", project, {}, options)
+
+
+def run(  # noqa: PLR0913  as above
     command: str,
     project: str = "",
     *,
     config: str | Path | None = None,
-    servers: tuple[str, ...] = (),
+    servers: Sequence[str] = (),
     check: bool = False,
-    on_output: Callable[[str], None] | None = None,
+    artifacts: str | Path | None = None,
+    on_event: Callable[[Event], object] | None = None,
+    on_output: Callable[[str], object] | None = None,
     **variables: object,
 ) -> Outcome:
-    """Run the playbook `command` for `project`, such as `run("deploy", "blog", ref="v1.2")`.
+    """Run any playbook, such as `run("exec", "blog", argv=["./manage.py", "migrate"])`, and wait for its end.
 
-    `config` is a projects.yml, a deploy.conf, or a directory from which one is looked for upwards; by default the
-    current one. `on_output` gets each piece of Ansible's output. Ctrl-C kills Ansible, and the code is not 0; what a
-    server has begun it completes or takes back by itself. Raises CommandError when there is no configuration.
+    `variables` are those of the playbook. `on_output` gets each piece of what Ansible prints.
     """
-    import ansible_runner  # type: ignore[import-untyped]  # noqa: PLC0415  it takes longer than all the rest
+    asked = Asked(config, servers, check, artifacts)
+    return _follow(_start(command, project, variables, asked), on_event, on_output)
 
-    found = _found(Path(config or "."))
-    results: list[Result] = []
-    with _signals_kept(), tempfile.TemporaryDirectory(prefix="deploy-") as directory:
-        ended = ansible_runner.run(
-            private_data_dir=directory,
-            project_dir=str(found.root),
-            playbook=f"{COLLECTION}.{command}",
-            inventory=str(files.inventory(found)),
-            extravars={**({"project": project} if project else {}), **variables},
+
+def start(  # noqa: PLR0913  as above
+    command: str,
+    project: str = "",
+    *,
+    config: str | Path | None = None,
+    servers: Sequence[str] = (),
+    check: bool = False,
+    artifacts: str | Path | None = None,
+    **variables: object,
+) -> Run:
+    """Begin what `run` does, and return it while it is under way: it can be followed and cancelled."""
+    return _start(command, project, variables, Asked(config, servers, check, artifacts))
+
+
+def _live(*, force: bool, at_once: int | None, test: bool, keep_config: bool) -> dict[str, object]:
+    """Return the variables of what makes a release live."""
+    settings = {"project_test": None if test else "", "config": "keep" if keep_config else None}
+    return {"force": force or None, "at_once": _count("at_once", at_once), **settings}
+
+
+def _count(name: str, number: int | None) -> int | None:
+    if number is not None and number < 1:
+        raise ArgumentError(f"{name} is {number}. It must be 1 or more.")
+    return number
+
+
+def _wait(command: str, project: str, variables: Mapping[str, object], options: Options) -> Outcome:
+    """Run a playbook with those of `variables` that are set."""
+    given = {name: value for name, value in variables.items() if value is not None}
+    asked = Asked(**options)
+    return _follow(_start(command, project, given, asked), asked.on_event, None)
+
+
+def _follow(
+    begun: Run, on_event: Callable[[Event], object] | None, on_output: Callable[[str], object] | None
+) -> Outcome:
+    """Pass the events of a run on, and return its outcome. What a function raises cancels the run."""
+    with begun:
+        for event in begun:
+            if on_event:
+                on_event(event)
+            if on_output and isinstance(event, Output):
+                on_output(event.text)
+    return begun.wait()
+
+
+def _start(command: str, project: str, variables: Mapping[str, object], asked: Asked) -> Run:
+    """Begin a run of what was asked for. Raises CommandError for what can be seen to be wrong."""
+    _require_command(command, project, variables)
+    servers = (asked.servers,) if isinstance(asked.servers, str) else tuple(asked.servers)
+    found = _found(Path(asked.config or "."))
+    _require_known(found, project, servers)
+    playbook.program()
+    return Run(
+        Job(
+            command=command,
+            root=found.root,
+            inventory=files.inventory(found),
+            variables={**({"project": project} if project else {}), **variables},
             limit=host_pattern(project, servers),
-            cmdline="--check" if check else None,
-            envvars=_envvars(found.root),
-            event_handler=lambda event: _handle(event, results, on_output),
-            quiet=True,
+            check=asked.check,
+            artifacts=Path(asked.artifacts).absolute() if asked.artifacts else None,
         )
-    return Outcome(ended.rc, _last_of_each_server(results))
+    )
 
 
-@contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Restore what Ctrl-C does: runner leaves a handler of its own behind, which only ends runs."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in before.items():
-                signal.signal(number, handler)
+def _require_command(command: str, project: str, variables: Mapping[str, object]) -> None:
+    """Raise ArgumentError for a command that there is not, or that lacks something."""
+    known = sorted(COMMANDS.keys() - WITHOUT_CONFIGURATION)
+    if command not in known:
+        raise ArgumentError(f"There is no command {command!r}. The commands are {', '.join(known)}.")
+    if not project and command not in OF_ALL_PROJECTS:
+        raise ArgumentError(f"{command} needs a project, and none was given. Name one, several with commas, or all.")
+    if command == "remove" and variables.get("confirm") != project:
+        raise ArgumentError(f"remove was not confirmed. Repeat the project's name: confirm={project!r}.")
 
 
 def _found(path: Path) -> files.Found:
@@ -87,19 +209,32 @@ def _found(path: Path) -> files.Found:
     return files.require(path.resolve().parent, path.resolve())
 
 
-def _envvars(root: Path) -> Mapping[str, str]:
-    """Return the variables that runner adds to those of this process; it finds ansible-playbook by PATH."""
-    own = playbook.settings(root, os.environ)
-    return {**own, "PATH": f"{playbook.program().parent}:{os.environ.get('PATH', os.defpath)}"}
+def _require_known(found: files.Found, project: str, servers: Sequence[str]) -> None:
+    """Raise UnknownProjectError for a name that the configuration has not. Ansible reports one that is invalid."""
+    places = _servers(found)
+    if not places:
+        return
+    asked = [*places] if project in {"", "all"} else [name for name in map(str.strip, project.split(",")) if name]
+    unknown = [name for name in asked if name not in places]
+    if unknown:
+        raise UnknownProjectError(
+            f"There is no project {', '.join(unknown)} in {found.file}. Known projects: {', '.join(places)}."
+        )
+    there = {server for name in asked for server in places[name]}
+    strange = [server for server in servers if server not in there]
+    if strange:
+        raise UnknownProjectError(
+            f"{project or 'No project'} has no server {', '.join(strange)}. Known servers: {', '.join(sorted(there))}."
+        )
 
 
-def _handle(event: Mapping[str, Any], results: list[Result], on_output: Callable[[str], None] | None) -> None:
-    result = from_event(event)
-    if result:
-        results.append(result)
-    if on_output and event.get("stdout"):
-        on_output(event["stdout"])
-
-
-def _last_of_each_server(results: list[Result]) -> list[Result]:
-    return list({result.host: result for result in results}.values())
+def _servers(found: files.Found) -> dict[str, list[str]]:
+    """Return the servers of each project; nothing where the file is invalid, encrypted, or no file of projects."""
+    try:
+        placements = placement.place(files.source(found))
+    except (CommandError, ProjectsError):
+        return {}
+    servers: dict[str, list[str]] = {}
+    for one in placements:
+        servers.setdefault(one.project.name, []).append(one.server)
+    return servers

@@ -30,6 +30,7 @@ os.write(file, base64.b64decode(sys.argv[4]))
 sys.path.insert(0, "/proc/self/fd/%d" % file)
 from module_utils._releases.deploy import hooks, in_release
 from module_utils._releases.errors import ReleaseError
+from module_utils._releases.system.run import encode_environment
 name, path, env_file = sys.argv[1:4]
 try:
     place = in_release.live(name, Path(path), Path(env_file) if env_file else None)
@@ -40,7 +41,7 @@ os.close(file)
 shell = pwd.getpwuid(os.getuid()).pw_shell
 if not os.access(shell, os.X_OK) or shell.endswith(("/nologin", "/false")):
     shell = next(one for one in hooks.SHELLS if os.access(one, os.X_OK))
-os.execve(shell, [shell, "-i"], {**place.environment, "SHELL": shell})
+os.execve(shell, [shell, "-i"], encode_environment({**place.environment, "SHELL": shell}))
 """
 
 

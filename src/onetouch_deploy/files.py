@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import WRONG_USAGE, CommandError
+from .errors import CommandError, NotConfiguredError, UnknownProjectError
 
 if TYPE_CHECKING:
     from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.section import Section, Source
@@ -52,14 +52,13 @@ def require(start: Path, config: Path | None) -> Found:
     if config is not None:
         file = (start / config).resolve()
         if not file.is_file():
-            raise CommandError(f"There is no file {file}. Name a projects.yml or a deploy.conf with -c.", WRONG_USAGE)
+            raise NotConfiguredError(f"There is no file {file}. Name a projects.yml or a deploy.conf with -c.")
         return Found(root_of(file), file)
     found = next((place for place in candidates(start.resolve()) if place.file.is_file()), None)
     if found is None:
-        raise CommandError(
+        raise NotConfiguredError(
             f"No projects are configured: {start.resolve()} and the directories above have no {', '.join(NAMES)}. "
-            "Make a control repository with `deploy init`, or name a file with -c.",
-            WRONG_USAGE,
+            "Make a control repository with `deploy init`, or name a file with -c."
         )
     return found
 
@@ -134,4 +133,4 @@ def section_of(found: Found, project: str) -> Section:
         if section.name == project:
             return section
     known = ", ".join(section.name for section in every) or "none"
-    raise CommandError(f'There is no project "{project}" in {found.file}. Known projects: {known}.', WRONG_USAGE)
+    raise UnknownProjectError(f'There is no project "{project}" in {found.file}. Known projects: {known}.')

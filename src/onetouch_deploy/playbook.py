@@ -29,14 +29,19 @@ def program(name: str = "ansible-playbook") -> Path:
     return found
 
 
+def user_settings(root: Path, environ: Mapping[str, str]) -> Path | None:
+    """Return the ansible.cfg that counts; None when the user has none."""
+    home = Path(environ.get("HOME") or Path.home())
+    own = (Path(environ.get("ANSIBLE_CONFIG") or root / "ansible.cfg"), home / ".ansible.cfg", SYSTEM_SETTINGS)
+    return next((path for path in own if path.is_file()), None)
+
+
 def settings(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what Ansible needs in its environment: our ansible.cfg where the user has none, otherwise our callback.
 
     A callback that the user has chosen, in the environment or in an ansible.cfg, counts.
     """
-    home = Path(environ.get("HOME") or Path.home())
-    own = (Path(environ.get("ANSIBLE_CONFIG") or root / "ansible.cfg"), home / ".ansible.cfg", SYSTEM_SETTINGS)
-    found = next((path for path in own if path.is_file()), None)
+    found = user_settings(root, environ)
     if found is None:
         return {"ANSIBLE_CONFIG": str(PACKAGE / "ansible.cfg")}
     chosen = environ.get("ANSIBLE_STDOUT_CALLBACK") or CHOSEN.search(found.read_text(errors="replace"))

@@ -10,18 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-OUTCOMES = {
-    "runner_on_ok": "ok",
-    "runner_on_failed": "failed",
-    "runner_on_unreachable": "unreachable",
-}
+NOT_REACHED = "not_reached"
 STATUS = "onetouch.deploy.project_status"
 ANSWERS = frozenset(f"onetouch.deploy.{name}" for name in ("rollout", "restart", "project_status", "project_command"))
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one task has returned for one host; `outcome` is ok, failed or unreachable."""
+    """What one task has returned for one host.
+
+    `outcome` is ok, failed, unreachable, or skipped where its turn in a rollout did not come.
+    """
 
     host: str
     action: str
@@ -39,6 +38,8 @@ class Result:
     @property
     def ok(self) -> bool:
         """Whether it worked: a failure that a playbook ignores has no commit where there would be one."""
+        if self.outcome == "skipped":
+            return self.data.get("outcome") != NOT_REACHED
         return self.outcome == "ok" and (self.action != STATUS or "commit" in self.data)
 
     @property
@@ -55,16 +56,6 @@ def from_line(line: str) -> Result:
     """Return the result in a line that the callback plugin `results` wrote."""
     entry = json.loads(line)
     return Result(entry["host"], entry["action"], entry["outcome"], entry["result"])
-
-
-def from_event(event: Mapping[str, Any]) -> Result | None:
-    """Return the result in an event of ansible-runner; None for other events and for failures that are ignored."""
-    outcome, data = OUTCOMES.get(event.get("event", "")), event.get("event_data") or {}
-    if outcome is None or data.get("ignore_errors"):
-        return None
-    action = str(data.get("resolved_action") or data.get("task_action"))
-    result = Result(str(data.get("host")), action, outcome, data.get("res") or {})
-    return result if outcome != "ok" or is_answer(result) else None
 
 
 def answers(results: Iterable[Result]) -> list[Result]:

@@ -10,6 +10,7 @@ import yaml
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import host_vars, schema
 
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|#|mailto:)([^)#\s]+)")
+ANCHORED = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:)([^)#\s]*)#([^)\s]+)\)")
 ROW = re.compile(r"^\| `(\w+)` \|.*\| ?([^|]*?) ?\|$", re.MULTILINE)
 BASES = (".", "plugins/module_utils/_releases", "roles/supervisor/files/procmon/src/procmon")
 PLAYBOOK = re.compile(r"ansible-playbook (?:playbooks/)?([a-z_]+)\.yml|onetouch\.deploy\.([a-z_]+) -e project")
@@ -26,6 +27,26 @@ def test_links_lead_somewhere(root: Path, files: list[Path]) -> None:
         for path, text in documents(root, files).items()
         for target in LINK.findall(text)
         if not (root / path.parent / target).exists()
+    }
+    assert broken == set()
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    plain = re.sub(r"^(`{3,}).*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
+    titles = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title) for title in re.findall(r"^#+ (.*)$", plain, re.MULTILINE)]
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_anchors_lead_to_headings(root: Path, files: list[Path]) -> None:
+    texts = documents(root, files)
+    known = {(root / path).resolve(): anchors(text) for path, text in texts.items()}
+    broken = {
+        (str(path), target, anchor)
+        for path, text in texts.items()
+        for target, anchor in ANCHORED.findall(text)
+        if anchor
+        not in known.get((root / path.parent / target).resolve() if target else (root / path).resolve(), set())
     }
     assert broken == set()
 

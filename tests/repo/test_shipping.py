@@ -11,7 +11,7 @@ import yaml
 SHIPPED = {"meta", "plugins", "roles", "playbooks"}
 # Not needed to run, but part of a published collection.
 PUBLISHED = {
-    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE"),
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "LICENSE"),
     *("docs", "changelogs", "galaxy.yml"),
 }
 

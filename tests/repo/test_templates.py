@@ -12,6 +12,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import unit
 from procmon.core.pool import OVERRUN_SECONDS
 from procmon.master.master import LEFTOVER_SECONDS
 
@@ -24,9 +25,9 @@ UNIT_VARIABLES: dict[str, Any] = {
     "supervisor_systemctl": {"stdout": "systemd 252"},
 }
 UNITS = {
-    "procmon@.service.j2": "50de84b525d4",
+    "procmon@.service.j2": "98dde5cd638a",
     "procmon.socket.j2": "1d451fb2e2ac",
-    "project.conf.j2": "6553fbdb4e61",
+    "project.conf.j2": "01be2a96505f",
 }
 """By the first digits of the hash of what they become."""
 OWN_SECONDS = 3
@@ -41,6 +42,7 @@ BASE: dict[str, Any] = {
     "supervisor_state_dir": "/run/procmon/blog",
     "supervisor_env": {},
     "supervisor_env_file": "",
+    "supervisor_writable_paths": [],
     "supervisor_heartbeat": {},
     "supervisor_reload": {},
     "supervisor_worker": {},
@@ -88,6 +90,29 @@ def test_systemd_waits_as_long_as_procmon_may_take_to_stop(drain_timeout: float)
     assert isinstance(lines, list)
     (found,) = [float(line.partition("=")[2]) for line in lines if line.startswith("TimeoutStopSec=")]
     assert found >= drain_timeout + OVERRUN_SECONDS + LEFTOVER_SECONDS + OWN_SECONDS
+
+
+def test_a_deploy_reads_the_writable_paths_as_the_unit_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a path contains: systemd would take % for one of its own, and a quote for the end."""
+    tree, wanted = "/srv/my blog", ["/srv/100%/x", '/srv/a "b"', "/srv/back\\slash", "/srv/uploads"]
+    path = tmp_path / "procmon@blog.service.d/project.conf"
+    path.parent.mkdir()
+    variables = {**UNIT_VARIABLES, "supervisor_path": tree, "supervisor_writable_paths": wanted}
+    lines = evaluated(f"lookup('template', '{TEMPLATES}/project.conf.j2').splitlines()", **variables)
+    assert isinstance(lines, list)
+    path.write_text("\n".join(lines))
+    monkeypatch.setattr(unit, "UNITS", tmp_path)
+    assert unit.waiting_paths("blog", Path(tree), wanted) == []
+    assert unit.waiting_paths("blog", Path(tree), ["/srv/new", *wanted[1:]]) == ["/srv/100%/x", "/srv/new"]
+    assert unit.waiting_paths("blog", Path(tree), None) == []
+    assert unit.waiting_paths("other", Path(tree), wanted) == [], "setup has written no unit"
+    assert {
+        'ReadWritePaths="/srv/100%%/x"',
+        r'ReadWritePaths="/srv/a \"b\""',
+        r'ReadWritePaths="/srv/back\\slash"',
+    } <= {*lines}
 
 
 @pytest.mark.parametrize("template", UNITS)

@@ -110,8 +110,9 @@ def test_a_project_with_an_app_brings_the_settings_of_procmon() -> None:
         "uvicorn": {},
     }
     assert arguments("deployed", **APP, supervisor_workers=4, project_workers=3)["config"]["workers"] == 4
+    assert arguments("deployed", **APP, project_writable_paths=["/srv/x"])["writable_paths"] == ["/srv/x"]
     assert arguments("deployed", **APP, project_status_file="/x")["status_file"] == "/x"
-    assert arguments("deployed").keys() & {"config", "status_file"} == set()
+    assert arguments("deployed").keys() & {"config", "status_file", "writable_paths"} == set()
 
 
 def test_the_variables_of_the_app_are_one_text() -> None:
@@ -140,6 +141,7 @@ def test_status_and_restart_need_few_variables() -> None:
         "path": "/srv/blog",
         "status_file": "/run/procmon/blog/status.json",
         "config": release_arguments("deployed", Variables(APP), "tj")["config"],
+        "writable_paths": [],
     }
     assert "config" not in info_arguments(Variables(HERE))
     argv = reload_command(Variables({**APP, "supervisor_home": "/opt/p"}))["argv"]

@@ -37,12 +37,13 @@ ACTIVITIES = {"setup": "setting up", "prepare": "preparing", "deploy": "deployin
 class Question:
     """What is asked about a project: the ref that it should serve, procmon's status file, the settings it should have.
 
-    `fetch` asks the remote first.
+    `waiting_paths` are those in which the unit of procmon differs. `fetch` asks the remote first.
     """
 
     ref: str | None = None
     status_file: Path | None = None
     config: Mapping[str, Any] | None = None
+    waiting_paths: Iterable[str] = ()
     fetch: bool = False
 
 
@@ -70,16 +71,22 @@ def collect_facts(paths: ProjectPaths, run: Run, question: Question) -> dict[str
         "behind": _behind(git, live.commit, question.ref) if cloned else None,
         "drift": drift(live, [git.rev_parse(line) or line for line in lines[-1:]] if cloned else lines),
         "procmon": _procmon(question.status_file),
-        "waiting_settings": waiting_settings(paths, live.configuration, question.config or {}),
+        "waiting_settings": [*waiting_settings(paths, live.configuration, question.config or {}), *_lost(live)],
     }
-    facts["waiting_for_setup"] = _waiting_for_setup(facts["procmon"], question.config or {})
+    facts["waiting_for_setup"] = _waiting_for_setup(facts["procmon"], question)
     return {**facts, "notes": notes(facts, cloned=cloned, now=time.time())}
 
 
-def _waiting_for_setup(procmon: Mapping[str, Any] | None, config: Mapping[str, Any]) -> list[str]:
+def _lost(live: Current) -> list[str]:
+    """Return that a deploy has to build the live release's environment again, by the name that it has there."""
+    return ["environment"] if live.release and current.has_lost_its_python(live.release) else []
+
+
+def _waiting_for_setup(procmon: Mapping[str, Any] | None, question: Question) -> list[str]:
     """Return the settings of root that differ from what runs."""
-    running = (procmon or {}).get("bind")
-    return ["bind"] if running and config.get("bind") not in (None, running) else []
+    running, wanted = (procmon or {}).get("bind"), (question.config or {}).get("bind")
+    bind = ["bind"] if running and wanted not in (None, running) else []
+    return [*bind, *(["writable_paths"] if question.waiting_paths else [])]
 
 
 def live_since(entries: Iterable[Mapping[str, Any]], commit: str) -> float | None:

@@ -57,6 +57,7 @@ class Options:
     config: Mapping[str, Any] | None = None
     env: str | None = None
     env_file: Path | None = None
+    writable_paths: tuple[str, ...] | None = None
     restart_file: str = "public/system/restart"
     status_file: Path | None = None
     reload_timeout: float | None = None
@@ -87,6 +88,7 @@ def shared_argument_spec() -> dict[str, dict[str, Any]]:
         "path": {"type": "path", "required": True},
         "ref": {"type": "str"},
         "status_file": {"type": "path"},
+        "writable_paths": {"type": "list", "elements": "str"},
     }
 
 
@@ -143,6 +145,7 @@ def read(given: Mapping[str, Any]) -> Options:
         env=_env(given["env"]),
         env_file=_path(given["env_file"]),
         status_file=_path(given["status_file"]),
+        writable_paths=None if given["writable_paths"] is None else tuple(given["writable_paths"]),
         by=given["by"] or getpass.getuser(),
     )
     check(options)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from . import unit
 from .configuration import plan
 from .configuration.plan import Plan
 from .deploy import recovery
@@ -119,13 +120,17 @@ def _release(project: Project, *, check: bool) -> None:
 
 
 def _plan_configuration(project: Project, choice: Choice) -> Plan:
-    """Plan the configuration. A release that was made with other shared_paths counts as changed as well."""
+    """Plan the configuration.
+
+    A live release counts as changed as well when it was made with other shared_paths, or when its Python is gone.
+    """
     made = _plan_travelling(project, choice.live)
     release = choice.target.release
-    if project.in_place or choice.live.release != release.resolve():
+    if choice.live.release != release.resolve():
         return made
-    links = shared.missing_links(project.paths, release, project.options.shared_paths)
-    return replace(made, changed=(*made.changed, *(["shared_paths"] if links else [])))
+    lost = ["environment"] if current.has_lost_its_python(release) else []
+    shares = [] if project.in_place else shared.missing_links(project.paths, release, project.options.shared_paths)
+    return replace(made, changed=(*made.changed, *(["shared_paths"] if shares else []), *lost))
 
 
 def _plan_travelling(project: Project, live: Current) -> Plan:
@@ -138,6 +143,8 @@ def _plan_travelling(project: Project, live: Current) -> Plan:
     if waiting:
         what = f"procmon listens on {procmon.bind()}, {waiting} is configured"
         project.report.warnings.append(f"{options.name}: run setup for: bind ({what})")
+    if differing := unit.waiting_paths(options.name, paths.path, options.writable_paths):
+        project.report.warnings.append(f"{options.name}: run setup for: writable_paths ({', '.join(differing)})")
     made = plan.make_plan(paths, live.configuration, found)
     reads = procmon.config_file()
     if reads and not _is_ours(paths, reads):
@@ -221,7 +228,7 @@ def _find(project: Project, *, check: bool) -> Iterator[Choice]:
         setup.ensure_layout(project)
         yield _find_ref(project, project.git, "origin")
         return
-    with scratch_repository(project.run, project.git, options.repo) as (git, address):
+    with scratch_repository(project.run, project.git, options.repo, options.name) as (git, address):
         yield _find_ref(project, git, address)
 
 

@@ -13,27 +13,9 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from pathlib import Path
 
 from .._releases.system.run import Run
-
-ONLY_THIS_KEY = "-o IdentitiesOnly=yes"
-
-
-def key_file(home: Path, project: str) -> Path:
-    """Return where the key of a project is."""
-    return home / ".ssh" / f"deploy_{project}"
-
-
-def ssh_command(base: str, key: Path) -> str:
-    """Return the ssh command by which git uses this key and no other."""
-    return f"{base} -i {shlex.quote(str(key))} {ONLY_THIS_KEY}"
-
-
-def uses_key(command: str, key: Path) -> bool:
-    """Return whether an ssh command of git is one of `ssh_command` with this key."""
-    return command.endswith(ssh_command("", key))
 
 
 def public_half(key: Path) -> str:

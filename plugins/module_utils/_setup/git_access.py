@@ -21,11 +21,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .._releases.errors import ReleaseError
-from .._releases.git import refs
+from .._releases.git import deploy_key, refs
 from .._releases.git.client import ENVIRONMENT, STALL_SECONDS, with_settings
 from .._releases.git.errors import explain
 from .._releases.system.run import Result, run_command
-from . import deploy_keys, host_keys
+from . import host_keys
 from .host_keys import Address
 from .published import published_keys
 
@@ -111,7 +111,7 @@ def is_missing(line: str, files: Iterable[str]) -> bool:
 
 def collect(question: Question, *, home: Path, probe: bool) -> dict[str, Any]:
     """Return all that is known of git and the repository; without `probe` the git server is not asked."""
-    host, key = git_host(question.repo), deploy_keys.key_file(home, question.project)
+    host, key = git_host(question.repo), deploy_key.key_file(home, question.project)
     facts: dict[str, Any] = {"host": host, "access": "", "ssh_command": None}
     if wrong := setting_error(question):
         return {**facts, "not_allowed": wrong}
@@ -189,25 +189,17 @@ def ask_repository(question: Question, keys: Keys, key: Path) -> dict[str, Any]:
 
 def ways(question: Question, key: Path) -> list[tuple[str, bool]]:
     """Return the ssh commands to try, each with whether it is the one with the project's key."""
-    plain = user_command()
+    plain = deploy_key.user_command(run_command)
     own = clone_command(question.source)
     # Where the user's environment names the command, deploys use no other.
-    with_key = [] if os.environ.get("GIT_SSH_COMMAND") or not key.is_file() else [deploy_keys.ssh_command(plain, key)]
+    with_key = [] if os.environ.get("GIT_SSH_COMMAND") or not key.is_file() else [deploy_key.ssh_command(plain, key)]
     commands = [own or plain, plain, *with_key]
-    return [(command, deploy_keys.uses_key(command, key)) for command in dict.fromkeys(commands)]
+    return [(command, deploy_key.uses_key(command, key)) for command in dict.fromkeys(commands)]
 
 
 def forgotten(source: Path, key: Path) -> str | None:
     """Return the empty command where a clone names the project's key, which it does not need any more."""
-    return "" if deploy_keys.uses_key(clone_command(source), key) else None
-
-
-def user_command() -> str:
-    """Return the ssh command that git would use for this user."""
-    configured = run_command(["git", "config", "--global", "--get", "core.sshCommand"]).out.strip()
-    system = run_command(["git", "config", "--system", "--get", "core.sshCommand"]).out.strip()
-    found = os.environ.get("GIT_SSH_COMMAND") or configured or system
-    return found or shlex.quote(os.environ.get("GIT_SSH") or "ssh")
+    return "" if deploy_key.uses_key(clone_command(source), key) else None
 
 
 def clone_command(source: Path) -> str:

@@ -33,6 +33,7 @@ PROJECT_KEYS: Mapping[str, values.ValueType] = {
     "strategy": values.choice("releases", "in_place"),
     "keep": values.COUNT,
     "shared_paths": values.INSIDE,
+    "writable_paths": values.WRITABLE,
     "pre_deploy": values.TEXT,
     "post_deploy": values.TEXT,
     "test": values.TEXT,
@@ -79,6 +80,9 @@ FREEFORM_TABLES: Mapping[str, values.ValueType] = {"env": values.ENVIRONMENT_VAL
 REMOVED: Mapping[str, str] = {
     "worker.preload": "was removed: workers always import the app themselves. Delete the key",
 }
+
+# What is sought at a project itself and has another place.
+ELSEWHERE: Mapping[str, str] = {"interface": "is an option of uvicorn; write uvicorn: {interface: wsgi}"}
 
 _RELOADING = "procmon reloads when the restart file is touched"
 _NO_EFFECT = "it would have no effect"

@@ -68,7 +68,9 @@ def _check_combinations(section: Section) -> Iterator[Problem]:
 def _check_values(section: Section) -> Iterator[Problem]:
     known = schema.known(section.kind)
     for key, value in section.values.items():
-        if key not in known:
+        if key not in known and key in schema.ELSEWHERE:
+            yield section.problem(key, schema.ELSEWHERE[key])
+        elif key not in known:
             yield section.problem(key, f"unknown key; {suggest(key, known)}")
         elif key in schema.PROJECT_KEYS:
             yield from _check_value(section, key, value, schema.PROJECT_KEYS[key])

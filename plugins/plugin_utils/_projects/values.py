@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MAX_PORT = 65535
 MAX_DESCRIPTION_CHARACTERS = 60
 FLAGS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+# An absolute path below a directory that many share, such as /srv, and outside of those of the system.
+BELOW_SHARED = re.compile(r"/+(?!(?:bin|boot|dev|etc|lib\w*|proc|root|run|sbin|sys|usr)/)[^/]+/+[^/].*")
 SOCKET_PATH_BYTES = 108  # the kernel's limit for the path of a unix socket, its final NUL included
 
 
@@ -107,6 +109,14 @@ def is_inside(value: object) -> bool:
     return not path.is_absolute() and ".." not in path.parts and path.parts != ()
 
 
+def is_writable(value: object) -> bool:
+    """Accept an absolute path below a directory such as /srv, and not one of the system's own."""
+    if is_template(value):
+        return True
+    below = isinstance(value, str) and value.isprintable() and BELOW_SHARED.fullmatch(value) is not None
+    return below and is_within(value)
+
+
 def is_bind(value: object) -> bool:
     """Accept `host:port`, `[ipv6]:port` and `unix:/path`."""
     if is_template(value):
@@ -192,6 +202,7 @@ ABSOLUTE = ValueType("an absolute path", is_absolute)
 TREE = ValueType("an absolute path without ':'", is_tree)
 WITHIN = ValueType("a path without '..'", is_within)
 INSIDE = ValueType("a list of relative paths without '..'", listing(is_inside), str.split)
+WRITABLE = ValueType("a list of absolute paths such as /srv/uploads, without '..'", listing(is_writable), str.split)
 BIND = ValueType("host:port or unix:/path", is_bind)
 APP = ValueType("module:attribute, such as blog.main:app", matching(r"[\w.]+:[\w.]+(\(\))?"))
 URL_PATH = ValueType("a path that starts with '/'", matching(r"/[!-~]*"))

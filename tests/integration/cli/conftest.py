@@ -8,9 +8,11 @@ import os
 import pty
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -159,3 +161,22 @@ def over_ssh(sshd: Sshd, *hosts: str) -> dict[str, object]:
     """Return the settings of a project that is reached by ssh, on 127.0.0.1 or on 127.0.0.2 as well."""
     where: dict[str, object] = {"hosts": [*hosts]} if len(hosts) > 1 else {"host": (hosts or ("127.0.0.1",))[0]}
     return {"connection": None, "port": sshd.port, "user": getpass.getuser(), **where}
+
+
+@pytest.fixture
+def temporary(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """For a program that calls the package: the desk's environment in this process, and a TMPDIR for it.
+
+    Nothing may be left in it. A fixture that changes the environment of the desk has to come before.
+    """
+    folder = desk.folder / "tmp"
+    folder.mkdir()
+    desk.environment["TMPDIR"] = str(folder)
+    for name, value in desk.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("tempfile.tempdir", None)
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    yield folder
+    assert [*folder.iterdir()] == []
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("onetouch_deploy")] == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.cli.conftest import Desk
+from tests.integration.cli.conftest import ROOT, Desk
 from tests.integration.playbooks.conftest import Upstream
 
 FILES = {
@@ -66,6 +66,25 @@ def test_what_it_writes_is_a_valid_configuration(desk: Desk) -> None:
     assert listed.stderr == ""
     for file in control.rglob("*.yml"):
         assert yaml.safe_load(file.read_text()), file
+
+
+def test_a_collection_that_the_user_has_installed_is_found(desk: Desk) -> None:
+    """As after `ansible-galaxy collection install onetouch.deploy`, without a copy in the control repository."""
+    assert desk.deploy("init", "control").code == 0
+    installed = desk.folder / "home/.ansible/collections"
+    installed.parent.mkdir(exist_ok=True)
+    installed.symlink_to(ROOT / "collections")
+    environment = {name: value for name, value in desk.environment.items() if "COLLECTIONS" not in name}
+    argv = [str(Path(sys.executable).with_name("ansible-inventory")), "--list"]
+    listed = subprocess.run(
+        argv,
+        cwd=desk.folder / "control",
+        env={**environment, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ('"blog@web1"' in listed.stdout, listed.stderr) == (True, "")
 
 
 @pytest.mark.parametrize("words", [[], ["."]])

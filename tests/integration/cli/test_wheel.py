@@ -93,3 +93,59 @@ def test_it_works_in_an_environment_of_its_own(environment: Path, tmp_path: Path
     assert run([programs / "deploy", "-C", control, "blog", "exec", "git", "log", "--format=%s"]) == "one\n"
     script = f"from onetouch_deploy import run; print(run('history', 'blog', config={str(control)!r}).ok)"
     assert run([programs / "python", "-c", script], HOME=str(tmp_path)) == "True\n"
+
+
+SCRIPT = """
+from onetouch_deploy import CommandError, Event, HookOutput, HostResult, Outcome, deploy, start
+
+
+def show(event: Event) -> None:
+    if isinstance(event, HookOutput):
+        print(event.text.upper(), event.server)
+
+
+def failed(outcome: Outcome) -> list[HostResult]:
+    return [result for result in outcome.results if result.error and result.seconds["fetch"] > 1]
+
+
+try:
+    failed(deploy("blog", "v1.2", force=True, config="deploys", servers=["web1"], on_event=show).check())
+except CommandError as error:
+    print(error.code + 1)
+with start("deploy", "blog", ref="v1.2") as run:
+    for event in run:
+        show(event)
+print(run.wait(5.0).results[0].commits[0].sha)
+"""
+WRONG = """
+from onetouch_deploy import deploy
+
+deploy("blog", chek=True)
+print(deploy("blog").results[0].comit)
+"""
+
+
+def check_types(environment: Path, script: Path) -> str:
+    """Return what mypy finds in a script of a user of the wheel."""
+    argv = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--config-file=",
+        "--cache-dir",
+        script.parent / "cache",
+    ]
+    argv += ["--python-executable", environment / "bin/python", script]
+    done = subprocess.run([*map(str, argv)], cwd=script.parent, env={}, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def test_it_is_typed(environment: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    assert check_types(environment, script) == "Success: no issues found in 1 source file\n"
+    script.write_text(WRONG)
+    found = check_types(environment, script)
+    assert 'Unexpected keyword argument "chek" for "deploy"' in found
+    assert '"HostResult" has no attribute "comit"' in found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,6 +114,25 @@ def test_an_environment_that_was_removed_by_hand_is_built_again(two_live: Site) 
     (environment_of(release) / ".complete").unlink()
     two_live.revert()
     assert (environment_of(two_live.paths.current) / ".complete").exists()
+
+
+@pytest.mark.parametrize("what", ["environment", "interpreter"])
+def test_the_live_release_gets_its_python_back_by_a_deploy(site: Site, upstream: Upstream, what: str) -> None:
+    """As after an upgrade of the server's system: its commit is live already, and nothing could be started in it."""
+    upstream.commit("one", requirements_txt="# nothing")
+    site.deploy()
+    python = site.paths.current / ".venv" / "bin" / "python"
+    if what == "environment":
+        shutil.rmtree(environment_of(site.paths.current))
+    else:
+        python.unlink()
+        python.symlink_to("/nonexistent/python3.8")
+    assert site.info()["notes"] == ["settings wait for a deploy: environment"]
+    looked = site.check(state="deployed", ref="master")
+    assert (looked.changed, python.exists()) == (True, False)
+    assert site.deploy().settings == ["environment"]
+    assert python.exists()
+    assert not site.deploy().changed
 
 
 def test_what_cannot_be_installed_changes_nothing_live(two_live: Site, upstream: Upstream) -> None:
@@ -285,3 +305,21 @@ def test_requirements_that_nothing_installs_are_a_warning_where_nothing_is_serve
     (upstream.work / "setup.py").write_text("")
     upstream.commit("one")
     assert any("what setup.py requires is not installed" in text for text in site.deploy().warnings)
+
+
+@pytest.mark.parametrize(
+    ("required", "found"),
+    [
+        (">=4", "this release requires Python >=4, and "),
+        ("^3.9", "requires-python in pyproject.toml cannot be read: "),
+        (">=3.9", ""),
+    ],
+)
+def test_a_python_that_is_not_allowed_is_a_warning_where_no_environment_is_built(
+    site: Site, upstream: Upstream, required: str, found: str
+) -> None:
+    (upstream.work / "pyproject.toml").write_text(f'[project]\nname = "blog"\nrequires-python = "{required}"\n')
+    upstream.commit("one")
+    warnings = site.deploy().warnings
+    assert (found in "".join(warnings), len(warnings)) == (True, bool(found))
+    assert not [*site.paths.envs.glob("*")]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from pathlib import Path
 
-import ansible_runner  # type: ignore[import-untyped]  # it has no types
 import pytest
 
 from tests.integration.playbooks.conftest import ROOT, Laptop, Upstream
@@ -188,26 +186,6 @@ def test_the_guard_minds_a_clone_without_upstream_and_names_what_is_no_clone(
     done = laptop.run("playbooks/deploy.yml", extra={"project": "shop"})
     assert done.code != 0
     assert f"`local` is not a git clone: {tmp_path}/nowhere" in " ".join(done.output.split())
-
-
-def test_a_deploy_runs_from_python(laptop: Laptop, upstream: Upstream, tmp_path: Path) -> None:
-    """As the README says, with the inventory in the runner's own directory."""
-    path = laptop.project("blog", upstream.path)
-    data = tmp_path / "data"
-    (data / "inventory").mkdir(parents=True)
-    laptop.inventory.rename(data / "inventory/projects.yml")
-    done = ansible_runner.run(
-        private_data_dir=str(data),
-        playbook="onetouch.deploy.deploy",
-        extravars={"project": "blog"},
-        envvars={
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        },
-        quiet=True,
-    )
-    assert (done.status, done.rc) == ("successful", 0), done.stdout.read()
-    assert (path / "current/page").read_text() == "one"
 
 
 def test_a_playbook_that_imports_ours_sets_the_variables_of_the_command(laptop: Laptop, upstream: Upstream) -> None:

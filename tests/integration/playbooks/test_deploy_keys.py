@@ -128,6 +128,17 @@ def test_two_private_repositories_of_one_host_have_a_key_each(private: Private) 
     assert (live(private, "blog"), live(private, "shop")) == ("one-of-blog", "one-of-shop")
     last = private.setup()
     assert (last.code, set(last.changed.values())) == (0, {0}), last.output
+    require_new_clone_with_key(private)
+
+
+def require_new_clone_with_key(private: Private) -> None:
+    """Require that a deploy which has to clone again uses the project's key, now and later."""
+    source = private.laptop.folder / "srv/blog/source"
+    shutil.rmtree(source)
+    for arguments in (["--check"], []):
+        done = private.laptop.run("playbooks/deploy.yml", *arguments, extra={"project": "blog"})
+        assert done.code == 0, done.output
+    assert "deploy_blog" in (source / ".git/config").read_text()
 
 
 def test_a_key_that_the_user_has_already_is_used_and_none_is_made(private: Private) -> None:

@@ -12,8 +12,9 @@ PRINT = 'echo "[$SECRET]"'
 
 
 def printed(path: Path) -> str:
-    """Return what the hooks of a project have printed."""
-    return (path / "shared/logs/deploy.log").read_text()
+    """Return what the hooks of a project have printed, without their headers."""
+    lines = (path / "shared/logs/deploy.log").read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("== "))
 
 
 @pytest.mark.parametrize(

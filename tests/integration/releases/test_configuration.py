@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import unit
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 
 from tests.support.releases.real_procmon import APP, RealProcmon
@@ -219,6 +220,20 @@ def test_a_new_address_waits_for_setup(site: Site, served: RealProcmon) -> None:
     wanted = f"blog: run setup for: bind (procmon listens on 127.0.0.1:{served.port}, 127.0.0.1:1 is configured)"
     assert wanted in report.warnings
     assert served.answer() == ("v1", "red")
+
+
+def test_other_writable_paths_wait_for_setup(
+    site: Site, served: RealProcmon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The unit is root's. A deploy goes on, and names the paths that differ."""
+    part = tmp_path / "units/procmon@blog.service.d/project.conf"
+    part.parent.mkdir(parents=True)
+    part.write_text(f'[Service]\nReadWritePaths="{site.path}"\nReadWritePaths="/srv/old"\n')
+    monkeypatch.setattr(unit, "UNITS", tmp_path / "units")
+    report = site.deploy(**{**served.options("blue"), "writable_paths": ["/srv/uploads"]})
+    assert report.warnings == ["blog: run setup for: writable_paths (/srv/old, /srv/uploads)"]
+    assert served.answer() == ("v1", "blue")
+    assert site.deploy(**{**served.options("blue"), "writable_paths": ["/srv/old"]}).warnings == []
 
 
 def test_a_procmon_with_a_configuration_of_its_own_is_named(site: Site, served: RealProcmon, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,72 @@ def test_a_hook_of_several_lines_stops_at_the_first_that_fails(
 ) -> None:
     upstream.commit("one")
     answered = site.module(ref="master", pre_deploy=command)
-    assert site.paths.hook_log.read_text().splitlines() == lines
+    header, *written = site.paths.hook_log.read_text().splitlines()
+    assert header.endswith(" pre_deploy")
+    assert written == lines
     assert answered.get("failed", False) is (lines == ["first"])
+
+
+def test_each_hook_has_a_header_in_the_log(site: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
+    """When, for which commit, and which hook, on a line of its own; no message or result has it."""
+    hooks = {"pre_deploy": "printf unfinished", "post_deploy": "echo built; echo", "test": "true"}
+    one = upstream.commit("one")
+    site.deploy(status_file=procmon.status_file, **hooks)
+    two = upstream.commit("two")
+    failed = site.module(
+        ref="master", status_file=str(procmon.status_file), progress="a", **{**hooks, "test": "echo no; false"}
+    )
+    assert failed["traceback_tail"] == "no"
+    assert [each["text"] for each in failed["output"][:3]] == ["unfinished", "built\n\n", "no\n"]
+    time = r"== \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ "
+    first, second = one[:12], two[:12]
+    expected = [
+        *(f"{time}{first} pre_deploy", "unfinished", f"{time}{first} post_deploy", "built", "", f"{time}{first} test"),
+        *(f"{time}{second} pre_deploy", "unfinished", f"{time}{second} post_deploy", "built", ""),
+        *(f"{time}{second} test", "no", f"{time}{first} post_deploy", "built", ""),
+    ]
+    assert re.fullmatch("\n".join(expected) + "\n", site.paths.hook_log.read_text())
+
+
+# As a server has it whose language is set to an encoding of its own: Python would take C for UTF-8.
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def test_hooks_under_a_locale_that_is_not_utf_8(
+    site: Site, upstream: Upstream, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What they write need not be UTF-8 either. The command and the variables reach them as they were written."""
+    upstream.commit("one")
+    for name, value in ASCII.items():
+        monkeypatch.setenv(name, value)
+    env_file = tmp_path / "blog.env"
+    env_file.write_text("PLACE='Zürich'\n", encoding="utf-8")
+    upstream.tag("grüße")
+    command = r"""printf 'grüß %s \377\351\n' "$PLACE" """
+    answered = site.module(ref="master", env_file=str(env_file), progress="a", post_deploy=command)
+    assert answered["outcome"] == "live", answered
+    assert answered["output"][0]["text"] == "grüß Zürich \ufffd\ufffd\n"
+    assert "grüß Zürich ".encode() + b"\xff\xe9\n" in site.paths.hook_log.read_bytes()
+    failed = site.module(ref="grüße", force=True, env_file=str(env_file), post_deploy=f"{command}; false")
+    assert failed["traceback_tail"] == "grüß Zürich \ufffd\ufffd"
+
+
+@pytest.mark.parametrize("variable", ["SSH_CLIENT", "BASH_ENV"])
+def test_no_file_of_the_user_changes_the_path_of_a_hook(
+    site: Site, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Debian's bash reads ~/.bashrc below sshd, where pyenv and the like put their own Python first."""
+    upstream.commit("one")
+    for name in (".bashrc", ".profile"):
+        (tmp_path / name).write_text("PATH=/nowhere:$PATH\nexport PATH\n")
+    monkeypatch.setenv("SHLVL", "0")
+    monkeypatch.setenv(variable, str(tmp_path / ".bashrc") if variable == "BASH_ENV" else "127.0.0.1 2222 22")
+    env_file = tmp_path / "env"
+    env_file.write_text(f"HOME={tmp_path}\n")
+    site.module(ref="master", env_file=str(env_file), pre_deploy='echo "$HOME $PATH"')
+    home, path = site.paths.hook_log.read_text().splitlines()[-1].split()
+    assert home == str(tmp_path)
+    assert "/nowhere" not in path
 
 
 def test_post_deploy_runs_again_in_the_restored_release(

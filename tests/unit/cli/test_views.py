@@ -124,18 +124,3 @@ def test_json_has_the_last_answer_of_each_server_and_all_failures() -> None:
             {"host": "localhost", "outcome": "failed", "msg": "failed without a message"},
         ],
     }
-
-
-@pytest.mark.parametrize(
-    ("event", "outcome"),
-    [
-        ({"event": "runner_on_ok", "event_data": {"host": "h", "resolved_action": INFO, "res": {}}}, "ok"),
-        ({"event": "runner_on_ok", "event_data": {"host": "h", "task_action": "debug", "res": {}}}, None),
-        ({"event": "runner_on_failed", "event_data": {"host": "h", "task_action": "debug", "res": {}}}, "failed"),
-        ({"event": "runner_on_failed", "event_data": {"host": "h", "ignore_errors": True}}, None),
-        ({"event": "playbook_on_start"}, None),
-    ],
-)
-def test_events_of_ansible_runner(event: dict[str, object], outcome: str | None) -> None:
-    found = results.from_event(event)
-    assert (found.outcome if found else None) == outcome

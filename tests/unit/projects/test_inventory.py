@@ -268,31 +268,37 @@ def test_what_ships_in_the_inventory_directory_describes_no_server(ansible: Ansi
     assert json.loads(done.stdout)["_meta"]["hostvars"] == {}
 
 
+def blocks(language: str, document: str, *, start: str | tuple[str, ...]) -> list[str]:
+    """Return the examples of a document in a language that begin with a text."""
+    text = (CHECKOUT / document).read_text()
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [block for name, block in found if name == language and block.startswith(start)]
+
+
 def documented(language: str, document: str = "docs/configuration.md") -> list[str]:
     """Return the whole files among the examples of a document."""
-    text = (CHECKOUT / document).read_text()
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [block for name, block in blocks if name == language and block.startswith(("plugin:", "["))]
+    return blocks(language, document, start=("plugin:", "["))
 
 
 def test_the_examples_of_the_documentation_load(ansible: Ansible) -> None:
-    (conf,) = documented("")
+    (conf,) = documented("conf")
     ansible.write("deploy.conf", conf)
     for text in documented("yaml"):
         assert "blog" in ansible.inventory(ansible.write("projects.yml", text))
 
 
 def test_a_second_project_is_its_name_and_five_lines(ansible: Ansible) -> None:
-    """As the README says, of the example below it: the lines of `shop` make a host with all that a deploy needs."""
-    (text,) = documented("yaml", "README.md")
-    _others, shop = text.split("  shop:\n")
-    assert len(shop.splitlines()) == 5
-    found = ansible.inventory(ansible.write("projects.yml", text))
+    """As the README says: its lines of `shop`, below those of the first screen, make a host with all that is needed."""
+    (first,) = documented("yaml", "README.md")
+    (shop,) = blocks("yaml", "README.md", start="  shop:")
+    assert len(shop.splitlines()) == 1 + 5
+    found = ansible.inventory(ansible.write("projects.yml", first + shop))
     assert plain(found["_meta"]["hostvars"]["shop@web1"]) == {
         "ansible_host": "example.org",
         "ansible_pipelining": True,
         "ansible_python_interpreter": "/usr/bin/python3",
         "ansible_user": "deploy",
+        "project_admin": "root",
         "project_app": "shop.main:app",
         "project_bind": "127.0.0.1:3002",
         "project_name": "shop",
@@ -300,6 +306,16 @@ def test_a_second_project_is_its_name_and_five_lines(ansible: Ansible) -> None:
         "project_repo": "git@github.com:you/shop.git",
         "project_server": "web1",
     }
+
+
+def test_the_first_deploy_is_within_a_screen_and_needs_no_tag() -> None:
+    """Of 25 lines of the README: the installation, the project and the deploy."""
+    screen = "".join((CHECKOUT / "README.md").read_text().splitlines(keepends=True)[:25])
+    (project,) = documented("yaml", "README.md")
+    assert project in screen
+    assert "ref: origin/main" in project
+    for command in ("pipx install onetouch-deploy", "deploy init", "deploy blog setup", "deploy blog "):
+        assert f"\n{command}" in screen
 
 
 def test_a_static_inventory_can_say_the_same(ansible: Ansible) -> None:

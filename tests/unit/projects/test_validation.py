@@ -36,6 +36,7 @@ def complaints(values: dict[str, object], name: str = "blog") -> list[str]:
     return [str(problem).removeprefix(prefix).lstrip(":, ") for problem in check_project(section(values, name))]
 
 
+WRONG_WRITABLE_PATHS = [["uploads"], ["/"], ["/srv"], ["/srv/"], ["/etc/x"], ["/usr/a"], ["/srv/../etc/x"], ["/a/b\n"]]
 EVERYTHING: dict[str, object] = {
     "repo": "git@git.example.com:me/blog.git",
     "path": "/srv/blog",
@@ -47,6 +48,7 @@ EVERYTHING: dict[str, object] = {
     "strategy": "in_place",
     "keep": 1,
     "shared_paths": ["public/system", ".env"],
+    "writable_paths": ["/srv/uploads", "/home/deploy/.cache", "/mnt/a b", "{{ uploads }}"],
     "pre_deploy": "a && b",
     "post_deploy": "a\nb\n",
     "test": "true",
@@ -93,6 +95,14 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
         ("path", "//", "path: must be an absolute path without ':', not '//'"),
         ("path", "/srv/a:b", "path: must be an absolute path without ':', not '/srv/a:b'"),
         ("path", "/srv/a\tb", "path: must be an absolute path without ':', not '/srv/a\\tb'"),
+        *(
+            ("writable_paths", value, f"writable_paths: must be a list of absolute paths such as /srv/uploads, {found}")
+            for value, found in [
+                ([], "without '..', not []"),
+                ("/srv/uploads", "without '..', not '/srv/uploads'"),
+                *((paths, f"without '..', not {paths!r}") for paths in WRONG_WRITABLE_PATHS),
+            ]
+        ),
         ("repo", "ext::touch", "repo: must be an ssh or https URL or a path, without whitespace, not 'ext::touch'"),
         (
             "repo",
@@ -105,6 +115,7 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
         ("host", "we b", "host: must be a host name or an address, not 'we b'"),
         ("strategy", "inplace", "strategy: must be releases or in_place, not 'inplace'"),
         ("connection", "docker", "connection: must be ssh or local, not 'docker'"),
+        ("interface", "wsgi", "interface: is an option of uvicorn; write uvicorn: {interface: wsgi}"),
         ("keep", 0, "keep: must be an integer >= 1, not 0"),
         ("workers", 1.5, "workers: must be an integer from 1 to 512, not 1.5"),
         ("workers", 513, "workers: must be an integer from 1 to 512, not 513"),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.git import deploy_key
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup import deploy_keys
 
 
 def test_the_command_uses_only_the_projects_key_and_is_recognized() -> None:
-    key = deploy_keys.key_file(Path("/home/the deploy"), "blog")
-    command = deploy_keys.ssh_command("ssh -v", key)
+    key = deploy_key.key_file(Path("/home/the deploy"), "blog")
+    command = deploy_key.ssh_command("ssh -v", key)
     assert command == "ssh -v -i '/home/the deploy/.ssh/deploy_blog' -o IdentitiesOnly=yes"
-    assert deploy_keys.uses_key(command, key)
-    assert not deploy_keys.uses_key(command, key.with_name("deploy_shop"))
-    assert not deploy_keys.uses_key("ssh", key)
+    assert deploy_key.uses_key(command, key)
+    assert not deploy_key.uses_key(command, key.with_name("deploy_shop"))
+    assert not deploy_key.uses_key("ssh", key)
 
 
 def test_a_key_without_its_other_half_is_none(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from ..records import history, state
 from ..records.state import Attempt
 from . import hooks
 from .in_release import app_variables
+from .journal import as_warning
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Activation:
         app = self.previous_variables if restoring else self.variables
         variables = {**app, **self._variables(release, restoring=restoring)}
         log = self.project.paths.hook_log
+        with as_warning(self.project, f"{name} has no header in {log}"):
+            hooks.write_header(log, name, variables["DEPLOY_COMMIT"], state.now())
         with self.project.report.phase(name), self._copied(name) as copy:
             hooks.run_hook(hook, release, variables, log, hooks.Listener(self.started_hooks.add, copy))
 

@@ -20,13 +20,14 @@ from typing import IO
 
 from ..errors import ReleaseError
 from ..system import children
-from ..system.run import clean_environment
+from ..system.run import clean_environment, encode, encode_environment
 from ..system.text import printable, tail
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# These belong to the interpreter that runs this module, not to the project.
-NOT_FOR_HOOKS = frozenset({"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"})
-SHELLS = ("/bin/bash", "/bin/sh")
+# These belong to the interpreter that runs this module, not to the project; BASH_ENV names a file that each bash reads.
+NOT_FOR_HOOKS = frozenset({"BASH_ENV", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"})
+# Below sshd, Debian's bash reads ~/.bashrc for a command as well, which may put another Python first on the PATH.
+SHELLS = (("/bin/bash", "--norc"), ("/bin/sh",))
 # How often what a hook writes is looked at.
 COPY_SECONDS = 0.2
 
@@ -68,6 +69,17 @@ def open_log(output: Path) -> IO[bytes]:
     return output.open("ab")
 
 
+def write_header(output: Path, hook: str, commit: str, time: str) -> None:
+    """Begin the part of a hook in the file of all hooks' output, on a line of its own. Raises OSError."""
+    with open_log(output) as file:
+        end = file.tell()
+        with output.open("rb") as found:
+            found.seek(max(end - 1, 0))
+            # The hook before may have ended in the middle of a line.
+            start = b"\n" if end and found.read(1) != b"\n" else b""
+        file.write(start + f"== {time} {commit[:12]} {hook}\n".encode())
+
+
 def run_hook(
     hook: Hook,
     release: Path,
@@ -102,10 +114,11 @@ def _run(
     When this process is stopped, or time is up, all that the hook has started is killed.
     """
     with children.track_child() as begin:
-        process = subprocess.Popen(
-            shell_argv(hook.command),
+        # run_command has no time limit, and nothing that kills what the hook leaves behind.
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+            [*map(encode, shell_argv(hook.command))],
             cwd=directory,
-            env=env,
+            env=encode_environment(env),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -142,7 +155,7 @@ def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
 def shell_argv(command: str) -> list[str]:
     """Return the argument list for a command: of several lines, the first that fails ends it, as in CI systems."""
     stop_at_failure = ["-e"] if "\n" in command.strip() else []
-    return [next(shell for shell in SHELLS if Path(shell).exists()), *stop_at_failure, "-c", command]
+    return [*next(shell for shell in SHELLS if Path(shell[0]).exists()), *stop_at_failure, "-c", command]
 
 
 def _failure_message(hook: Hook, rc: int) -> str:

@@ -63,6 +63,11 @@ def plan_environment(release: Path, read_toml: TomlReader) -> Spec | None:
     return None
 
 
+def required_python(release: Path, read_toml: TomlReader) -> str:
+    """Return what `requires-python` of a release says, nothing without it. Raises ReleaseError as above."""
+    return _required_python(read_toml(release / PROJECT)) if (release / PROJECT).is_file() else ""
+
+
 def digest(spec: Spec) -> list[tuple[str, str]]:
     """Return each file's name with the hash of its content."""
     return [(name, hashlib.sha256(content).hexdigest()) for name, content in spec.files]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import ReleaseError
 from ..system.run import Run
-from . import refs
+from . import deploy_key, refs
 from .client import Git
 
 
@@ -49,7 +49,7 @@ def resolve(git: Git, ref: str | None, commit: str | None, remote: str = "origin
 
 
 @contextmanager
-def scratch_repository(run: Run, source: Git, repo: str | None) -> Iterator[tuple[Git, str]]:
+def scratch_repository(run: Run, source: Git, repo: str | None, project: str) -> Iterator[tuple[Git, str]]:
     """Yield a repository to fetch into that is removed afterwards, and the address to fetch from.
 
     It uses the objects of the clone `source`, so that only new ones are fetched. `repo` is the wanted address, None for
@@ -67,5 +67,5 @@ def scratch_repository(run: Run, source: Git, repo: str | None) -> Iterator[tupl
                 git.set_ssh_command(ssh_command)
         else:
             # Only the git server knows the kind of its hashes, and a clone takes it over.
-            git.clone(address, bare=True)
+            deploy_key.clone(git, run, address, project, bare=True)
         yield git, address

@@ -137,7 +137,8 @@ def steps_back(lines: Sequence[str], live: str | None, steps: int) -> str:
     index = _position(known, live) - steps
     if index < 0:
         earlier = _position(known, live)
-        found = f"only {earlier or 'no'} earlier deploy{' is' if earlier == 1 else 's are'} logged"
+        number = f"only {earlier} earlier deploy" if earlier else "no earlier deploy"
+        found = f"{number}{'s are' if earlier > 1 else ' is'} logged"
         raise ReleaseError(f"cannot go back {_count(steps, 'step')}: {found}", format_log(known, live))
     return known[index]
 

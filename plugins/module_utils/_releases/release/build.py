@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..environment import build as environment
-from ..environment.interpreter import ask_interpreter
-from ..environment.spec import plan_environment
+from ..environment.interpreter import ask_interpreter, check_version
+from ..environment.spec import plan_environment, required_python
 from ..environment.toml import toml_reader
 from ..environment.unread import Unread, find_unread
 from ..errors import ReleaseError
@@ -48,6 +48,7 @@ def provide_environment(project: Project, release: Path) -> bool:
     spec = plan_environment(release, read_toml)
     _report_unread(project, find_unread(release, spec, read_toml))
     if spec is None:
+        _report_python(project, required_python(release, read_toml))
         return False
     with project.report.phase("environment") as phase:
         options = project.options
@@ -72,6 +73,19 @@ def _report_unread(project: Project, unread: Unread | None) -> None:
     if unread.certain and options.status_file and not (options.pre_deploy or options.post_deploy):
         raise missing
     project.report.warnings.append(str(missing))
+
+
+def _report_python(project: Project, required: str) -> None:
+    """Warn where the interpreter is not allowed: without an environment it is not certain that this one is used."""
+    if not required:
+        return
+    try:
+        check_version(ask_interpreter(project.options.python, project.run), required)
+    except ReleaseError as failure:
+        without = (
+            "pyproject.toml lists no dependencies, so that no environment is built, and an app runs in procmon's own"
+        )
+        project.report.warnings.append(f"{project.options.name}: {failure.msg}. {without}")
 
 
 @contextmanager

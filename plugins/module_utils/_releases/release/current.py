@@ -43,6 +43,12 @@ def read(paths: ProjectPaths, git: Git) -> Current:
     )
 
 
+def has_lost_its_python(release: Path) -> bool:
+    """Return whether the release's environment is gone, or its interpreter, as after an upgrade of the system."""
+    environment = release / ".venv"
+    return environment.is_symlink() and not (environment / "bin" / "python").exists()
+
+
 def switch(paths: ProjectPaths, link: str | None) -> None:
     """Make `current` a symlink with the text `link`, atomically; remove it where that is None."""
     links.replace(paths.current, link)

@@ -12,6 +12,7 @@ import os
 from contextlib import nullcontext
 from pathlib import Path
 
+from ..git import deploy_key
 from ..git.client import Git
 from ..git.worktrees import record_of
 from ..model import ProjectPaths
@@ -83,7 +84,7 @@ def _carry_out(step: layout.Step, project: Project) -> None:
     if isinstance(step, layout.MakeDirectory):
         step.path.mkdir(parents=True, exist_ok=True)
     elif isinstance(step, layout.Clone):
-        _clone(step.url, paths, git, project.options.ssh_command or "")
+        _clone(step.url, project)
     elif isinstance(step, layout.SetSshCommand):
         git.set_ssh_command(step.command)
     elif isinstance(step, layout.SetUrl):
@@ -99,11 +100,15 @@ def _is_upload(paths: ProjectPaths, git: Git, entry: str) -> bool:
     return place.is_dir() and not place.is_symlink() and not git.tracks(entry)
 
 
-def _clone(url: str, paths: ProjectPaths, git: Git, ssh_command: str) -> None:
+def _clone(url: str, project: Project) -> None:
+    paths, ssh_command = project.paths, project.options.ssh_command
     # Neither a clone that was killed half way nor one that lost data in a power loss may look complete.
-    fresh = git.at(paths.path / ".source.new")
+    fresh = project.git.at(paths.path / ".source.new")
     files.remove_tree(fresh.directory)
-    fresh.clone(url, ssh_command=ssh_command)
+    if ssh_command is None:
+        deploy_key.clone(fresh, project.run, url, project.options.name)
+    else:
+        fresh.clone(url, ssh_command=ssh_command)
     # Where hooks and people expect it; git's own template has it as well.
     (fresh.directory / ".git/info").mkdir(exist_ok=True)
     os.sync()

@@ -59,8 +59,30 @@ class Run(Protocol):
 
 
 def clean_environment() -> dict[str, str]:
-    """Return this process's environment without what would point git at the caller's repository."""
-    return {name: value for name, value in os.environ.items() if name not in GIT_LOCATION_VARIABLES}
+    """Return this process's environment without what would point git at the caller's repository.
+
+    As text it is UTF-8, whatever the locale is: see `encode_environment`.
+    """
+    found = {_decode(name): _decode(value) for name, value in os.environb.items()}
+    return {name: value for name, value in found.items() if name not in GIT_LOCATION_VARIABLES}
+
+
+def encode(text: str) -> bytes:
+    """Return a text for another program: as UTF-8, which the server's locale need not be."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def encode_environment(variables: Mapping[str, str | None]) -> dict[bytes, bytes]:
+    """Return the variables for another program, without those that are None."""
+    return {encode(name): encode(value) for name, value in variables.items() if value is not None}
+
+
+def _encode_word(word: str) -> bytes:
+    """Return an argument: what may be a path in the encoding of paths, and what that cannot express as other text."""
+    try:
+        return os.fsencode(word)
+    except UnicodeEncodeError:
+        return encode(word)
 
 
 def run_command(
@@ -79,16 +101,17 @@ def run_command(
             return _result(process, silence)
     except FileNotFoundError as missing:
         remedy = "install it on the server"
-        raise ReleaseError(f"{missing.filename}: not found", remedy) from missing
+        raise ReleaseError(f"{os.fsdecode(missing.filename)}: not found", remedy) from missing
 
 
 def _started(
     argv: Sequence[str], cwd: str | None, env: Mapping[str, str | None] | None, begin: Callable[[], None] | None
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        list(argv),
+    # run_command neither ends what falls silent nor puts it into a process group of its own.
+    return subprocess.Popen(  # pylint: disable=ansible-bad-function
+        [*map(_encode_word, argv)],
         cwd=cwd,
-        env={name: value for name, value in {**clean_environment(), **(env or {})}.items() if value is not None},
+        env=encode_environment({**clean_environment(), **(env or {})}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import inspect
 import sys
 from typing import Any
 
 import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
+from uvicorn.middleware.asgi2 import ASGI2Middleware
 
 from .errors import WorkerError
 from .settings import Settings
@@ -44,6 +46,7 @@ def import_app(config: uvicorn.Config, app: str) -> None:
 
 def load(config: uvicorn.Config) -> None:
     """Load what serves the app, in the event loop. Raises WorkerError with the traceback's tail."""
+    guesses = config.interface == "auto"
     try:
         config.load()
     except WorkerError:
@@ -52,7 +55,29 @@ def load(config: uvicorn.Config) -> None:
         raise WorkerError("import", f"[uvicorn] {error}") from error
     except (Exception, SystemExit) as error:
         raise WorkerError.of("import", error) from error
+    if guesses and config.interface == "asgi2":
+        refuse_wsgi(config.loaded_app)
     config.loaded_app = finish_on_cancel(config.loaded_app)
+
+
+def refuse_wsgi(loaded: Any) -> None:  # noqa: ANN401 - uvicorn's middleware around an app of any type
+    """Raise WorkerError for a WSGI app that uvicorn has taken for one of ASGI 2: each request would fail."""
+    while not isinstance(loaded, ASGI2Middleware):
+        loaded = loaded.app
+    if takes(loaded.app, 2) and not takes(loaded.app, 1):
+        advice = "Set uvicorn: {interface: wsgi}, and add a2wsgi to the app's requirements"
+        raise WorkerError("import", f"the app takes two arguments, as one for WSGI does, and not for ASGI. {advice}")
+
+
+def takes(function: object, count: int) -> bool:
+    """Return whether a function can be called with so many arguments; some functions in C do not show that."""
+    if not callable(function):
+        return False
+    try:
+        inspect.signature(function).bind(*range(count))
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def import_name(name: str, app: str) -> Any:  # noqa: ANN401 - whatever the name refers to; uvicorn checks it

@@ -1,0 +1,7 @@
+"""The app for WSGI: `app: config.wsgi:application` with `uvicorn: {interface: wsgi}`."""
+
+from __future__ import annotations
+
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
