@@ -59,11 +59,11 @@ bench-release: setup
 test-bare:
 	@tools/test-bare
 
-scenarios: setup
-	@tools/scenarios $(S)
-
 sanity-newest: setup
 	@tools/sanity-newest
+
+scenarios: setup
+	@tools/scenarios $(S)
 
 torture: setup
 	@TORTURE=all .venv/bin/python -m pytest --quiet tests/faults/releases/test_kill.py

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.redaction import hide_secrets
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _obstacles, _setup_report
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._obstacles import Answer, Obstacle
 
@@ -42,7 +43,8 @@ class ActionModule(ActionBase):
         wanted = _obstacles.read_wanted(about)
         answers = (_answer(arguments["system"]), _answer(arguments["own"]))
         return {
-            "about": dict(about),
+            # Ansible shows the result with -vvv.
+            "about": {**about, "repo": hide_secrets(str(about["repo"]))},
             "obstacles": [asdict(one) for one in _obstacles.find(wanted, *answers, begun=arguments["begun"])],
         }
 

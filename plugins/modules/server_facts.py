@@ -140,6 +140,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.redaction import secrets_of
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup import facts
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup.git_access import Question
 
@@ -168,6 +169,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     about = module.params["about"]
+    # With -vvv Ansible shows the arguments again, as they were given.
+    module.no_log_values.update(secrets_of(about["repo"]))
     path = Path("/", about["path"])
     question = Question(about["name"], about["repo"], path / "source", about["known_hosts"], module.params["here"])
     found = facts.collect(asked(about, path), question, probe=module.params["probe"])

@@ -66,11 +66,6 @@ class Example:
         """Where it is deployed."""
         return self.folder / "srv" / self.name
 
-    @property
-    def state(self) -> Path:
-        """Where its procmon writes its status."""
-        return self.folder / "procmon/state" / self.name
-
     def section(self, **changed: object) -> dict[str, object]:
         """Return the section of the documents, but for where everything is."""
         text = (EXAMPLES / f"{self.name.replace('_', '-')}.yml").read_text(encoding="utf-8")

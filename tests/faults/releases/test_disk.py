@@ -370,7 +370,7 @@ def test_a_user_who_may_not_even_look(open_to_all: Path) -> None:
     assert os.geteuid() == 0, "this test becomes another user: run it as root"
     (open_to_all / "blog").mkdir(mode=0o700)
     given: dict[str, object] = {"path": str(open_to_all / "blog"), "ref": None, "status_file": None, "fetch": False}
-    given["config"] = None
+    given |= {"name": "blog", "config": None, "writable_paths": None}
     message = as_other_user(lambda: refused(given))
     assert f"{open_to_all}/blog/source: Permission denied. Let the deploy user own" in message
 

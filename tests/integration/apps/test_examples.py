@@ -9,7 +9,6 @@ from __future__ import annotations
 import getpass
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,9 +21,9 @@ import uv
 
 from tests.integration.playbooks.conftest import Done, Laptop
 from tests.support.example_apps import EXAMPLES, Example, Visitor, visited, wheels
+from tests.support.installed_procmon import start_procmon, write_places
 from tests.support.ssh_server import ssh_server
 from tests.support.sshd import Sshd
-from tests.support.waiting import until
 
 # The section's file, the app's directory, and the file that has the page's title.
 APPS = [
@@ -83,28 +82,7 @@ def write_inventory(laptop: Laptop, examples: Sequence[Example], sshd: Sshd) -> 
     sections = {example.name: example.section(**login, index=str(wheels())) for example in examples}
     # JSON is YAML, but for the first line, by which Ansible knows the file.
     laptop.inventory.write_text(f"plugin: onetouch.deploy.projects\nprojects: {json.dumps(sections)}\n")
-    home = laptop.folder / "procmon"
-    places = {
-        "project_status_file": f"{home}/state/{{{{ project_name }}}}/status.json",
-        "supervisor_systemd": False,
-        "supervisor_python": sys.executable,
-        "supervisor_home": str(home),
-        "supervisor_config_dir": str(home / "etc"),
-        "supervisor_state_dir": f"{home}/state/{{{{ supervisor_name }}}}",
-    }
-    (laptop.folder / "group_vars").mkdir()
-    (laptop.folder / "group_vars/projects.yml").write_text(json.dumps(places))
-
-
-def start_procmon(laptop: Laptop, example: Example, ends: ExitStack) -> None:
-    """Start the installed procmon as systemd does it on a server."""
-    home = laptop.folder / "procmon"
-    argv = [str(home / "current/venv/bin/procmon"), "run", str(home / f"etc/{example.name}.toml")]
-    log = ends.enter_context((laptop.folder / f"{example.name}.log").open("wb"))
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"PATH": "/usr/bin:/bin"})
-    ends.callback(process.wait)
-    ends.callback(process.terminate)
-    until((example.state / "status.json").exists, f"procmon of {example.name} reports", 60)
+    write_places(laptop.folder)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +113,7 @@ def play(story: Story, ends: ExitStack) -> None:
     done = story.run("setup", "setup")
     assert done.code == 0, done.output
     for example in story.examples.values():
-        start_procmon(story.laptop, example, ends)
+        start_procmon(story.laptop.folder, example.name, ends)
     done = story.run("first", "deploy")
     assert done.code == 0, done.output
     story.look("first")

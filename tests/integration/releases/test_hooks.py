@@ -70,6 +70,18 @@ def test_a_hook_of_several_lines_stops_at_the_first_that_fails(
     assert answered.get("failed", False) is (lines == ["first"])
 
 
+def test_what_hooks_print_is_for_the_user_alone(site: Site, upstream: Upstream) -> None:
+    """In the log and in the journal, which quotes its end. Files of an earlier version are corrected."""
+    upstream.commit("one")
+    kept = [site.paths.hook_log, site.paths.journal]
+    for mode in (0o600, 0o644):
+        for path in filter(Path.exists, kept):
+            path.chmod(mode)
+        assert site.module(ref="master", pre_deploy="echo password; false")["failed"]
+        assert ["password" in path.read_text() for path in kept] == [True, True]
+        assert [path.stat().st_mode & 0o777 for path in kept] == [0o600, 0o600]
+
+
 def test_each_hook_has_a_header_in_the_log(site: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
     """When, for which commit, and which hook, on a line of its own; no message or result has it."""
     hooks = {"pre_deploy": "printf unfinished", "post_deploy": "echo built; echo", "test": "true"}

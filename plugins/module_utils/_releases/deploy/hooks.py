@@ -15,11 +15,11 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import IO
 
 from ..errors import ReleaseError
-from ..system import children
+from ..system import children, files
 from ..system.run import clean_environment, encode, encode_environment
 from ..system.text import printable, tail
 
@@ -63,10 +63,10 @@ def environment(release: Path, variables: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **person, "PATH": search_path(release), **variables}
 
 
-def open_log(output: Path) -> IO[bytes]:
+def open_log(output: Path) -> FileIO:
     """Open the file that the hooks' output is appended to. Raises OSError."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    return output.open("ab")
+    return files.open_private(output)
 
 
 def write_header(output: Path, hook: str, commit: str, time: str) -> None:
@@ -93,7 +93,7 @@ def run_hook(
     """
     # A file and not a pipe: a daemon that the hook starts would keep a pipe open.
     with open_log(output) as file:
-        start = file.tell()
+        start = file.seek(0, os.SEEK_END)
         rc = _run(hook, release, environment(release, variables), file, listener)
     if rc is None:
         late = f"{hook.name} hook timed out after {hook.limit:g} s and was killed: {_shown(hook.command)}"
@@ -106,7 +106,7 @@ def _run(
     hook: Hook,
     directory: Path,
     env: Mapping[str, str],
-    output: IO[bytes],
+    output: FileIO,
     listener: Listener,
 ) -> int | None:
     """Run a hook to its end, and return None when that was not in time.

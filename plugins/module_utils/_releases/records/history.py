@@ -79,12 +79,14 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
 
 def append_commit(path: Path, short: str) -> None:
     """Add a line to `.deploys`, on disk when this returns."""
-    _append(path, short)
+    with path.open("a+b", buffering=0) as file:
+        _append(path, file, short)
 
 
 def append_entry(path: Path, entry: Mapping[str, object]) -> None:
-    """Add an attempt to the journal, on disk when this returns."""
-    _append(path, json.dumps(entry, sort_keys=True))
+    """Add an attempt to the journal, on disk when this returns. Its errors quote what hooks and the app print."""
+    with files.open_private(path) as file:
+        _append(path, file, json.dumps(entry, sort_keys=True))
 
 
 def _entry(line: str) -> dict[str, Any]:
@@ -108,20 +110,19 @@ def _write_whole(file: RawIOBase, data: bytes) -> None:
     os.fsync(file.fileno())
 
 
-def _append(path: Path, line: str) -> None:
-    with path.open("a+b", buffering=0) as file:
-        end = file.seek(0, os.SEEK_END)
-        file.seek(max(end - 1, 0))
-        # A crash or a full disk may have left a line without its end: start a new one.
-        start = b"\n" if end and file.read(1) != b"\n" else b""
-        try:
-            _write_whole(file, start + line.encode() + b"\n")
-            if not end:
-                files.sync_directory(path.parent)
-        except OSError:
-            # Half a line could be read as a whole one: half a sha is a short sha.
-            os.truncate(path, end)
-            raise
+def _append(path: Path, file: RawIOBase, line: str) -> None:
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(end - 1, 0))
+    # A crash or a full disk may have left a line without its end: start a new one.
+    start = b"\n" if end and file.read(1) != b"\n" else b""
+    try:
+        _write_whole(file, start + line.encode() + b"\n")
+        if not end:
+            files.sync_directory(path.parent)
+    except OSError:
+        # Half a line could be read as a whole one: half a sha is a short sha.
+        os.truncate(path, end)
+        raise
 
 
 # The fewest characters of a commit that `to` accepts.

@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 from ..errors import ReleaseError
@@ -28,6 +29,18 @@ def write_synced(path: Path, text: str) -> None:
         os.fsync(file.fileno())
     fresh.replace(path)
     sync_directory(path.parent)
+
+
+def open_private(path: Path) -> FileIO:
+    """Open a file to read and to append, for its owner alone: what programs have printed may hold secrets.
+
+    A file of an earlier version, which others could read, is corrected. Raises OSError.
+    """
+    opened = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    found = os.fstat(opened)
+    if found.st_mode & 0o077 and found.st_uid == os.geteuid():
+        os.fchmod(opened, 0o600)
+    return os.fdopen(opened, "a+b", buffering=0)
 
 
 def sync_directory(path: Path) -> None:
