@@ -44,6 +44,7 @@ PROJECT_KEYS: Mapping[str, values.ValueType] = {
     "env_file": values.ABSOLUTE,
     "index": values.INDEX,
     "local": values.TEXT,
+    "url": values.ADDRESS,
     "reload_timeout": values.COUNT,
     "hook_timeout": values.COUNT,
     "lock_wait": values.WHOLE_SECONDS,

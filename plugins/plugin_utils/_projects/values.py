@@ -205,6 +205,7 @@ INSIDE = ValueType("a list of relative paths without '..'", listing(is_inside), 
 WRITABLE = ValueType("a list of absolute paths such as /srv/uploads, without '..'", listing(is_writable), str.split)
 BIND = ValueType("host:port or unix:/path", is_bind)
 APP = ValueType("module:attribute, such as blog.main:app", matching(r"[\w.]+:[\w.]+(\(\))?"))
+ADDRESS = ValueType("a URL such as https://www.example.com", matching(r"https?://[!-~]+"))
 URL_PATH = ValueType("a path that starts with '/'", matching(r"/[!-~]*"))
 MEMORY = ValueType("a number of bytes >= 1048576, or a size such as 300M or 2G", is_memory, number)
 STATUSES = ValueType(
