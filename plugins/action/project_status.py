@@ -26,4 +26,4 @@ class ActionModule(ServerAction):
         except AnsibleConnectionFailure as error:
             return {**result, "changed": False, "outcome": UNREACHABLE, "msg": str(error)}
         answer.pop("exception", None)
-        return {**result, **answer, "failed": False}
+        return {**result, **answer, **self.url(), "failed": False}

@@ -27,7 +27,7 @@ class ActionModule(ServerAction):
             failed = turns.stopped_by("restart", self.at_once())
             return _rollout.not_reached(failed, {}) if failed else self._restart()
 
-        return {**result, **turns.take("restart", restart)}
+        return {**result, **turns.take("restart", restart), **self.url()}
 
     def _restart(self) -> dict[str, Any]:
         name = self.require("project_name")

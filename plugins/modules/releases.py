@@ -281,6 +281,11 @@ release:
   returned: when a commit was found
   type: str
   sample: /var/www/blog/releases/1f0c9a2be6f3
+subject:
+  description: The first line of the message of RV(commit).
+  returned: where a commit was found
+  type: str
+  sample: Greet in French
 commits:
   description: The commits that went live, or would, newest first; at most 100.
   returned: always

@@ -35,6 +35,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+url:
+  description: Where people open the app.
+  type: str
+  returned: when the variable C(project_url) is set
+  sample: https://www.example.com
 msg:
   description: One sentence on what serves.
   type: str

@@ -80,6 +80,11 @@ class ServerAction(ActionBase):
             raise failure(f"{name} is not set for {self.host}. Set it in the inventory.")
         return str(value)
 
+    def url(self) -> dict[str, str]:
+        """Return where people open the app, for the result; nothing where the configuration has no `url`."""
+        url = self.read("project_url")
+        return {"url": str(url)} if url else {}
+
     def servers(self) -> list[str]:
         """Return the hosts of this project in the play."""
         return _rollout.project_servers(

@@ -32,6 +32,7 @@ class Report:
     outcome: str = "unchanged"
     msg: str = ""
     commit: str | None = None
+    subject: str = ""
     previous_commit: str | None = None
     release: str | None = None
     environment: str | None = None

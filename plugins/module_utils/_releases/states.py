@@ -263,6 +263,7 @@ def _report(project: Project, choice: Choice, decision: Decision) -> None:
     report, git, live, target = project.report, choice.git, choice.live, choice.target
     report.commit, report.previous_commit, report.release = target.commit, live.commit, str(target.release)
     if not decision.needed:
+        report.subject = git.subject(target.commit)
         return
     report.settings = list(choice.configuration.changed)
     report.setting_differences = list(choice.configuration.differences)
@@ -273,6 +274,7 @@ def _report(project: Project, choice: Choice, decision: Decision) -> None:
     if not report.commits:
         # Going back brings nothing new: what goes live is the old commit itself.
         report.commits = git.commits(target.commit)[:1]
+    report.subject = report.commits[0].subject
     report.found()
 
 

@@ -186,10 +186,15 @@ def last_lines(look: Look, result: Mapping[str, Any], seconds: float, check: boo
     how = {"live": "is live", "restarted": restarted_text(result)}.get(
         str(outcome), "would go live" if check and result.get("changed") else "is already live"
     )
-    subject = clean((result.get("commits") or [{}])[0].get("subject", ""))
-    fits = cut(subject, look.columns - len(f"x {sha}  {how}{took}"))
-    text = " ".join(filter(None, [look.paint(sha, "bold"), fits, how]))
-    return [f"{look.mark('ok')} {text}{took}", *_next_revert(look, result)]
+    rest = f"{how}{took}{address(result)}"
+    fits = cut(clean(result.get("subject") or ""), look.columns - len(f"x {sha}  {rest}"))
+    text = " ".join(filter(None, [look.paint(sha, "bold"), fits, rest]))
+    return [f"{look.mark('ok')} {text}", *_next_revert(look, result)]
+
+
+def address(result: Mapping[str, Any]) -> str:
+    """Return where people open the app, for the end of a line; nothing where that is not configured."""
+    return f"  {clean(result['url'])}" if result.get("url") else ""
 
 
 def restarted_text(result: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ UNKNOWN = (
 RESTARTS = "Interrupted: the server completes the restart that it has begun. `{status}` shows what serves."
 QUESTION = "Interrupted: nothing was changed."
 ENDED = "Interrupted: the command is ended on the server."
-HALF_DONE = "Interrupted in “{task}”, which may be half done."
+HALF_DONE = "Interrupted in '{task}', which may be half done."
 AGAIN = " Run `{command}` again: it goes on from there."
 # Playbooks that change nothing, and those that go on where they were interrupted.
 QUESTIONS, REPEATABLE = frozenset({"status", "doctor", "history"}), frozenset({"setup", "remove"})

@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._rollout import succeeded
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import rollout_row
 
-from .deploy import NAMES, Deploy
+from .deploy import NAMES, Deploy, address
 from .failure import failure_lines
 from .look import Look, in_seconds
 from .text import clean, cut, pad
@@ -72,7 +72,8 @@ class Table:
         bad, took = sum(not succeeded(result) for result in results), f", {in_seconds(seconds)}"
         if bad:
             return f"{self.look.mark('failed')} {bad} of {len(results)} servers not deployed{took}"
-        return f"{self.look.mark('ok')} {len(results)} servers{took}"
+        addresses = {address(result) for result in results}
+        return f"{self.look.mark('ok')} {len(results)} servers{took}{addresses.pop() if len(addresses) == 1 else ''}"
 
     def _text(self, row: Row, result: Mapping[str, Any], seconds: float | None) -> str:
         _host, runs, note = rollout_row(row.host, result)

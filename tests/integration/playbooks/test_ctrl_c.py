@@ -206,7 +206,7 @@ def test_in_setup(scene: Scene, upstream: Upstream) -> None:
     assert terminal.end() == 130
     seen = " ".join(terminal.screen.history().split())
     again = "which may be half done. Run `ansible-playbook setup.yml -e project=blog` again: it goes on from there."
-    assert "Interrupted in “Make the directories and clone the repository”, " + again in seen
+    assert "Interrupted in 'Make the directories and clone the repository', " + again in seen
     assert terminal.screen.cursor_visible
     scene.gate.go.touch()
     until(lambda: not stuck(scene.gate.folder, scene.path), "the end of the clone")

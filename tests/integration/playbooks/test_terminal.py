@@ -32,8 +32,11 @@ def without_times(text: str) -> str:
     ).rstrip("\n")
 
 
+URL = "https://www.example.com"
+
+
 def test_a_first_deploy_and_one_with_nothing_new_in_a_pipe(laptop: Laptop, upstream: Upstream) -> None:
-    laptop.project("blog", upstream.path, post_deploy="echo collecting; echo '\x1b[31mred'")
+    laptop.project("blog", upstream.path, post_deploy="echo collecting; echo '\x1b[31mred'", url=URL)
     sha = upstream.git("rev-parse", "HEAD")[:12]
     assert piped(laptop, "deploy") == (
         0,
@@ -43,9 +46,9 @@ def test_a_first_deploy_and_one_with_nothing_new_in_a_pipe(laptop: Laptop, upstr
     │ collecting
     │ \\x1b[31mred
   ✔ post_deploy      0.0 s
-✔ {sha} Say one is live, 0.0 s""",
+✔ {sha} Say one is live, 0.0 s  {URL}""",
     )
-    assert piped(laptop, "deploy") == (0, f"blog on localhost\n✔ {sha} is already live, 0.0 s")
+    assert piped(laptop, "deploy") == (0, f"blog on localhost\n✔ {sha} Say one is already live, 0.0 s  {URL}")
 
 
 def test_a_deploy_shows_what_is_under_way(laptop: Laptop, upstream: Upstream, tmp_path: Path, start: Start) -> None:
@@ -207,8 +210,8 @@ def test_several_servers_have_a_row_each(laptop: Laptop, upstream: Upstream, tmp
     laptop.servers("web1 web2", upstream, project_post_deploy=slow_hook(tmp_path))
     sha = upstream.git("rev-parse", "HEAD")[:12]
     terminal = start("deploy")
-    seen = terminal.until(lambda screen: "post_deploy" in screen, "the hook under way")
-    assert re.search(r"^. blog@web1  post_deploy +\d+ s\n. blog@web2 ", seen, re.MULTILINE)
+    rows = re.compile(r"^. blog@web1  post_deploy +\d+ s\n. blog@web2 ", re.MULTILINE)
+    terminal.until(lambda screen: bool(rows.search(screen)), "the hook under way, and a row for the other server")
     (tmp_path / "go").touch()
     assert terminal.end() == 0
     assert without_times(terminal.screen.history()) == (

@@ -60,6 +60,7 @@ EVERYTHING: dict[str, object] = {
     "python": "/usr/bin/python3.12",
     "admin": "root",
     "local": "~/blog",
+    "url": "https://www.example.com/a?b",
     "connection": "ssh",
     "forward_agent": True,
     "needs_tty": False,
@@ -115,6 +116,10 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
         ("host", "we b", "host: must be a host name or an address, not 'we b'"),
         ("strategy", "inplace", "strategy: must be releases or in_place, not 'inplace'"),
         ("connection", "docker", "connection: must be ssh or local, not 'docker'"),
+        *(
+            ("url", value, f"url: must be a URL such as https://www.example.com, not {value!r}")
+            for value in ("www.example.com", "ftp://example.com", "https://", "https://a b", "https://a\x1b[31m")
+        ),
         ("interface", "wsgi", "interface: is an option of uvicorn; write uvicorn: {interface: wsgi}"),
         ("keep", 0, "keep: must be an integer >= 1, not 0"),
         ("workers", 1.5, "workers: must be an integer from 1 to 512, not 1.5"),

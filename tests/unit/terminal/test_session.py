@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.look import Look, in_seconds
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.screen import Screen
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.session import Kind, Session, Task
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.text import cells
 
 from tests.support.terminal import Screen as Model
 
@@ -23,6 +24,7 @@ LIVE: dict[str, Any] = {
     "outcome": "live",
     "changed": True,
     "commit": NEW,
+    "subject": "Greet in French",
     "previous_commit": OLD,
     "commits": [{"sha": NEW, "subject": "Greet in French"}, {"sha": "b" * 40, "subject": "三" * 50}],
     "commit_count": 12,
@@ -180,8 +182,37 @@ def test_what_is_under_way_is_the_last_line(live: Run) -> None:
 def test_nothing_new_is_two_lines(run: Run) -> None:
     run.begin(BLOG)
     run.progress("blog@web1", {"start": "fetch"}, {"end": {"name": "fetch", "seconds": 0.1}})
-    run.end({"outcome": "unchanged", "changed": False, "commit": NEW, "commits": []}, seconds=0.84)
-    assert run.shown() == "blog on web1\n✔ 1f0c9a2be6f3 is already live, 0.8 s"
+    found = {"commit": NEW, "subject": "Greet in French", "commits": []}
+    run.end({"outcome": "unchanged", "changed": False, **found}, seconds=0.84)
+    assert run.shown() == "blog on web1\n✔ 1f0c9a2be6f3 Greet in French is already live, 0.8 s"
+
+
+URL = "https://www.example.com"
+
+
+@pytest.mark.parametrize(
+    ("result", "end"),
+    [
+        (LIVE, " Greet in French is live, 5.0 s"),
+        ({**LIVE, "subject": "三" * 50}, f" {'三' * 12}… is live, 5.0 s"),
+        ({"outcome": "unchanged", "commit": NEW}, " is already live, 5.0 s"),
+        ({"outcome": "restarted", "commit": NEW, "msg": "web1: generation 3"}, " generation 3, 5.0 s"),
+    ],
+)
+def test_the_last_line_ends_with_the_address(run: Run, result: dict[str, Any], end: str) -> None:
+    run.begin(BLOG)
+    run.end({**result, "url": URL})
+    last = run.shown().split("\n")[-1]
+    assert last.removeprefix("✔ ").removeprefix(NEW[:12]) == f"{end}  {URL}"
+    assert cells(last) <= 80
+
+
+@pytest.mark.parametrize(("urls", "end"), [([URL, URL], f"  {URL}"), ([URL, "https://other"], ""), ([URL, ""], "")])
+def test_of_several_servers_the_address_that_all_have(run: Run, urls: list[str], end: str) -> None:
+    run.begin(TWO)
+    for host, url in zip(TWO, urls, strict=True):
+        run.end({**LIVE, "url": url}, host)
+    assert run.shown().split("\n")[-1] == f"✔ 2 servers, 10.0 s{end}"
 
 
 def test_a_failure_has_the_reason_first_and_its_output_once(run: Run) -> None:
@@ -441,7 +472,7 @@ def test_a_summary_that_fails_or_follows_a_deploy(run: Run) -> None:
 BEFORE = "before the switch: nothing changes. `ansible-playbook status.yml -e project=blog` shows what is live."
 AFTER = "after the switch: the server completes the deploy, or restores what was live. `ansible-playbook status.yml"
 EITHER = "Interrupted. Before the switch nothing changes; after it the server completes the deploy, or restores"
-HALF_DONE = "Interrupted in “Copy files”, which may be half done."
+HALF_DONE = "Interrupted in 'Copy files', which may be half done."
 PHASES: list[tuple[dict[str, tuple[str, str]], dict[str, list[str]], str]] = [
     (BLOG, {"blog@web1": ["fetch"]}, f"Interrupted in fetch, {BEFORE}"),
     (BLOG, {"blog@web1": ["switch", "reload"]}, f"Interrupted in reload, {AFTER}"),

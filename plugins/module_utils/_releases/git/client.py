@@ -94,10 +94,10 @@ def refs_argv() -> list[str]:
     return ["for-each-ref", *NEWEST_TAGS, f"--format={REF_FORMAT}", BRANCHES, TAGS]
 
 
-def log_argv(newest: str, without: str | None = None) -> list[str]:
+def log_argv(newest: str, without: str | None = None, count: int = SHOWN_COMMITS) -> list[str]:
     """List the commits that `newest` has and `without` has not, newest first."""
     end = ["--not", without] if without else []
-    return [*LOG, f"--max-count={SHOWN_COMMITS}", f"--format={COMMIT_FORMAT}", newest, *end, "--"]
+    return [*LOG, f"--max-count={count}", f"--format={COMMIT_FORMAT}", newest, *end, "--"]
 
 
 def lines(text: str) -> list[str]:
@@ -226,6 +226,10 @@ class Git:
 
     def commits(self, newest: str, without: str | None = None) -> list[Commit]:
         return parse_log(self._git("list the commits", *log_argv(newest, without)))
+
+    def subject(self, commit: str) -> str:
+        """Return the first line of a commit's message."""
+        return parse_log(self._git("read a commit", *log_argv(commit, count=1)))[0].subject
 
     def count(self, newest: str, without: str | None = None) -> int:
         """Return how many commits `newest` has and `without` has not."""
