@@ -69,7 +69,7 @@ def visitors(servers: list[Server]) -> Iterator[Callable[[], dict[str, Report]]]
         for server in servers:
             for project in SITES:
                 for threads, pause in ((4, 0.05), (24, 5)):
-                    clients = load_from_outside(server, 80, host(project), threads, pause)
+                    clients = load_from_outside(server, 80, host(project), threads=threads, pause=pause)
                     reports[project].append(stack.enter_context(clients))
 
         def leave() -> dict[str, Report]:

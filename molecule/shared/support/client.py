@@ -24,7 +24,7 @@ class Client(threading.Thread):
     def __init__(self, number: int, options: argparse.Namespace, stop: threading.Event) -> None:
         super().__init__()
         self.options = options
-        self.keep = number % 2 == 0
+        self.keep = options.keep and number % 2 == 0
         self.method = "POST" if number % 4 > 1 else "GET"
         # From half of it to one and a half: one thread after the other.
         self.pause = options.pause * (0.5 + number / options.threads)
@@ -61,6 +61,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--host", help="the header, for a proxy with several sites")
     parser.add_argument("--threads", type=int, default=8)
+    parser.add_argument("--no-keep", dest="keep", action="store_false", help="a connection for each request only")
     parser.add_argument(
         "--pause", type=float, default=0.01, help="seconds between two requests of a thread, on average"
     )

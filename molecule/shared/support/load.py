@@ -31,10 +31,16 @@ def load(server: Server, port: int) -> Iterator[Report]:
 
 
 @contextmanager
-def load_from_outside(server: Server, port: int, host: str, threads: int, pause: float) -> Iterator[Report]:
-    """Send requests for `host` from this machine to a published port, with `pause` seconds between two of a thread."""
+def load_from_outside(  # noqa: PLR0913  each has a name at the call
+    server: Server, port: int, host: str, *, threads: int, pause: float, keep: bool = True
+) -> Iterator[Report]:
+    """Send requests for `host` from this machine to a published port, with `pause` seconds between two of a thread.
+
+    `keep` is whether half of the threads keep their connections.
+    """
     address, number = server.published(port)
     options = [f"--address={address}", f"--host={host}", f"--threads={threads}", f"--pause={pause}"]
+    options += [] if keep else ["--no-keep"]
     with clients(sys.executable, "-c", CLIENT.read_text(), str(number), *options) as report:
         yield report
 
