@@ -19,7 +19,7 @@ from .engine import Job
 from .errors import ArgumentError, CommandError, UnknownProjectError
 from .events import Event, Output
 from .outcome import Outcome
-from .plan import host_pattern
+from .plan import host_pattern, require_no_template
 from .runs import Run
 
 WITHOUT_CONFIGURATION = frozenset({"init", "demo"})
@@ -70,7 +70,7 @@ def deploy(  # noqa: PLR0913  each has a name at the call
     changes.
     """
     live = _live(force=force, at_once=at_once, test=test, keep_config=keep_config)
-    return _wait("deploy", project, {"ref": ref, **live}, options)
+    return _wait("deploy", project, {"ref": _name("ref", ref), **live}, options)
 
 
 def revert(  # noqa: PLR0913  as above
@@ -88,7 +88,7 @@ def revert(  # noqa: PLR0913  as above
     if steps is not None and to is not None:
         raise ArgumentError("Both steps and to were given. Give one of them.")
     live = _live(force=force, at_once=at_once, test=test, keep_config=keep_config)
-    return _wait("revert", project, {"steps": _count("steps", steps), "to": to, **live}, options)
+    return _wait("revert", project, {"steps": _count("steps", steps), "to": _name("to", to), **live}, options)
 
 
 def restart(project: str, *, at_once: int | None = None, **options: Unpack[Options]) -> Outcome:
@@ -152,6 +152,13 @@ def _count(name: str, number: int | None) -> int | None:
     return number
 
 
+def _name(name: str, value: str | None) -> str | None:
+    """Refuse an empty text, which Ansible would take for no value at all."""
+    if value is not None and not value.strip():
+        raise ArgumentError(f"{name} is empty. Leave it out, or name a commit.")
+    return value
+
+
 def _wait(command: str, project: str, variables: Mapping[str, object], options: Options) -> Outcome:
     """Run a playbook with those of `variables` that are set."""
     given = {name: value for name, value in variables.items() if value is not None}
@@ -175,6 +182,7 @@ def _follow(
 def _start(command: str, project: str, variables: Mapping[str, object], asked: Asked) -> Run:
     """Begin a run of what was asked for. Raises CommandError for what can be seen to be wrong."""
     _require_command(command, project, variables)
+    require_no_template({"project": project, **variables})
     servers = (asked.servers,) if isinstance(asked.servers, str) else tuple(asked.servers)
     found = _found(Path(asked.config or "."))
     _require_known(found, project, servers)

@@ -6,12 +6,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .errors import ArgumentError
+
 COLLECTION = "onetouch.deploy"
 PROGRAM = "deploy"
+TEMPLATE = re.compile(r"\{[{%#]")
+# The collection reads these where Ansible does not run templates in them.
+TAKEN_AS_TYPED = frozenset({"argv"})
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,29 @@ class Plan:
         return not self.playbook or (self.view == "exec" and not (options.json or options.check or options.passed))
 
 
+def template_in(value: object) -> str:
+    """Return the first text in a value that Ansible would run as a template; an empty one where there is none."""
+    if isinstance(value, str):
+        return value if TEMPLATE.search(value) else ""
+    if isinstance(value, Mapping):
+        return template_in([*value, *value.values()])
+    parts = value if isinstance(value, (list, tuple, set, frozenset)) else ()
+    return next(filter(None, map(template_in, parts)), "")
+
+
+def require_no_template(variables: Mapping[str, object]) -> None:
+    """Raise ArgumentError for a value that Ansible would run on this machine: a ref may come from anywhere.
+
+    What `-e` brings is Ansible's own language, and is not among these.
+    """
+    for name, value in variables.items():
+        found = "" if name in TAKEN_AS_TYPED else template_in(value)
+        if found:
+            raise ArgumentError(
+                f"{name} is a template, which Ansible would run here: {found!r}. Give the value itself."
+            )
+
+
 def host_pattern(project: str, servers: tuple[str, ...]) -> str | None:
     """Return the value of Ansible's --limit."""
     if not servers:
@@ -67,6 +96,7 @@ def host_pattern(project: str, servers: tuple[str, ...]) -> str | None:
 def arguments(plan: Plan, inventory: Path | None) -> list[str]:
     """Return the arguments of ansible-playbook."""
     variables = {**({"project": plan.project} if plan.project else {}), **plan.variables}
+    require_no_template(variables)
     limit = host_pattern(plan.project, plan.options.servers)
     return [
         f"{COLLECTION}.{plan.playbook}",

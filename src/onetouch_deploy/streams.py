@@ -15,6 +15,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO, BinaryIO
 
+from .errors import CommandError
+
 READ_BYTES = 65536
 
 
@@ -24,6 +26,7 @@ class Printer:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     is_read: bool = True
+    error: OSError | None = None
 
     def write(self, target: BinaryIO, data: bytes) -> None:
         """Write to one of our own outputs."""
@@ -31,8 +34,9 @@ class Printer:
             try:
                 target.write(data)
                 target.flush()
-            except BrokenPipeError:
+            except OSError as error:
                 self.is_read = False
+                self.error = None if isinstance(error, BrokenPipeError) else error
 
 
 def show(commands: Mapping[str, Sequence[str]]) -> dict[str, int] | None:
@@ -46,6 +50,8 @@ def show(commands: Mapping[str, Sequence[str]]) -> dict[str, int] | None:
         processes = {name: running.enter_context(_start(argv, several=several)) for name, argv in commands.items()}
         try:
             _copy_all(processes, printer, several=several)
+            if printer.error:
+                raise CommandError(f"The output of the command cannot be written: {printer.error.strerror}.")
             if printer.is_read:
                 return {name: process.wait() for name, process in processes.items()}
         except KeyboardInterrupt:

@@ -114,7 +114,7 @@ def is_writable(value: object) -> bool:
     if is_template(value):
         return True
     below = isinstance(value, str) and value.isprintable() and BELOW_SHARED.fullmatch(value) is not None
-    return below and is_within(value)
+    return below and is_within(value) and "." not in str(value).split("/")
 
 
 def is_bind(value: object) -> bool:

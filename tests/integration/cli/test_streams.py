@@ -1,0 +1,42 @@
+"""What commands print is copied as it comes, and what cannot be written ends them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3] / "src")}
+SCRIPT = """
+import sys
+from onetouch_deploy import errors, streams
+try:
+    print(streams.show({name: sys.argv[2:] for name in sys.argv[1]}), file=sys.stderr)
+except errors.CommandError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.parametrize("names", ["a", "ab"])
+@pytest.mark.parametrize("size", ["5", "3000000"])
+def test_output_that_cannot_be_written_is_an_error(names: str, size: str) -> None:
+    argv = [sys.executable, "-c", SCRIPT, names, "head", "-c", size, "/dev/zero"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, check=False)
+    reported = "The output of the command cannot be written: No space left on device.\n"
+    assert (done.returncode, done.stderr.endswith(reported)) == (1, True), done.stderr
+
+
+def test_a_reader_that_has_left_is_none() -> None:
+    argv = [sys.executable, "-c", SCRIPT, "a", "yes"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdout=pipe, stderr=pipe, text=True, env=ENVIRONMENT) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "y\n"
+        process.stdout.close()
+        assert process.stderr.read() == "{'a': 0}\n"
+        assert process.wait(60) == 0
