@@ -36,7 +36,10 @@ def complaints(values: dict[str, object], name: str = "blog") -> list[str]:
     return [str(problem).removeprefix(prefix).lstrip(":, ") for problem in check_project(section(values, name))]
 
 
-WRONG_WRITABLE_PATHS = [["uploads"], ["/"], ["/srv"], ["/srv/"], ["/etc/x"], ["/usr/a"], ["/srv/../etc/x"], ["/./etc/x"], ["/srv/."], ["/a/b\n"]]
+WRONG_WRITABLE_PATHS = [
+    *(["uploads"], ["/"], ["/srv"], ["/srv/"], ["/etc/x"], ["/usr/a"]),
+    *(["/srv/../etc/x"], ["/./etc/x"], ["/srv/."], ["/a/b\n"]),
+]
 EVERYTHING: dict[str, object] = {
     "repo": "git@git.example.com:me/blog.git",
     "path": "/srv/blog",
