@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,7 +26,15 @@ def waiting_paths(name: str, tree: Path, wanted: Iterable[str] | None) -> list[s
         text = (UNITS / f"procmon@{name}.service.d/project.conf").read_text(encoding="utf-8")
     except OSError:
         return []
-    return [] if wanted is None else sorted(set(wanted) ^ (writable_paths(text) - {str(tree)}))
+    if wanted is None:
+        return []
+    asked, in_unit = {*map(plain, wanted)}, {*map(plain, writable_paths(text))}
+    return sorted((asked ^ in_unit) - {plain(str(tree))})
+
+
+def plain(path: str) -> str:
+    """Return a path in the one way that it is compared: without needless slashes."""
+    return "/" + posixpath.normpath(path).lstrip("/")
 
 
 def writable_paths(text: str) -> set[str]:
