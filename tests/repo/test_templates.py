@@ -107,7 +107,9 @@ def test_a_deploy_reads_the_writable_paths_as_the_unit_has_them(
     assert unit.waiting_paths("blog", Path(tree), wanted) == []
     assert unit.waiting_paths("blog", Path(tree), ["/srv/new", *wanted[1:]]) == ["/srv/100%/x", "/srv/new"]
     assert unit.waiting_paths("blog", Path(tree), None) == []
-    assert unit.waiting_paths("blog", Path(tree), [f"{tree}/", "//srv//100%/x/", *wanted[1:]]) == [], "written otherwise"
+    assert unit.waiting_paths("blog", Path(tree), [f"{tree}/", "//srv//100%/x/", *wanted[1:]]) == [], (
+        "written otherwise"
+    )
     assert unit.waiting_paths("other", Path(tree), wanted) == [], "setup has written no unit"
     assert {
         'ReadWritePaths="/srv/100%%/x"',
