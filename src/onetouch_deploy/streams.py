@@ -36,7 +36,7 @@ class Printer:
                 target.flush()
             except OSError as error:
                 self.is_read = False
-                self.error = None if isinstance(error, BrokenPipeError) else error
+                self.error = self.error if isinstance(error, BrokenPipeError) else error
 
 
 def show(commands: Mapping[str, Sequence[str]]) -> dict[str, int] | None:

@@ -36,8 +36,7 @@ APP = """
 import os
 assert os.environ["PLAIN"] and os.environ["VAULTED"]
 async def app(scope, receive, send):
-    if scope["type"] != "http":
-        raise NotImplementedError
+    assert scope["type"] == "http"
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"ok"})
 """

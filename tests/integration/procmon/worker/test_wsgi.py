@@ -35,8 +35,7 @@ class Asgi2:
     def __init__(self, scope):
         self.scope = scope
     async def __call__(self, receive, send):
-        if self.scope["type"] == "lifespan":
-            raise NotImplementedError
+        assert self.scope["type"] == "http"
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
         await send({"type": "http.response.body", "body": b"asgi2"})
 """
