@@ -52,6 +52,7 @@ class Terminal:
             stderr=follower,
         )
         os.close(follower)
+        desk.terminals.append(self)
 
     def type(self, text: str) -> None:
         """Type something."""
@@ -79,6 +80,12 @@ class Terminal:
         os.close(self.leader)
         return self.process.wait()
 
+    def hang_up(self) -> None:
+        """End what a failed test has left running."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
 
 class Desk:
     """A directory with a projects.yml, in which commands are typed."""
@@ -87,6 +94,7 @@ class Desk:
         self.folder = folder
         self.config = folder / "projects.yml"
         self.projects: dict[str, dict[str, object]] = {}
+        self.terminals: list[Terminal] = []
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         own = {
             # The collection and the package of this checkout, in the place of an installed wheel.
@@ -138,11 +146,14 @@ def upstream(tmp_path: Path) -> Upstream:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def desk(tmp_path: Path) -> Iterator[Desk]:
     """A directory that knows no project yet."""
     folder = tmp_path / "desk"
     folder.mkdir()
-    return Desk(folder)
+    made = Desk(folder)
+    yield made
+    for terminal in made.terminals:
+        terminal.hang_up()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ BASH = shutil.which("bash") or "bash"
 def press_ctrl_c(desk: Desk, words: list[str], started: Path) -> tuple[int, str, str]:
     """Press Ctrl-C once `started` exists; return the exit code, the screen and what strace saw."""
     trace = desk.folder / "trace"
-    watched = [STRACE, "-f", "-o", str(trace), "-e", "trace=execve,clone3", "-e", "signal=SIGINT"]
+    watched = [STRACE, "-f", "--seccomp-bpf", "-o", str(trace), "-e", "trace=execve,clone3", "-e", "signal=SIGINT"]
     terminal = Terminal(desk, [*watched, *desk.argv(*words)])
     until(started.exists, "the hook runs")
     terminal.type("\x03")

@@ -105,7 +105,7 @@ def test_status_and_revert_do_not_depend_on_the_callers_settings(laptop: Laptop,
     hosts["all"]["children"]["blog"]["hosts"]["blog@a"] |= unreachable
     laptop.inventory.write_text(json.dumps(hosts))
     done = laptop.run("onetouch.deploy.status", cwd=laptop.folder)
-    assert done.code == 0, done.output
+    assert done.code == 4, done.output
     rows = [line.split()[:3] for line in done.output.splitlines() if line.startswith("blog ")]
     assert rows == [["blog", "a", "?"], ["blog", "b", upstream.git("rev-parse", "one")[:12]]]
     assert not became.exists()

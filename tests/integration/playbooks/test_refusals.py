@@ -62,7 +62,8 @@ def test_a_limit_does_not_skip_the_check_nor_the_table(laptop: Laptop, upstream:
     assert "Unknown variable given with -e: refs. Did you mean ref?" in message(done)
     assert not paths["b"].exists()
     done = laptop.run("playbooks/status.yml", "--limit", "blog@b")
-    assert done.code == 0, done.output
+    assert "msg: not set up" in done.output
+    assert done.code == 2, done.output
     assert [line.split()[:2] for line in done.output.splitlines() if line.startswith("blog ")] == [["blog", "b"]]
 
 
