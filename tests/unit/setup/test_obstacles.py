@@ -44,6 +44,7 @@ PATH = {
     "has_clone": False,
     "source_occupied": False,
     "source_writable": True,
+    "unsafe": "",
 }
 FACTS: dict[str, Any] = {
     "system": "Debian GNU/Linux 12",
@@ -54,6 +55,7 @@ FACTS: dict[str, Any] = {
     "path": PATH,
     "disks": [{**DISK, "path": path} for path in ("/srv/blog", "/opt/procmon", "/usr")],
     "pythons": {"/usr/bin/python3": "3.11", "python3": "3.11"},
+    "loose_pythons": {},
     "bind": "",
     "socket_directory": "",
     "procmon_installed": False,
