@@ -51,7 +51,7 @@ def expected(version: str, **others: str) -> dict[tuple[str, str], str]:
 
 def rows(done: Done) -> dict[tuple[str, str], str]:
     """Return the rows of the table that `status` or a deploy has shown: what each project runs on each server."""
-    found = re.findall(r"^ *(\w+)(?:@| +)127\.0\.0\.([12]) +(.*)$", done.output, re.MULTILINE)
+    found = re.findall(r"^ *(\w+)(?:@| +)127\.0\.0\.([12]) +([^:\s].*)$", done.output, re.MULTILINE)
     return {(name, f"web{number}"): row for name, number, row in found if name in PORTS}
 
 
