@@ -10,7 +10,7 @@ from server import Server
 
 
 def lead(server: Server, link: str, target: str) -> None:
-    """Let the project's user make a link."""
+    """Make a link as the project's user."""
     server.run("runuser", "-u", "deploy", "--", "ln", "-sfn", target, link)
 
 
