@@ -86,14 +86,19 @@ def test_a_deploy_without_power_is_undone_by_the_next(laptop: Laptop, web: Serve
 
 @pytest.mark.timeout(300)
 def test_a_deploy_that_a_shutdown_ends_puts_the_old_release_back(laptop: Laptop, web: Server, upstream: Of) -> None:
-    """Unlike a loss of power, a shutdown asks the module to end: it puts the release before back."""
+    """Unlike a loss of power, a shutdown asks the module to end: it puts the release before back, which serves then.
+
+    systemd ends procmon at the same time. Where it was first, the module could not see the old release serve; the next
+    deploy closes that attempt.
+    """
     lost = upstream("blog").publish("waits for a shutdown")
     running = laptop.start("deploy", project="blog")
     wait_for_the_hook(web)
     web.reboot()
     assert running.wait().code != 0
+    wait_for(lambda: answers(web, "blog four"), "the release before serves", 120)
     deployed(laptop, upstream, "five")
-    assert outcomes(web, lost) == ["put_back"]
+    assert outcomes(web, lost) in (["put_back"], ["broken", "interrupted"])
     assert answers(web, "blog five")
 
 
