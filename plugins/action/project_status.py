@@ -9,14 +9,14 @@ wait for what it posts: its process depends on none of theirs, which may start l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import info_arguments
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._rollout import UNREACHABLE
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._same_login import alike, first_alike
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._same_login import alike
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction
 
 OPTIONS = {"by_server": {"type": "bool", "default": False}}
@@ -46,7 +46,7 @@ class ActionModule(ServerAction):
     def _from_server(self) -> dict[str, Any] | None:
         """Return the answer for this host among those of its server, None where there is none."""
         hosts, variables = self.play_hosts, self.variables["hostvars"]
-        first = first_alike(self.host, hosts, variables)
+        first = next(alike(self.host, hosts, variables))
         name = f"{self._task._uuid} {first}"  # noqa: SLF001  the only name of a task
         if self.host != first:
             return self.board().wait([name])[name].get(self.host)
@@ -57,7 +57,7 @@ class ActionModule(ServerAction):
             self.board().post(name, answers)
         return answers.get(first)
 
-    def _of_all(self, hosts: list[str]) -> Answers:
+    def _of_all(self, hosts: Iterable[str]) -> Answers:
         """Return the answers for all hosts whose variables can be evaluated."""
         questions = {host: question for host in hosts if (question := self._question(host))}
         if len(questions) < 2:  # noqa: PLR2004  there is nothing to save

@@ -8,25 +8,19 @@ Private to this collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 HostVariables = Mapping[str, Mapping[str, Any]]
 
 
 def login(host: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all that decides how Ansible reaches a host: its variables `ansible_*`, and its name without an address."""
+    """Return all that decides how Ansible reaches a host: its variables `ansible_*`; its name is an address, too."""
     own = {name: variables[name] for name in variables if name.startswith("ansible_")}
     return {"ansible_host": host, **own}
 
 
-def first_alike(host: str, hosts: Iterable[str], variables: HostVariables) -> str:
-    """Return the first of `hosts` with the login of `host`."""
+def alike(host: str, hosts: Iterable[str], variables: HostVariables) -> Iterator[str]:
+    """Yield those of `hosts` with the login of `host`, which is one of them."""
     wanted = login(host, variables[host])
-    return next(other for other in hosts if other == host or login(other, variables[other]) == wanted)
-
-
-def alike(host: str, hosts: Iterable[str], variables: HostVariables) -> list[str]:
-    """Return those of `hosts` with the login of `host`, which is one of them."""
-    wanted = login(host, variables[host])
-    return [other for other in hosts if other == host or login(other, variables[other]) == wanted]
+    return (other for other in hosts if other == host or login(other, variables[other]) == wanted)

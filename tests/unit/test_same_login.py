@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._same_login import alike, first_alike
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._same_login import alike
 
 HOSTS = ("blog@a", "blog@b", "shop@a", "shop@b")
 
@@ -21,16 +21,15 @@ def variables(**of_the_last: object) -> dict[str, dict[str, object]]:
 
 def test_projects_on_one_server_are_alike() -> None:
     found = variables()
-    assert alike("blog@b", HOSTS, found) == ["blog@b", "shop@b"]
-    assert [first_alike(host, HOSTS, found) for host in HOSTS] == ["blog@a", "blog@b", "blog@a", "blog@b"]
+    assert [*alike("blog@b", HOSTS, found)] == [*alike("shop@b", HOSTS, found)] == ["blog@b", "shop@b"]
 
 
 @pytest.mark.parametrize("name", ["ansible_user", "ansible_port", "ansible_python_interpreter", "ansible_become"])
 def test_whatever_differs_in_how_it_is_reached_separates(name: str) -> None:
     found = variables(**{name: "other"})
-    assert alike("blog@b", HOSTS, found) == ["blog@b"]
-    assert first_alike("shop@b", HOSTS, found) == "shop@b"
+    assert [*alike("blog@b", HOSTS, found)] == ["blog@b"]
+    assert [*alike("shop@b", HOSTS, found)] == ["shop@b"]
 
 
 def test_hosts_without_an_address_are_reached_by_their_names() -> None:
-    assert alike("blog@a", HOSTS, {host: {} for host in HOSTS}) == ["blog@a"]
+    assert [*alike("blog@a", HOSTS, {host: {} for host in HOSTS})] == ["blog@a"]
