@@ -81,7 +81,10 @@ answers:
   returned: success
   type: list
   elements: dict
-  sample: [{"name": "blog", "commit": "1f0c9a2be6f3d1c6a1d1d0f7c1b0b8a1f2e3d4c5"}, {"msg": "shop: /var/www/shop is not a directory"}]
+  sample:
+    - name: blog
+      commit: 1f0c9a2be6f3d1c6a1d1d0f7c1b0b8a1f2e3d4c5
+    - msg: "shop: /var/www/shop is not a directory"
 """
 
 from typing import Any

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import facts, options, unit
-from .errors import ReleaseError, as_failure
+from .errors import as_failure
 from .model import ProjectPaths
 from .system.run import run_command
 
