@@ -208,7 +208,7 @@ def interpreters(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
     for setting, python, minimum, who in needs:
         version = facts["pythons"].get(python, "")
         loose = facts["loose_pythons"].get(python)
-        if loose and wanted.admin != wanted.user:
+        if loose:
             found = f"setup would run '{python}' as root, and others than root can change {loose}"
             yield Obstacle(found, f"Name one that is root's with `{setting}`, such as /usr/bin/python3")
             continue

@@ -49,7 +49,9 @@ class Asked:
 def collect(asked: Asked, question: git_access.Question, *, probe: bool) -> dict[str, Any]:
     """Return all facts that the user who runs this can see; with `probe` the git server is asked as this user."""
     git = shutil.which("git") is not None
-    loose = {python: loose_part(python, asked.admin) for python in asked.pythons}
+    # A user who is setup's own login gains nothing by what setup runs.
+    separate = asked.admin != asked.user
+    loose = {python: loose_part(python, asked.admin) if separate else "" for python in asked.pythons}
     return {
         "time": time.time(),
         "hostname": socket.gethostname(),

@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._remove import project as remove_parts
 from ansible_collections.onetouch.deploy.plugins.module_utils._remove.project import Project
-from ansible_collections.onetouch.deploy.plugins.module_utils._setup import directories, facts
+from ansible_collections.onetouch.deploy.plugins.module_utils._setup import directories, facts, git_access
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup.as_user import acting_as
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup.directories import UnsafeLinkError, Wanted
 
@@ -200,7 +200,21 @@ def test_root_runs_no_program_of_the_user_and_reads_no_file_for_it(home: Path) -
     facts.find_uv(home / "blog/envs")
     assert facts.own_text(USER, home / ".ssh/authorized_keys") == ""
     assert not witness.exists()
-    assert facts.loose_part(python, USER.pw_name) == "", "setup logs in as this user, who may become root anyway"
+    assert facts.loose_part(python, USER.pw_name) == "", "what the login of setup owns is its own"
+
+
+@pytest.mark.parametrize(("admin", "version"), [("root", ""), (USER.pw_name, "3.99")])
+def test_only_a_login_of_its_own_has_to_keep_from_the_users_python(home: Path, admin: str, version: str) -> None:
+    """Without one, root's rights come from the user's own sudo."""
+    answer = json.dumps({"path": "/p", "version": "3.99", "tag": "t", "platform": "p", "full_version": "3.99.1"})
+    with acting_as(USER):
+        (home / "python").write_text(f"#!/bin/sh\necho '{answer}'\n")
+        (home / "python").chmod(0o755)
+    python = str(home / "python")
+    asked = facts.Asked(USER.pw_name, admin, home / "blog", pythons=(python,))
+    question = git_access.Question("blog", "", home / "blog/source", [], [])
+    found = facts.collect(asked, question, probe=False)
+    assert (found["pythons"][python], found["loose_pythons"][python]) == (version, "" if version else python)
 
 
 def test_a_link_of_the_user_to_a_program_of_root_counts_as_the_users(home: Path) -> None:
