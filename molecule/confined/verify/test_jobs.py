@@ -158,8 +158,7 @@ def test_a_unit_of_the_system_is_restarted_by_one_line_for_sudo(
     deploy(laptop.with_settings(tmp_path, "blog", post_deploy=hooks()[2]))
     for server in servers:
         runs(server, "four")
-        assert server.run("systemctl", "show", "--property=User,ActiveState", "--value", "blog-worker").split() == [
-            *("active", "deploy")
-        ]
+        shown = server.run("systemctl", "show", "--property=User,ActiveState", "blog-worker").split()
+        assert set(shown) == {"User=deploy", "ActiveState=active"}
         refused = server.run("sh", "-c", "runuser -u deploy -- sudo -n systemctl restart ssh 2>&1 || true")
-        assert "password is required" in refused
+        assert "password is required" in refused or "not allowed" in refused
