@@ -24,6 +24,11 @@ class ActionModule(ServerAction):
         try:
             answer = self.on_server("onetouch.deploy.releases_info", info_arguments(self.read))
         except AnsibleConnectionFailure as error:
-            return {**result, "changed": False, "outcome": UNREACHABLE, "msg": str(error)}
+            return {
+                **result,
+                "changed": False,
+                "outcome": UNREACHABLE,
+                "msg": f"cannot be reached: {self.why_lost(error)}",
+            }
         answer.pop("exception", None)
         return {**result, **answer, **self.url(), "failed": False}

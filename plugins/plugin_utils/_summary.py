@@ -14,8 +14,8 @@ from ._rollout import LOST, NOT_REACHED, UNKNOWN, UNREACHABLE, succeeded
 ROLLOUT_HEAD = ("SERVER", "RUNS", "NOTE")
 # Of a result that failed: the rest says more.
 UNSHOWN = {
-    *("commits", "commit_count", "diff", "dropped_count", "environment", "exception", "now", "output", "phases"),
-    *("reason", "release"),
+    *("commits", "commit_count", "diff", "dropped", "dropped_count", "environment", "exception", "now", "output"),
+    *("phases", "reason", "release"),
 }
 COMMIT_CHARACTERS = 12
 
@@ -59,9 +59,11 @@ def restart_result(host: str, project: str, answer: Mapping[str, Any], bind: str
     serves = _short(status.get("commit")) or status.get("release") or "the app"
     took = "" if seconds is None else f" in {seconds:.2f} s"
     msg = f"{host}: restarted{took}: generation {status.get('generation')} serves {serves}, {active} workers active"
-    if bind and status.get("bind") not in (None, bind):
-        msg += f". Run setup for: bind ({status['bind']} serves, {bind} is configured)"
-    return {"changed": True, "outcome": "restarted", "commit": status.get("commit"), "msg": msg}
+    waits = bind and status.get("bind") not in (None, bind)
+    setup = {"waits_for_setup": f"bind ({status['bind']} serves, {bind} is configured)"} if waits else {}
+    msg += f". Run setup for: {setup['waits_for_setup']}" if waits else ""
+    found = {"changed": True, "outcome": "restarted", "commit": status.get("commit"), "workers": active}
+    return {**found, **setup, "msg": msg}
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

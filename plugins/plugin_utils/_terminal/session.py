@@ -15,12 +15,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.onetouch.deploy.plugins.plugin_utils import _login_failure
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._login_failure import Login
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import typed
 
 from . import deploy as single
 from . import interruption
 from .deploy import Deploy
-from .failure import failure_lines, lost_result
+from .failure import failure_lines, lost_result, own_lines
 from .look import in_seconds
 from .progress import ProgressFile
 from .screen import Screen
@@ -63,9 +65,10 @@ class Active:
 
 @dataclass
 class Play:
-    """The hosts of a play, each as (project, server), and what has come of it."""
+    """The hosts of a play, each as (project, server), how to log in to them by ssh, and what has come of it."""
 
     hosts: Mapping[str, tuple[str, str]]
+    logins: Mapping[str, Login]
     table: Table
     deploy: Deploy
     has_head: bool = False
@@ -95,11 +98,11 @@ class Session:
         self.task = Task("", Kind.OTHER)
         self.active: dict[str, Active] = {}
 
-    def begin_play(self, hosts: Mapping[str, tuple[str, str]]) -> None:
+    def begin_play(self, hosts: Mapping[str, tuple[str, str]], logins: Mapping[str, Login] | None = None) -> None:
         """Begin a play on hosts; the one before has ended."""
         self.end_play()
         table = Table(self.look, {host: Row(host, Deploy(self.look)) for host in hosts})
-        self._play = Play(hosts, table, Deploy(self.look))
+        self._play = Play(hosts, logins or {}, table, Deploy(self.look))
 
     def begin_task(self, task: Task) -> None:
         """Begin a task of the play."""
@@ -129,7 +132,9 @@ class Session:
         play.has_failed |= bool(result.get("failed") or unreachable)
         if unreachable:
             started = play.deploy.has_started or play.table.rows[host].deploy.has_started
-            lost = lost_result(result, play.hosts[host][1], started=started)
+            project, server = play.hosts[host]
+            hint = _login_failure.hint(str(result.get("msg")), play.logins.get(host), typed("setup", project))
+            lost = lost_result(result, server, hint, started=started)
             result = {**result, **lost, "failed": True, "outcome": "lost" if started else "unreachable"}
         self._warn(host, result)
         handle = {
@@ -223,7 +228,8 @@ class Session:
 
     def _print_head(self) -> None:
         play = self._play
-        if play is None or play.has_head:
+        # A report names its hosts itself.
+        if play is None or play.has_head or self._command in interruption.QUESTIONS:
             return
         play.has_head = True
         if len(play.hosts) == 1:
@@ -264,11 +270,13 @@ class Session:
 
     def _end_summary(self, play: Play, _host: str, result: Mapping[str, Any], _active: Active | None) -> None:
         # Of a rollout each server has its row already.
-        if not play.results and not result.get("failed"):
+        if not play.results:
             self.screen.clear()
-            self.screen.print([clean(part) for line in result.get("lines") or [] for part in str(line).split("\n")])
-        elif result.get("failed"):
-            self._end_other(play, _host, result, _active)
+            lines = [clean(part) for line in result.get("lines") or [] for part in str(line).split("\n")]
+            self.screen.print(own_lines(self.look, lines))
+        if result.get("failed"):
+            first, *more = failure_lines(self.look, result)
+            self._print_failure(first.strip(), *more)
 
     def _end_question(self, play: Play, host: str, result: Mapping[str, Any], active: Active | None) -> None:
         if result.get("failed"):
@@ -282,16 +290,17 @@ class Session:
         where = f"{clean(host)}: " if len(play.hosts) > 1 else ""
         name = where + clean(self.task.name)
         if result.get("failed"):
-            first, *more = failure_lines(self.look, result)
-            head = f"{self.look.mark('failed')} {self.look.paint(cut(name, self.look.columns - 2), 'bold')}"
-            took = self.look.paint(f"  Failed after {in_seconds(self._now() - self._start)}.", "dim")
-            self.screen.print([head, first, *more, took])
+            self._print_failure(cut(name, self.look.columns - 2), *failure_lines(self.look, result))
         elif result.get("changed"):
             play.changes += 1
             took = in_seconds(self._now() - active.since) if active else ""
             width = min(TASK_CELLS, self.look.columns - 16)
             line = f"{pad(cut(name, width), width)}{self.look.paint(f'{took:>10}', 'dim')}"
             self.screen.print([f"  {self.look.mark('ok')} {line}"])
+
+    def _print_failure(self, head: str, *more: str) -> None:
+        took = self.look.paint(f"  Failed after {in_seconds(self._now() - self._start)}.", "dim")
+        self.screen.print([f"{self.look.mark('failed')} {self.look.paint(head, 'bold')}", *more, took])
 
     def _last_lines(self, play: Play) -> list[str]:
         seconds = self._now() - self._start

@@ -13,6 +13,7 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.t
 # Longer than any line that a person reads.
 MAX_CHARACTERS = 20000
 TAB_CELLS = 8
+HANGING = "    "
 
 
 def clean(text: object) -> str:
@@ -41,12 +42,21 @@ def pad(text: str, width: int) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Return a text in lines that fit, broken between words where that is possible."""
+    """Return a text in lines that fit, broken between words: a longer word, such as a key, stays one to be copied."""
     lines = [""]
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}" if lines[-1] else word
-        lines[-1:] = [longer] if cells(longer) <= width else [*filter(None, lines[-1:]), *chop(word, width)]
+        lines[-1:] = [longer] if cells(longer) <= width else [*filter(None, lines[-1:]), word]
     return lines
+
+
+def hang(text: str, width: int) -> list[str]:
+    """Return a text in lines that fit, with its own indentation, and more of it from the second line on."""
+    if cells(text) <= width:
+        return [text]
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    lines = wrap(text.lstrip(" "), width - len(indent) - len(HANGING))
+    return [indent + (HANGING if number else "") + line for number, line in enumerate(lines)]
 
 
 def chop(text: str, width: int) -> list[str]:

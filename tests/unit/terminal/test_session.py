@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._login_failure import Login
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.look import Look, in_seconds
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.screen import Screen
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.session import Kind, Session, Task
@@ -196,7 +197,7 @@ URL = "https://www.example.com"
         (LIVE, " Greet in French is live, 5.0 s"),
         ({**LIVE, "subject": "三" * 50}, f" {'三' * 12}… is live, 5.0 s"),
         ({"outcome": "unchanged", "commit": NEW}, " is already live, 5.0 s"),
-        ({"outcome": "restarted", "commit": NEW, "msg": "web1: generation 3"}, " generation 3, 5.0 s"),
+        ({"outcome": "restarted", "commit": NEW, "workers": 2}, " restarted, 2 workers ready, 5.0 s"),
     ],
 )
 def test_the_last_line_ends_with_the_address(run: Run, result: dict[str, Any], end: str) -> None:
@@ -242,7 +243,7 @@ def test_output_that_is_not_shown_is_part_of_the_failure(tmp_path: Path) -> None
             {"msg": "Task failed: Module failed: blog: no disk", "reason": "no disk", "outcome": "failed"},
             ["✘ no disk.", "  Nothing was changed."],
         ),
-        ({"msg": "Task failed: Action failed: at_once is 'x'.\nmore"}, ["✘ at_once is 'x'.", "  │ more"]),
+        ({"msg": "Task failed: Action failed: at_once is 'x'.\nmore"}, ["✘ at_once is 'x'.", "  more"]),
         ({}, ["✘ it failed without a message."]),
         ({"results": [{"failed": True, "msg": "no key", "stderr": "a\n\nb"}]}, ["✘ no key."]),
     ],
@@ -269,7 +270,7 @@ def test_a_server_that_does_not_answer(run: Run, began: bool, lines: list[str]) 
     shown = run.shown().split("\n")
     assert shown[1:3] == lines
     assert ("What it serves now is not known" in shown[3]) == began
-    assert ("Does `ssh web1` log in?" in shown[3]) == (not began)
+    assert (shown[3] == "  Nothing was changed.") == (not began)
 
 
 def test_a_revert_says_what_the_next_one_does(run: Run) -> None:
@@ -281,13 +282,37 @@ def test_a_revert_says_what_the_next_one_does(run: Run) -> None:
         "phases": [],
         "output": [],
         "commits": [LIVE["commits"][0]],
+        "dropped": [{"sha": OLD, "subject": "Greet"}],
     }
     run.end({**LIVE, **found, "msg": "…; another revert would return to 0a1b2c3d4e5f; "})
     assert run.shown().split("\n")[1:] == [
-        "  ✔ commits                 no new commits, 1 dropped",
-        "    1f0c9a2be6f3 Greet in French",
+        "  ✔ commits                 1 commit dropped",
+        "    - 0a1b2c3d4e5f Greet",
         "✔ 1f0c9a2be6f3 Greet in French is live, 5.0 s",
         "  Another revert would return to 0a1b2c3d4e5f.",
+    ]
+
+
+def test_commits_that_come_and_go_have_a_sign(run: Run) -> None:
+    """At most eight of each, with the number of those that are not shown."""
+    run.begin(BLOG)
+    going = [{"sha": f"{number:x}" * 40, "subject": f"Number {number}"} for number in range(10)]
+    run.end({**LIVE, "dropped": going, "dropped_count": 130, "settings": []})
+    lines = run.shown().split("\n")[1:]
+    assert lines[0] == "  ✔ fetch            0.4 s  12 commits, 130 dropped"
+    assert lines[1] == "    + 1f0c9a2be6f3 Greet in French"
+    assert lines[3] == "    + and 10 more"
+    assert lines[4:12] == [f"    - {number:x}{str(number) * 11} Number {number}" for number in range(8)]
+    assert lines[12] == "    - and 122 more"
+
+
+def test_settings_alone_repeat_no_commit(run: Run) -> None:
+    run.begin(BLOG)
+    run.end({**LIVE, "commits": LIVE["commits"][:1], "commit_count": 0, "phases": LIVE["phases"][:1], "output": []})
+    assert run.shown().split("\n")[1:] == [
+        "  ✔ fetch            0.4 s  no new commits",
+        "  ✔ settings                workers, env.COLOUR",
+        "✔ 1f0c9a2be6f3 Greet in French is live, 5.0 s",
     ]
 
 
@@ -301,16 +326,18 @@ def test_a_check_shows_what_would_come_and_go(tmp_path: Path) -> None:
             "outcome": "unchanged",
             "commits": LIVE["commits"][:1],
             "commit_count": 1,
+            "dropped": [{"sha": OLD, "subject": "Greet"}],
+            "dropped_count": 1,
             "phases": [],
             "diff": {"prepared": diff},
         }
     )
     assert run.shown() == (
         "blog on web1  check mode: nothing is changed\n"
-        "  ✔ commits                 1 commit\n"
-        "    1f0c9a2be6f3 Greet in French\n"
-        "  ✔ settings                workers, env.COLOUR\n"
+        "  ✔ commits                 1 commit, 1 dropped\n"
+        "    + 1f0c9a2be6f3 Greet in French\n"
         "    - 0a1b2c3d4e5f Greet\n"
+        "  ✔ settings                workers, env.COLOUR\n"
         "    - workers: 2\n"
         "    + workers: 4\n"
         "    ~ env.COLOUR\n"
@@ -322,8 +349,17 @@ def test_a_check_shows_what_would_come_and_go(tmp_path: Path) -> None:
     ("result", "line"),
     [
         (
-            {"outcome": "restarted", "commit": NEW, "changed": True, "msg": "web1: restarted: generation 3 serves it"},
-            "✔ 1f0c9a2be6f3 generation 3 serves it, 5.0 s",
+            {"outcome": "restarted", "commit": NEW, "changed": True, "workers": 1, "msg": "web1: restarted: it"},
+            "✔ 1f0c9a2be6f3 restarted, 1 worker ready, 5.0 s",
+        ),
+        (
+            {
+                "outcome": "restarted",
+                "commit": NEW,
+                "workers": 2,
+                "waits_for_setup": "bind (a serves, b is configured)",
+            },
+            "✔ 1f0c9a2be6f3 restarted, 2 workers ready, 5.0 s\n! run setup for: bind (a serves, b is configured).",
         ),
         ({"outcome": "no_app", "msg": "blog@web1: nothing to restart"}, "✔ nothing to restart, 5.0 s"),
     ],
@@ -400,7 +436,7 @@ def test_a_server_that_cannot_be_reached_has_a_row(run: Run) -> None:
     assert run.shown().split("\n")[1:4] == [
         "✘ blog@web1  as before     cannot be reached    5.0 s",
         "    web1 cannot be reached: no route.",
-        "    Nothing was changed. Does `ssh web1` log in?",
+        "    Nothing was changed.",
     ]
 
 
@@ -466,7 +502,56 @@ def test_a_summary_that_fails_or_follows_a_deploy(run: Run) -> None:
     run.task(Kind.SUMMARY, name="Report")
     run.end({"lines": ["SERVER"]})
     run.end({"failed": True, "msg": "no variable"})
-    assert run.shown().endswith("\n✘ Report\n  no variable.\n  Failed after 15.0 s.")
+    assert run.shown().endswith("\n✘ no variable.\n  Failed after 15.0 s.")
+
+
+def test_a_report_that_fails_has_its_lines_before_the_reason(live: Run) -> None:
+    """Its lines are broken between words, and further to the right; what is to be copied stays whole."""
+    live.begin(TWO, Kind.SUMMARY)
+    key = "k" * 90
+    live.end({"failed": True, "lines": [f"  NO  {'word ' * 20}end"], "msg": f"Add this:\n    {key}\n{'word ' * 20}end"})
+    words = " ".join(["word"] * 14)
+    assert live.raw.rpartition("\x1b[?25h")[2].split("\n")[:-1] == [
+        f"  NO  {words}",
+        f"      {' '.join(['word'] * 6)} end",
+        "✘ Add this:",
+        f"      {key}",
+        f"  {words} word",
+        f"      {' '.join(['word'] * 5)} end",
+        "  Failed after 5.0 s.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("admin", "now"),
+    [
+        (
+            "root",
+            "Has `ansible-playbook setup.yml -e project=blog` run? For a new server it lets your key log in as "
+            "deploy. Otherwise try `ssh -p 2222 deploy@192.0.2.1`.",
+        ),
+        ("", "Let your key log in (ssh-copy-id -p 2222 deploy@192.0.2.1), or correct `key` or `user`."),
+    ],
+)
+def test_a_server_that_refuses_a_login_has_what_to_do_with_its_address(run: Run, admin: str, now: str) -> None:
+    run.session.begin_play(BLOG, {"blog@web1": Login("deploy", "192.0.2.1", "2222", admin=admin)})
+    run.task()
+    run.session.begin_host("blog@web1")
+    msg = "Failed to connect to the host via ssh: deploy@192.0.2.1: Permission denied (publickey)."
+    run.end({"msg": msg}, unreachable=True)
+    head, reason, *lines, _took = run.shown().split("\n")
+    assert (head, reason) == (
+        "blog on web1",
+        "✘ web1 cannot be reached: deploy@192.0.2.1: Permission denied (publickey).",
+    )
+    assert " ".join(line.strip() for line in lines) == f"Nothing was changed. {now}"
+
+
+@pytest.mark.parametrize("command", ["status", "doctor", "history"])
+def test_a_report_names_its_hosts_itself(tmp_path: Path, command: str) -> None:
+    run = Run(tmp_path, options={"command": command})
+    run.begin(BLOG, Kind.OTHER)
+    assert run.model.text() == ""
 
 
 BEFORE = "before the switch: nothing changes. `ansible-playbook status.yml -e project=blog` shows what is live."

@@ -9,6 +9,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.text imp
     clean,
     clean_lines,
     cut,
+    hang,
     pad,
     wrap,
 )
@@ -37,13 +38,25 @@ def test_a_text_is_filled_up_by_cells() -> None:
     ("text", "lines"),
     [
         ("one two three", ["one two", "three"]),
-        ("a" * 10, ["aaaaaaaa", "aa"]),
-        ("a " + "b" * 9, ["a", "bbbbbbbb", "b"]),
+        ("a" * 10, ["a" * 10]),
+        ("a " + "b" * 9 + " c", ["a", "b" * 9, "c"]),
         ("", [""]),
     ],
 )
 def test_a_text_is_wrapped_between_words(text: str, lines: list[str]) -> None:
     assert wrap(text, 8) == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one  two", ["one  two"]),
+        ("  one two three", ["  one", "      two", "      three"]),
+        ("one two three", ["one", "    two", "    three"]),
+    ],
+)
+def test_more_of_a_line_stands_further_to_the_right(text: str, lines: list[str]) -> None:
+    assert hang(text, 9) == lines
 
 
 def test_a_text_is_chopped_by_cells() -> None:
