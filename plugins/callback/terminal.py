@@ -82,6 +82,7 @@ KINDS = {
     "summary": Kind.SUMMARY,
     "setup_report": Kind.SUMMARY,
     "doctor_report": Kind.SUMMARY,
+    "control_repository": Kind.SUMMARY,
 }
 
 

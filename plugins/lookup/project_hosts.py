@@ -57,6 +57,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _command
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import did_you_mean
 
 
 class LookupModule(LookupBase):
@@ -102,6 +103,7 @@ class LookupModule(LookupBase):
         asked = _command.asked_projects(projects[0])
         files = [] if {*asked} <= {"all", *inventory.names()} else [*_inventory.project_files(self._loader)]
         error = _command.project_error(asked, inventory, files)
+        error = f"{error}{did_you_mean('project')}" if error else None
         error = error or _command.inherited_error(command, given, {host: hostvars[host] for host in inventory.projects})
         return _end(error) if error else _command.project_hosts(asked, inventory)
 

@@ -45,6 +45,25 @@ def test_a_project_and_a_command_are_a_playbook_with_its_variables(
 
 
 @pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("blog stauts", {"ref": "deploy blog status"}),
+        ("blog rever", {"ref": "deploy blog revert"}),
+        ("stauts", {"project": "deploy status"}),
+        ("docter", {"project": "deploy doctor"}),
+        ("histroy", {"project": "deploy PROJECT history"}),
+        ("setup blog", {"project": "deploy blog setup"}),
+        ("blog v1.2", {}),
+        ("blog", {}),
+        ("blog origin/main", {}),
+    ],
+)
+def test_a_word_that_is_like_a_command(line: str, meant: dict[str, str]) -> None:
+    """It may be a ref, or a project: only where it is unknown, the command is named."""
+    assert plan_of(line).meant == meant
+
+
+@pytest.mark.parametrize(
     ("line", "expected"),
     [
         ("status", Plan(playbook="status")),
