@@ -139,7 +139,8 @@ class CallbackModule(Default):
         """Begin a play on its hosts."""
         self._play = play
         variables = play.get_variable_manager().get_vars(play=play)
-        hosts = variables.get("ansible_play_hosts_all") or []
+        # With `serial` each batch is shown as a play.
+        hosts = variables.get("ansible_play_batch") or []
         found = {host: variables["hostvars"][host] for host in hosts}
         logins = {host: login for host, values in found.items() if (login := read_login(values, host))}
         self.session.begin_play({host: _names(host, values) for host, values in found.items()}, logins)

@@ -54,9 +54,9 @@ from ansible import context
 from ansible.errors import ExitCode
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.lookup import LookupBase
-from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _command
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.error import show_error
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import did_you_mean
 
 
@@ -110,5 +110,5 @@ class LookupModule(LookupBase):
 
 def _end(error: str) -> NoReturn:
     """Show the error alone: an exception from a template would come out inside of Ansible's description of itself."""
-    Display().error(error)
+    show_error(error)
     raise SystemExit(int(ExitCode.INVALID_CLI_OPTION))

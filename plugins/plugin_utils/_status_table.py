@@ -115,7 +115,7 @@ def _reload(answer: Answer) -> str:
 
 
 def _subject(answer: Answer) -> str:
-    return cut(clean(str(answer.get("subject") or "")), SUBJECT_CHARACTERS)
+    return clean(str(answer.get("subject") or ""))
 
 
 PROJECT, SERVER = Column("PROJECT", lambda _answer: ""), Column("SERVER", lambda _answer: "")
@@ -177,7 +177,7 @@ def table(rows: Sequence[tuple[str, str, Answer]], width: int | None) -> list[st
     left = None if width is None else width - max(map(cells_of, fixed)) - len(GAP)
     if left is not None and left < LEAST_SUBJECT_CHARACTERS:
         return [line.rstrip() for line in fixed]
-    shown = subjects if left is None else [cut(subject, left) for subject in subjects]
+    shown = [cut(subject, SUBJECT_CHARACTERS if left is None else left) for subject in subjects]
     return [f"{line}{GAP}{subject}".rstrip() for line, subject in zip(fixed, shown, strict=True)]
 
 

@@ -66,6 +66,14 @@ def test_notes_stand_below_their_row_and_are_cut() -> None:
     assert lines[2:] == ["    settings wait for a deploy: workers, env.SECR…", "    run setup for: bind"]
 
 
+def test_a_subject_is_as_long_as_the_screen_has_room_for() -> None:
+    long = {"blog@web1": answer(subject="word " * 60)}
+    assert len(screen.status_lines(long, 160)[1]) == 160
+    assert len(screen.status_lines(long, 80)[1]) == 80
+    shown = screen.status_lines(long)[1]
+    assert len(shown[shown.index("word") :]) == 60, "in a pipe"
+
+
 def test_a_server_that_does_not_answer_has_its_reason() -> None:
     lines = screen.status_lines({"blog@web1": answer(), "blog@web2": {"unreachable": True, "msg": "refused\nmore"}}, 80)
     assert lines[2].split()[:3] == ["blog", "web2", "?"]

@@ -27,9 +27,9 @@ ENDS = {"commit": NEW, "previous_commit": OLD}
     ("result", "row"),
     [
         ({**ENDS, "outcome": "live"}, "bbbbbbbbbbbb went live"),
-        ({**ENDS, "outcome": "put_back"}, "aaaaaaaaaaaa bbbbbbbbbbbb failed, the previous release was restored"),
+        ({**ENDS, "outcome": "put_back"}, "aaaaaaaaaaaa failed, previous release restored"),
         ({**ENDS, "outcome": "failed"}, "aaaaaaaaaaaa failed, nothing was changed"),
-        ({**ENDS, "outcome": "broken"}, "not known failed, and the previous release could not be restored"),
+        ({**ENDS, "outcome": "broken"}, "not known failed, and could not be restored"),
         ({**ENDS, "outcome": "prepared"}, "aaaaaaaaaaaa bbbbbbbbbbbb is prepared, not reached"),
         ({**ENDS, "outcome": "not_reached"}, "aaaaaaaaaaaa bbbbbbbbbbbb is prepared, not reached"),
         ({**ENDS, "outcome": "unchanged", "changed": False}, "bbbbbbbbbbbb was live already"),

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .look import Look
-from .text import chop, clean, clean_lines, hang, wrap
+from .text import clean, clean_lines, hang, wrap
 
 # What Ansible puts before the message of a task, an action or a module.
 PREFIXES = re.compile(r"(?:(?:Task|Action|Module) failed: |Failed to connect to the host via ssh: )+")
@@ -30,7 +30,7 @@ def failure_lines(look: Look, result: Mapping[str, Any], shown: Sequence[str] = 
     end = tail[-TAIL_LINES:]
     above = end and [*shown][-len(end) :] == end
     lines = [indent + line for line in wrap(reason, look.columns - len(indent))]
-    lines += [indent + line for line in own_lines(look, more, len(indent))]
+    lines += [indent + line for line in fitting(look, more, len(indent))]
     lines += [] if above else bar_lines(look, end, indent)
     return lines + [indent + line for line in wrap(sentence(result.get("now")), look.columns - len(indent)) if line]
 
@@ -52,8 +52,8 @@ def _parts(result: Mapping[str, Any]) -> tuple[str, list[str], list[str]]:
     return sentence(reason), [] if tail else [clean(line) for line in more if line.strip()], tail
 
 
-def own_lines(look: Look, lines: Sequence[str], indent: int = 0) -> list[str]:
-    """Return lines of ours; where the width is known, in lines that fit."""
+def fitting(look: Look, lines: Sequence[str], indent: int = 0) -> list[str]:
+    """Return lines, where the width is known as lines that fit."""
     return [part for line in lines for part in (hang(line, look.columns - indent) if look.live else [line])]
 
 
@@ -79,8 +79,7 @@ def lost_result(result: Mapping[str, Any], address: str, hint: str = "", *, star
 
 def bar_lines(look: Look, lines: Sequence[str], indent: str = "  ") -> list[str]:
     """Return what a program wrote, behind a bar; wrapped where lines are drawn over."""
-    width = look.columns - len(indent) - 2
-    pieces = [piece for line in lines for piece in (chop(line, width) if look.live else [line])]
+    pieces = fitting(look, lines, len(indent) + 2)
     return [f"{indent}{look.mark('bar')} {look.paint(piece, 'dim')}".rstrip() for piece in pieces]
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.text import one_line
 
@@ -41,12 +40,15 @@ def pad(text: str, width: int) -> str:
     return text + " " * (width - cells(text))
 
 
-def wrap(text: str, width: int) -> list[str]:
-    """Return a text in lines that fit, broken between words: a longer word, such as a key, stays one to be copied."""
+def wrap(text: str, width: int, indent: str = "") -> list[str]:
+    """Return a text in lines that fit, broken between words: a longer word, such as a key, stays one to be copied.
+
+    From the second line on they begin with `indent`.
+    """
     lines = [""]
     for word in text.split(" "):
-        longer = f"{lines[-1]} {word}" if lines[-1] else word
-        lines[-1:] = [longer] if cells(longer) <= width else [*filter(None, lines[-1:]), word]
+        longer = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
+        lines[-1:] = [longer] if cells(longer) <= width else [*filter(str.strip, lines[-1:]), indent + word]
     return lines
 
 
@@ -55,22 +57,8 @@ def hang(text: str, width: int) -> list[str]:
     if cells(text) <= width:
         return [text]
     indent = text[: len(text) - len(text.lstrip(" "))]
-    lines = wrap(text.lstrip(" "), width - len(indent) - len(HANGING))
-    return [indent + (HANGING if number else "") + line for number, line in enumerate(lines)]
-
-
-def chop(text: str, width: int) -> list[str]:
-    """Return a text in lines that fit, broken anywhere."""
-    return [*_pieces(text, max(width, 2))]
-
-
-def _pieces(text: str, width: int) -> Iterator[str]:
-    while True:
-        head = _head(text, width)
-        yield head
-        text = text[len(head) :]
-        if not text:
-            return
+    first, *more = wrap(text.lstrip(" "), width - len(indent), HANGING)
+    return [indent + line for line in (first.lstrip(" "), *more)]
 
 
 def _head(text: str, width: int) -> str:

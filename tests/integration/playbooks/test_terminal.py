@@ -173,7 +173,8 @@ def test_an_invalid_inventory_is_one_error(laptop: Laptop, upstream: Upstream, s
         terminal = start("deploy")
         assert terminal.end() == 4
         seen = terminal.screen.history()
-        assert says in seen.replace("\n", "")
+        # A long path takes a line of its own.
+        assert says.replace(" ", "") in "".join(seen.split())
         assert "[WARNING]" not in seen
 
 
@@ -276,7 +277,8 @@ def test_setup_shows_what_it_changes(laptop: Laptop, upstream: Upstream, start: 
     assert re.search(r"\n✔ blog on localhost: \d changes?, 0.0 s$", seen, re.MULTILINE)
     code, again = piped(laptop, "setup")
     lines = again.split("\n")
-    assert (code, lines[0], lines[-1]) == (0, "blog on localhost", "✔ blog on localhost: nothing to change, 0.0 s")
+    assert (code, lines[1:]) == (0, ["✔ blog on localhost: nothing to change, 0.0 s"])
+    assert lines[0].startswith("blog is ready on localhost; next: ")
     assert "[WARNING]" not in again
 
 

@@ -380,6 +380,12 @@ def test_warnings_of_ours_are_short(run: Run) -> None:
     ]
 
 
+def test_a_warning_names_its_server_among_several(run: Run) -> None:
+    run.begin(TWO)
+    run.end({**LIVE, "warnings": ["blog: run setup for: bind"]})
+    assert run.model.text().split("\n")[1] == "! blog@web1: run setup for: bind."
+
+
 def test_several_servers_have_a_row_each(live: Run) -> None:
     live.begin(THREE, is_last=False)
     live.end({**LIVE, "outcome": "live"}, "shop@web1")
@@ -397,12 +403,12 @@ def test_several_servers_have_a_row_each(live: Run) -> None:
     live.end({**FAILED, "outcome": "broken"}, "blog@web1")
     live.end({"outcome": "not_reached", "commit": NEW, "previous_commit": OLD, "skipped": True}, "blog@web2")
     assert live.shown().split("\n")[2:] == [
-        "✘ blog@web1  not known     failed, and the previous release could not be restor…",
+        "✘ blog@web1  not known     failed, and could not be restored   10.0 s",
         "    test failed (exit 1): ./test.",
         "    │ no page",
         "    0a1b2c3d4e5f was restored and is live.",
         "· blog@web2  0a1b2c3d4e5f  1f0c9a2be6f3 is prepared, not reached   15.0 s",
-        "✘ 2 of 3 servers not deployed, 30.0 s",
+        "✘ 2 of 3 not deployed, 30.0 s",
     ]
 
 
@@ -425,7 +431,42 @@ def test_all_servers_went_well(tmp_path: Path) -> None:
         run.end(LIVE, host)
     lines = run.shown().split("\n")
     assert lines[0] == "blog, shop on 1 server  check mode: nothing is changed"
-    assert lines[-1] == "✔ 2 servers, 10.0 s"
+    assert lines[-1] == "✔ 2 projects on 1 server, 10.0 s"
+
+
+def test_projects_of_a_server_that_cannot_be_reached_share_the_reason(live: Run) -> None:
+    live.begin(THREE)
+    for host in ("blog@web1", "shop@web1", "blog@web2"):
+        why = "no route" if host == "blog@web2" else f"timed out. {'Look ' * 12}at it"
+        live.end({"failed": True, "outcome": "unreachable", "msg": f"{host} cannot be reached: {why}"}, host)
+    assert live.shown().split("\n")[1:] == [
+        "✘ blog@web1  as before     cannot be reached    5.0 s",
+        f"    timed out. {' '.join(['Look'] * 12)} at",
+        "    it.",
+        "✘ shop@web1  as before     cannot be reached   10.0 s",
+        "✘ blog@web2  as before     cannot be reached   15.0 s",
+        "    no route.",
+        "✘ 3 of 3 not deployed, 15.0 s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "done"), [("restart", "restarted"), ("revert", "reverted"), ("deploy", "deployed")]
+)
+def test_a_command_that_failed_is_named(tmp_path: Path, command: str, done: str) -> None:
+    run = Run(tmp_path, options={"command": command})
+    run.begin(TWO)
+    for host in TWO:
+        run.end({"failed": True, "outcome": "failed", "msg": "no"}, host)
+    assert run.shown().endswith(f"\n✘ 2 of 2 servers not {done}, 10.0 s")
+
+
+def test_output_is_wrapped_between_words(live: Run) -> None:
+    """On a terminal: with its own indentation, and a path that is too long stays whole."""
+    live.begin(BLOG)
+    path = f"/{'x' * 90}"
+    live.progress("blog@web1", {"start": "test"}, {"output": f"    {'word ' * 20}\n{path}\n"})
+    assert f"    │     {' '.join(['word'] * 14)}\n    │         {' '.join(['word'] * 6)}\n    │ {path}\n" in live.raw
 
 
 def test_a_server_that_cannot_be_reached_has_a_row(run: Run) -> None:
@@ -466,7 +507,31 @@ def test_a_setup_with_nothing_to_do(tmp_path: Path, check: bool) -> None:
     run = Run(tmp_path, options={"check": check})
     run.begin(BLOG, Kind.OTHER)
     run.end({"changed": False})
-    assert run.shown().endswith(f"\n✔ blog on web1: nothing to change{' (check mode)' if check else ''}, 5.0 s")
+    assert run.shown() == f"✔ blog on web1: nothing to change{' (check mode)' if check else ''}, 5.0 s"
+
+
+def test_the_batches_of_a_setup(live: Run) -> None:
+    """Each project has its head, and its own changes; one that has none is not named."""
+    everything = {**THREE, "api@web2": ("api", "web2")}
+    live.begin(everything, Kind.OTHER)
+    for host in everything:
+        live.end({"changed": False}, host)
+    for host, names in everything.items():
+        live.begin({host: names}, Kind.OTHER, name="Install it")
+        assert live.model.text().endswith(f"{names[0]} on {names[1]}\n  ⠋ Install it  0 s")
+        live.end({"changed": host.startswith("blog")}, host)
+    line = "  ✔ Install it                                                       5.0 s"
+    assert live.shown().split("\n") == [
+        *("blog on web1", line, "✔ blog on web1: 1 change, 25.0 s"),
+        *("blog on web2", line, "✔ blog on web2: 1 change, 30.0 s"),
+    ]
+
+
+def test_several_projects_with_nothing_to_change(run: Run) -> None:
+    for host, names in {**THREE, "api@web2": ("api", "web2")}.items():
+        run.begin({host: names}, Kind.OTHER)
+        run.end({"changed": False}, host)
+    assert run.shown() == "✔ blog, shop, api on 2 servers: nothing to change, 20.0 s"
 
 
 def test_the_plays_of_one_setup_have_one_head_and_one_end(run: Run) -> None:
@@ -512,8 +577,8 @@ def test_a_report_that_fails_has_its_lines_before_the_reason(live: Run) -> None:
     live.end({"failed": True, "lines": [f"  NO  {'word ' * 20}end"], "msg": f"Add this:\n    {key}\n{'word ' * 20}end"})
     words = " ".join(["word"] * 14)
     assert live.raw.rpartition("\x1b[?25h")[2].split("\n")[:-1] == [
-        f"  NO  {words}",
-        f"      {' '.join(['word'] * 6)} end",
+        f"  NO  {words} word",
+        f"      {' '.join(['word'] * 5)} end",
         "✘ Add this:",
         f"      {key}",
         f"  {words} word",

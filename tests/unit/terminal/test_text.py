@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.text import (
     cells,
-    chop,
     clean,
     clean_lines,
     cut,
@@ -51,18 +50,13 @@ def test_a_text_is_wrapped_between_words(text: str, lines: list[str]) -> None:
     ("text", "lines"),
     [
         ("one  two", ["one  two"]),
-        ("  one two three", ["  one", "      two", "      three"]),
-        ("one two three", ["one", "    two", "    three"]),
+        ("  one two three", ["  one two", "      three"]),
+        ("one two three four", ["one two", "    three", "    four"]),
+        ("12345678901 two", ["12345678901", "    two"]),
     ],
 )
 def test_more_of_a_line_stands_further_to_the_right(text: str, lines: list[str]) -> None:
     assert hang(text, 9) == lines
-
-
-def test_a_text_is_chopped_by_cells() -> None:
-    assert chop("三三三", 5) == ["三三", "三"]
-    assert chop("", 5) == [""]
-    assert chop("三三", 1) == ["三", "三"], "a wide character always fits"
 
 
 def test_text_of_others_sends_nothing_to_the_terminal() -> None:
