@@ -134,7 +134,10 @@ class ServerAction(ActionBase):
         """Return why the server cannot be reached, and what to do."""
         names = ("ansible_connection", *_login_failure.LOGIN_VARIABLES)
         login = _login_failure.read_login({name: self.read(name) for name in names}, self.host)
-        return _login_failure.not_reached(str(error), login, typed("setup", self.require("project_name")))
+        # Projects of one server then have the same reason.
+        projects = {host.partition("@")[0] for host in self.play_hosts}
+        setup = typed("setup", "all" if len(projects) > 1 else self.require("project_name"))
+        return _login_failure.not_reached(str(error), login, setup)
 
     def progress_copied(self, remote: str) -> AbstractContextManager[None]:
         """Bring a progress file of the server to where the stdout callback reads it, while a module runs there."""
