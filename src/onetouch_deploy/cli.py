@@ -27,7 +27,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 COMPLETE_VARIABLE = "_DEPLOY_COMPLETE"
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 VERBATIM = {**SETTINGS, "ignore_unknown_options": True, "allow_interspersed_args": False}
-COUNT = click.IntRange(min=1)
+
+
+class Count(click.ParamType):  # type: ignore[type-arg]  # older versions of click take no argument here
+    """A whole number of 1 or more."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        """Return the number of a word."""
+        text = str(value)
+        if not text.isdecimal() or not int(text):
+            self.fail(f"{text} is not a whole number of 1 or more.", param, ctx)
+        return int(text)
+
+
+COUNT = Count()
 # From here on a word may be a misspelt command: two letters changed places, one is missing or too many.
 LIKENESS = 0.8
 
@@ -125,6 +140,8 @@ class Root(ProjectCommands):
         """Return the command that the first one or two words name, and the rest."""
         first, *rest = args
         if first in self.commands:
+            if first in project.commands and rest and not rest[0].startswith("-"):
+                raise click.UsageError(f"{first} comes after the project: {PROGRAM} {rest[0]} {first}", ctx)
             return super().resolve_command(ctx, args)
         if first.startswith("-"):
             raise click.UsageError("An option comes before the project, or after the command.", ctx)

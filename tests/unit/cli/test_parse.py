@@ -120,8 +120,9 @@ def test_exec_takes_its_options_before_the_command() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("blog revert 0", "0 is not in the range"),
-        ("blog revert abc", "'abc' is not a valid integer"),
+        ("blog revert 0", "0 is not a whole number of 1 or more"),
+        ("blog revert abc", "abc is not a whole number of 1 or more"),
+        ("status blog", "status comes after the project: deploy blog status"),
         ("blog revert 2 --to 1f0c", "either N or --to"),
         ("blog --check revert", "revert is a command, and comes right after the project: deploy blog revert"),
         ("blog v1 v2", "unexpected extra argument"),
