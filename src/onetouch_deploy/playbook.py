@@ -22,6 +22,8 @@ CHOSEN = re.compile(r"^stdout_callback\s*=", re.MULTILINE)
 COLLECTIONS = re.compile(r"^collections_path\s*=([^;\n]*)", re.MULTILINE)
 # By it, messages name the next command as one of `deploy`.
 TYPED = "ONETOUCH_DEPLOY_TYPED"
+# By it, a message about an unknown `project` or `ref` names the command that is like it.
+MEANT = "ONETOUCH_DEPLOY_MEANT_"
 # Where Ansible looks for its settings, after ANSIBLE_CONFIG.
 SYSTEM_SETTINGS = Path("/etc/ansible/ansible.cfg")
 

@@ -30,8 +30,9 @@ def collected(plan: Plan, code: int, returned: list[Result]) -> int:
     shown = [one for one in found if one.ok]
     code = VIEWS[plan.view](plan, shown) or code
     failed = [*results.failures(returned), *(one for one in found if one not in shown)]
-    for one in failed:
-        print(f"{PROGRAM}: {one.host}: {one.message}", file=sys.stderr)
+    # A task that fails for what an earlier one has found repeats its message.
+    for line in dict.fromkeys(f"{PROGRAM}: {one.host}: {one.message}" for one in failed):
+        print(line, file=sys.stderr)
     return code or (FAILED if failed else 0)
 
 
@@ -90,16 +91,20 @@ def _exec(plan: Plan, found: files.Found) -> int:
             below = "\n" if sys.stderr.isatty() else ""  # of `^C`
             print(f"{below}{PROGRAM}: interrupted: the command is ended on the server.", file=sys.stderr)
             return INTERRUPTED
-        every = [_exit_code(name, code, logs[name]) for name, code in codes.items()]
+        every = [_exit_code(host, plan.project, codes[host.name], logs[host.name]) for host in hosts]
         return next((code for code in every if code), 0)
 
 
-def _exit_code(name: str, code: int, log: Path) -> int:
+def _exit_code(host: remote.Host, project: str, code: int, log: Path) -> int:
     """Return the exit code for that of an ssh: of its own failure where it has reported one, which is shown."""
+    from ansible_collections.onetouch.deploy.plugins.plugin_utils import _login_failure  # noqa: PLC0415
+
     errors = log.read_text(errors="replace").strip() if log.exists() else ""
     if code != SSH_FAILED or not errors:
         return code
-    print(f"{PROGRAM}: {name} cannot be reached, or the connection broke: {errors.splitlines()[-1]}", file=sys.stderr)
+    login = _login_failure.read_login(host.variables, host.name)
+    why = _login_failure.not_reached(errors.splitlines()[-1], login, f"{PROGRAM} {project} setup")
+    print(f"{PROGRAM}: {host.name} cannot be reached, or the connection broke: {why}.", file=sys.stderr)
     return UNREACHABLE
 
 
