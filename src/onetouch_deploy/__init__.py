@@ -16,6 +16,9 @@
     remote     the ssh commands of `exec`, `console` and `logs`
     console    the program that runs a command in the release, or becomes a shell there
     streams    the output of several ssh commands together
+    foreground one command with the terminal to itself
+    stopping   signals, and programs that end with this one
+    output     what this command writes itself, where that can be written
 
     api        the functions: deploy(), revert(), and so on
     runs       a run that is under way

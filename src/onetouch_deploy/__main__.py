@@ -7,7 +7,20 @@ from __future__ import annotations
 
 import sys
 
-from .cli import main
+from . import output
+from .errors import FAILED, not_installed
+
+
+def main() -> int:
+    """Run the command, and return its exit code."""
+    try:
+        from .cli import main as command  # noqa: PLC0415  a source tree may be without the packages that it needs
+
+        return command()
+    except ModuleNotFoundError as missing:
+        output.report(not_installed(missing))
+        return FAILED
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._command import COMMANDS
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import placement
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.errors import ProjectsError
 
-from . import files, playbook
+from . import files, known, output, playbook
 from .engine import Job
-from .errors import ArgumentError, CommandError, UnknownProjectError
+from .errors import ArgumentError
 from .events import Event, Output
 from .outcome import Outcome
 from .plan import host_pattern, require_no_template
@@ -185,8 +183,9 @@ def _start(command: str, project: str, variables: Mapping[str, object], asked: A
     require_no_template({"project": project, **variables})
     servers = (asked.servers,) if isinstance(asked.servers, str) else tuple(asked.servers)
     found = _found(Path(asked.config or "."))
-    _require_known(found, project, servers)
+    known.require(found, project, servers)
     playbook.program()
+    output.open_closed()
     return Run(
         Job(
             command=command,
@@ -215,34 +214,3 @@ def _found(path: Path) -> files.Found:
     if path.is_dir():
         return files.require(path.resolve(), None)
     return files.require(path.resolve().parent, path.resolve())
-
-
-def _require_known(found: files.Found, project: str, servers: Sequence[str]) -> None:
-    """Raise UnknownProjectError for a name that the configuration has not. Ansible reports one that is invalid."""
-    places = _servers(found)
-    if not places:
-        return
-    asked = [*places] if project in {"", "all"} else [name for name in map(str.strip, project.split(",")) if name]
-    unknown = [name for name in asked if name not in places]
-    if unknown:
-        raise UnknownProjectError(
-            f"There is no project {', '.join(unknown)} in {found.file}. Known projects: {', '.join(places)}."
-        )
-    there = {server for name in asked for server in places[name]}
-    strange = [server for server in servers if server not in there]
-    if strange:
-        raise UnknownProjectError(
-            f"{project or 'No project'} has no server {', '.join(strange)}. Known servers: {', '.join(sorted(there))}."
-        )
-
-
-def _servers(found: files.Found) -> dict[str, list[str]]:
-    """Return the servers of each project; nothing where the file is invalid, encrypted, or no file of projects."""
-    try:
-        placements = placement.place(files.source(found))
-    except (CommandError, ProjectsError):
-        return {}
-    servers: dict[str, list[str]] = {}
-    for one in placements:
-        servers.setdefault(one.project.name, []).append(one.server)
-    return servers

@@ -29,9 +29,21 @@ def carry_out(plan: Plan) -> int:
     found = files.require(Path(plan.options.chdir or "."), plan.options.config)
     if plan.is_without_ansible:
         return _show()(plan, found)
+    if plan.options.servers:
+        _require_servers(plan, found)
     if plan.playbook == "remove" and not (plan.yes or plan.options.check or sys.stdin.isatty()):
         raise CommandError("remove asks before it removes anything, and there is no terminal. Use --yes.", WRONG_USAGE)
     return _run(plan, found.root, found)
+
+
+def _require_servers(plan: Plan, found: files.Found) -> None:
+    """Raise UnknownProjectError for a server that the project has not: Ansible's --limit would match nothing."""
+    from . import known, remote  # noqa: PLC0415  where all servers are meant, Ansible starts sooner without
+
+    if known.servers(found):
+        known.require(found, plan.project, plan.options.servers)
+    else:
+        remote.inventory_hosts(files.inventory(found), found.root, plan.project or "all", plan.options.servers)
 
 
 def _absolute(plan: Plan) -> Plan:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 NOT_REACHED = "not_reached"
+# What failed apart from any server.
+REFUSED = "refused"
 STATUS = "onetouch.deploy.project_status"
 ANSWERS = frozenset(f"onetouch.deploy.{name}" for name in ("rollout", "restart", "project_status", "project_command"))
 
@@ -69,12 +71,13 @@ def failures(results: Iterable[Result]) -> list[Result]:
     return [result for result in results if not is_answer(result)]
 
 
-def as_json(code: int, results: Iterable[Result]) -> str:
-    """Return the document that --json prints."""
+def as_json(code: int, results: Iterable[Result], reported: Iterable[str] = ()) -> str:
+    """Return the document that --json prints. `reported` is what failed apart from any server."""
     found = list(results)
+    errors = [{"host": one.host, "outcome": one.outcome, "msg": one.message} for one in failures(found)]
     document = {
         "exit_code": code,
         "results": [{"project": one.project, "server": one.server, "ok": one.ok, **one.data} for one in answers(found)],
-        "errors": [{"host": one.host, "outcome": one.outcome, "msg": one.message} for one in failures(found)],
+        "errors": [*errors, *({"host": "", "outcome": REFUSED, "msg": message} for message in reported)],
     }
     return json.dumps(document, indent=2, sort_keys=True)

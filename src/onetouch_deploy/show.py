@@ -6,32 +6,35 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from . import console, files, remote, results, streams, views
-from .errors import FAILED, INTERRUPTED, UNREACHABLE, CommandError
-from .plan import PROGRAM, Plan
+from . import console, files, foreground, output, remote, results, stopping, streams, views
+from .errors import FAILED, UNREACHABLE, CommandError
+from .plan import Plan
 from .results import Result
 
+NO_REASON = "Ansible ended without a reason. What it printed as errors may have it."
 # How ssh ends when it has failed itself.
 SSH_FAILED = 255
 
 
-def collected(plan: Plan, code: int, returned: list[Result]) -> int:
-    """Show a view of what a playbook's tasks returned, then what has failed. Returns the exit code."""
-    if plan.options.json:
-        print(results.as_json(code, returned))
-        return code
+def collected(plan: Plan, code: int, returned: list[Result], reported: list[str]) -> int:
+    """Show a view of what a playbook's tasks returned, then what has failed. Returns the exit code.
+
+    `reported` is what Ansible has reported as errors. Where a server has failed, they say the same.
+    """
     found = results.answers(returned)
     shown = [one for one in found if one.ok]
-    code = VIEWS[plan.view](plan, shown) or code
     failed = [*results.failures(returned), *(one for one in found if one not in shown)]
+    if plan.options.json:
+        print(results.as_json(code, returned, [] if failed or not code else reported or [NO_REASON]))
+        return code
+    code = VIEWS[plan.view](plan, shown) or code
     for one in failed:
-        print(f"{PROGRAM}: {one.host}: {one.message}", file=sys.stderr)
+        output.report(f"{one.host}: {one.message}")
     return code or (FAILED if failed else 0)
 
 
@@ -85,11 +88,12 @@ def _exec(plan: Plan, found: files.Found) -> int:
         commands = {
             host.name: remote.command(host, console.program(host, plan.words), log=logs[host.name]) for host in hosts
         }
-        codes = streams.show(commands)
-        if codes is None:
-            below = "\n" if sys.stderr.isatty() else ""  # of `^C`
-            print(f"{below}{PROGRAM}: interrupted: the command is ended on the server.", file=sys.stderr)
-            return INTERRUPTED
+        try:
+            codes = streams.show(commands)
+        except stopping.Stopped:
+            below = "\n" if os.isatty(output.STDERR) else ""  # of `^C`
+            output.report("interrupted: the command is ended on the server.", below)
+            raise
         every = [_exit_code(name, code, logs[name]) for name, code in codes.items()]
         return next((code for code in every if code), 0)
 
@@ -99,16 +103,14 @@ def _exit_code(name: str, code: int, log: Path) -> int:
     errors = log.read_text(errors="replace").strip() if log.exists() else ""
     if code != SSH_FAILED or not errors:
         return code
-    print(f"{PROGRAM}: {name} cannot be reached, or the connection broke: {errors.splitlines()[-1]}", file=sys.stderr)
+    output.report(f"{name} cannot be reached, or the connection broke: {errors.splitlines()[-1]}")
     return UNREACHABLE
 
 
 def _console(plan: Plan, found: files.Found) -> int:
-    """Become the ssh that opens the shell, on the first server."""
+    """Open the shell, on the first server."""
     host = _hosts(plan, found)[0]
-    argv = remote.command(host, console.program(host), terminal=True)
-    sys.stdout.flush()
-    os.execvp(argv[0], argv)  # noqa: S606  no shell is wanted
+    return foreground.run(remote.command(host, console.program(host), terminal=True))
 
 
 def _logs(plan: Plan, found: files.Found) -> int:
@@ -116,8 +118,7 @@ def _logs(plan: Plan, found: files.Found) -> int:
     if not hosts:
         raise CommandError(f"{plan.project} has no app, so that no unit writes a journal for it.")
     commands = {host.name: remote.journal(host, plan.lines or 1, follow=plan.follow) for host in hosts}
-    codes = streams.show(commands)
-    return INTERRUPTED if codes is None else next((code for code in codes.values() if code), 0)
+    return next((code for code in streams.show(commands).values() if code), 0)
 
 
 WITHOUT_PLAYBOOK: Mapping[str, Callable[[Plan, files.Found], int]] = MappingProxyType(

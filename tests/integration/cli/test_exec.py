@@ -236,10 +236,10 @@ def test_console_says_when_nothing_is_live(desk: Desk, sshd: Sshd, upstream: Ups
     assert code == 1
 
 
-# Prints its arguments, and goes on where it follows.
+# Prints its arguments, and goes on where it follows, until its reader has left.
 JOURNALCTL = """#!/bin/sh
 echo "$@"
-case "$*" in *--follow*) exec sleep 1000; esac
+case "$*" in *--follow*) exec tail -f /dev/null; esac
 """
 
 

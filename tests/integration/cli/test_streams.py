@@ -26,8 +26,8 @@ def test_output_that_cannot_be_written_is_an_error(names: str, size: str) -> Non
     argv = [sys.executable, "-c", SCRIPT, names, "head", "-c", size, "/dev/zero"]
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, check=False)
-    reported = "The output of the command cannot be written: No space left on device.\n"
-    assert (done.returncode, done.stderr.endswith(reported)) == (1, True), done.stderr
+    reported = "The output cannot be written: No space left on device. "
+    assert (done.returncode, done.stderr.startswith(reported)) == (1, True), done.stderr
 
 
 def test_a_reader_that_has_left_is_none() -> None:
