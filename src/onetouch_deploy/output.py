@@ -119,7 +119,7 @@ class Watched(io.FileIO):
 
 
 def watch(*, goes_on: bool = False) -> Watched:
-    """Let all that this process prints go through a Watched, and return it."""
+    """Make all that this process prints go through a Watched, and return that."""
     watched, before = Watched(goes_on=goes_on), cast("io.TextIOWrapper", sys.stdout)
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(watched), before.encoding, before.errors, line_buffering=before.line_buffering

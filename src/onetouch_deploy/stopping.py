@@ -73,7 +73,7 @@ def handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[Non
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Let a block come to its end before a signal ends the command."""
+    """Hold a signal back until a block has come to its end."""
     handler = next((found for found in map(signal.getsignal, NUMBERS) if isinstance(found, Handler)), Handler())
     before, handler.is_held = handler.number, True
     try:
