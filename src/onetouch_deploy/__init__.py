@@ -21,6 +21,7 @@
     output     what this command writes itself, where that can be written
 
     api        the functions: deploy(), revert(), and so on
+    checking   the types of what they are called with. Pure
     runs       a run that is under way
     engine     ansible-playbook by ansible-runner
     following  what the callback plugin `events` writes -> events and results. Pure

@@ -77,6 +77,8 @@ def main() -> NoReturn:
         # Of the errors that Ansible prints, on a terminal that has gone.
         if not stop.number:
             raise
+    if isinstance(code, str):
+        _keep_error(os.environ.get(ERRORS), code)
     if printed.failure:
         output.report(str(printed.failure))
         code = code or OUTPUT_FAILED
@@ -113,11 +115,16 @@ def _keep_errors(file: str | None) -> None:
     def error(message: str | BaseException, *args: Any, **options: Any) -> None:  # noqa: ANN401  those of Ansible
         # A process of a task passes its errors on to this one.
         if os.getpid() == own:
-            with Path(file).open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(str(message)) + "\n")
+            _keep_error(file, str(message))
         ansibles(message, *args, **options)
 
     setattr(display, ansibles.__name__, error)
+
+
+def _keep_error(file: str | None, message: str) -> None:
+    if file:
+        with Path(file).open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(message) + "\n")
 
 
 if __name__ == "__main__":
