@@ -7,12 +7,14 @@
     plan       what was asked for: a playbook with its variables, or a view. Pure
     commands   Plan -> exit code
     files      which projects.yml or deploy.conf is meant, and what it says
+    known      which projects and servers it has
     playbook   ansible-playbook in place of this process: ansible_process
     warmup     ssh's shared connection, opened while Ansible starts
     collect    ansible-playbook beside this process, with what its tasks returned
     results    what they returned, as data. Pure
     show       the commands that print something of their own
     views      results and sections -> lines and tables
+    settings   what `config` shows. Pure
     remote     the ssh commands of `exec`, `console` and `logs`
     console    the program that runs a command in the release, or becomes a shell there
     streams    the output of several ssh commands together

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 
-from . import output
 from .errors import FAILED, not_installed
 
 
@@ -18,7 +17,7 @@ def main() -> int:
 
         return command()
     except ModuleNotFoundError as missing:
-        output.report(not_installed(missing))
+        print(f"deploy: {not_installed(missing)}", file=sys.stderr)
         return FAILED
 
 

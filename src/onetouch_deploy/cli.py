@@ -48,12 +48,13 @@ COMMON = (
     _option("-c", "--config", metavar="FILE", type=click.Path(path_type=Path), help="projects.yml or deploy.conf."),
     _option("--server", "servers", metavar="NAME", multiple=True, help="Only this server; may be given several times."),
 )
+JSON = _option("--json", is_flag=True, help="Print the results as JSON.")
 # What every command that runs a playbook takes.
 PLAYED = (
     *COMMON,
     _option("--check", is_flag=True, help="Show what would change, and change nothing."),
     _option("--diff", is_flag=True, help="Show the commits and settings that change."),
-    _option("--json", is_flag=True, help="Print the results as JSON."),
+    JSON,
     _option("-K", "--ask-become-pass", is_flag=True, help="Ask for the password of sudo."),
     _option("--ask-vault-pass", is_flag=True, help="Ask for the password of vaulted values."),
     _option("-e", "--extra-vars", metavar="VARS", multiple=True, help="More variables for Ansible."),
@@ -303,7 +304,7 @@ def logs(ctx: click.Context, lines: int, *, follow: bool) -> Plan:
 
 @project.command(context_settings=SETTINGS)
 @click.argument("key", required=False, shell_complete=_complete_key)
-@common(COMMON)
+@common((*COMMON, JSON))
 @click.pass_context
 def config(ctx: click.Context, key: str | None) -> Plan:
     """Print the project's section, or the value of one key."""

@@ -17,12 +17,15 @@ from .plan import Plan, arguments
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+WITHOUT_JSON = frozenset({"console", "logs"})
 # Paths that Ansible gets: it may run in another directory.
 PATHS = ("directory", "deploy_conf")
 
 
 def carry_out(plan: Plan) -> int:
     """Carry out a plan, and return the exit code. Raises CommandError."""
+    if plan.options.json and plan.view in WITHOUT_JSON:
+        raise CommandError(f"{plan.view} prints what the servers write, and has no --json. Leave it out.", WRONG_USAGE)
     plan = _absolute(plan)
     if plan.playbook == "init":
         return _run(plan, Path.cwd(), None)

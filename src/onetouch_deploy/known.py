@@ -28,7 +28,7 @@ def placements(found: files.Found) -> list[Placement]:
     try:
         return placement.place(files.source(found))
     except errors.ProjectsError as error:
-        raise InvalidConfigurationError(str(error).capitalize()) from error
+        raise InvalidConfigurationError(f"{str(error)[0].upper()}{str(error)[1:]}") from error
 
 
 def servers(found: files.Found) -> dict[str, list[str]]:
@@ -41,6 +41,15 @@ def servers(found: files.Found) -> dict[str, list[str]]:
     for one in every:
         known.setdefault(one.project.name, []).append(one.server)
     return known
+
+
+def require_key(key: str) -> None:
+    """Raise CommandError for a key that no section may have, written as here or as in the original."""
+    from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import errors, schema  # noqa: PLC0415
+
+    plain = key.replace("-", "_")
+    if plain not in schema.known("project") and schema.type_of(plain) is None:
+        raise CommandError(f"There is no key {key}: {errors.suggest(plain, schema.known('project'))}")
 
 
 def require(found: files.Found, project: str, asked_servers: Sequence[str]) -> None:
@@ -57,6 +66,6 @@ def require(found: files.Found, project: str, asked_servers: Sequence[str]) -> N
     there = {server for name in asked for server in places[name]}
     strange = [server for server in asked_servers if server not in there]
     if strange:
-        raise UnknownProjectError(
-            f"{project or 'No project'} has no server {', '.join(strange)}. Known servers: {', '.join(sorted(there))}."
-        )
+        unknown_servers = f"server {', '.join(strange)}. Known servers: {', '.join(sorted(there))}."
+        some = project in {"", "all"} or "," in project
+        raise UnknownProjectError(f"There is no {unknown_servers}" if some else f"{project} has no {unknown_servers}")

@@ -14,6 +14,7 @@ import io
 import os
 import select
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -87,10 +88,24 @@ def drop() -> None:
     os.close(nothing)
 
 
+def show(lines: Sequence[str]) -> None:
+    """Print lines. On a terminal a control character in them is written as text: a value may come from anywhere."""
+    for line in lines:
+        print(printable(line) if sys.stdout.isatty() else line)
+
+
+def printable(text: str) -> str:
+    """Return a text that does nothing to a terminal."""
+    from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system import text as texts  # noqa: PLC0415
+
+    return texts.printable(text)
+
+
 def report(message: str, before: str = "") -> None:
     """Print a message of this command as an error. Where that cannot be written, the exit code is all that is left."""
+    shown = printable(message) if os.isatty(STDERR) else message
     with suppress(OSError):
-        print(f"{before}{PROGRAM}: {message}", file=sys.stderr, flush=True)
+        print(f"{before}{PROGRAM}: {shown}", file=sys.stderr, flush=True)
 
 
 class Watched(io.FileIO):

@@ -8,7 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from .errors import FAILED
+
+if TYPE_CHECKING:
+    from .settings import Configuration
 
 NOT_REACHED = "not_reached"
 # What failed apart from any server.
@@ -69,6 +74,15 @@ def answers(results: Iterable[Result]) -> list[Result]:
 def failures(results: Iterable[Result]) -> list[Result]:
     """Return what failed without being an answer: a refused command, a server that cannot be reached."""
     return [result for result in results if not is_answer(result)]
+
+
+def configuration_as_json(project: str, configuration: Configuration, key: str) -> str:
+    """Return the document that --json prints of a configuration, or of one key of it; null where that has no value."""
+    values = {"given": configuration.given, "servers": configuration.of_servers, "defaults": configuration.defaults}
+    found = {"value": configuration.value(key)} if key else values
+    code = FAILED if key and found["value"] is None else 0
+    result = {"project": project, "ok": not code, **({"key": key} if key else {}), **found}
+    return json.dumps({"exit_code": code, "results": [result], "errors": []}, indent=2, sort_keys=True, default=str)
 
 
 def as_json(code: int, results: Iterable[Result], reported: Iterable[str] = ()) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from . import console, files, foreground, output, remote, results, stopping, streams, views
+from . import console, files, foreground, known, output, remote, results, settings, stopping, streams, views
 from .errors import FAILED, UNREACHABLE, CommandError
 from .plan import Plan
 from .results import Result
@@ -40,8 +40,7 @@ def collected(plan: Plan, code: int, returned: list[Result], reported: list[str]
 
 def _show_commits(plan: Plan, shown: list[Result]) -> int:
     lines = views.commit_lines(shown, plan.view, plan.lines)
-    if lines:
-        print("\n".join(lines))
+    output.show(lines)
     return FAILED if shown and not lines else 0
 
 
@@ -64,15 +63,21 @@ def without_playbook(plan: Plan, found: files.Found) -> int:
 
 
 def _config(plan: Plan, found: files.Found) -> int:
-    section = files.section_of(found, plan.project)
-    if not plan.words:
-        print("\n".join(views.config_lines(section.values)))
-        return 0
-    value = views.value_of(section.values, plan.words[0])
-    if value is None:
-        return FAILED
-    print(views.text(value))
-    return 0
+    files.section_of(found, plan.project)
+    known.require(found, plan.project, plan.options.servers)
+    servers = plan.options.servers
+    mine = [one for one in known.placements(found) if one.project.name == plan.project]
+    configuration = settings.of_project([one for one in mine if not servers or one.server in servers])
+    key = plan.words[0] if plan.words else ""
+    if key:
+        known.require_key(key)
+    if plan.options.json:
+        print(results.configuration_as_json(plan.project, configuration, key))
+    elif not key:
+        output.show(configuration.lines())
+    elif configuration.value(key) is not None:
+        output.show([views.text(configuration.value(key))])
+    return 0 if not key or configuration.value(key) is not None else FAILED
 
 
 def _hosts(plan: Plan, found: files.Found) -> list[remote.Host]:
