@@ -14,6 +14,15 @@ description:
   - Internal to the playbooks of this collection.
   - Runs M(onetouch.deploy.releases_info) with the variables C(project_*) of the host as its options.
   - A server that cannot be reached, and a project that cannot be read, do not fail. Their reason is in RV(msg).
+options:
+  by_server:
+    description:
+      - Ask for all projects that log in alike in one remote execution per server, by
+        M(onetouch.deploy.server_releases_info).
+      - All hosts of the play must run the task.
+    type: bool
+    default: false
+    version_added: 0.2.0
 attributes:
   check_mode:
     description: Changes nothing, so that check mode is like any other.
@@ -26,6 +35,7 @@ attributes:
     support: full
 seealso:
   - module: onetouch.deploy.releases_info
+  - module: onetouch.deploy.server_releases_info
 """
 
 EXAMPLES = r"""

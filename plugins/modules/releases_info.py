@@ -180,38 +180,14 @@ notes:
   sample: ["2 behind"]
 """
 
-from pathlib import Path
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import facts, options, unit
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError, as_failure
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.model import ProjectPaths
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.run import run_command
-
-
-def ask(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts about the project that the arguments name.
-
-    Raises ReleaseError when they cannot be had.
-    """
-    status_file = Path(given["status_file"]) if given["status_file"] else None
-    path = Path(given["path"])
-    waiting = unit.waiting_paths(given["name"], path, given["writable_paths"])
-    question = facts.Question(given["ref"] or None, status_file, given["config"], waiting, given["fetch"])
-    try:
-        return facts.collect_facts(ProjectPaths(path), run_command, question)
-    except ReleaseError:
-        raise
-    except Exception as reason:
-        raise as_failure(reason) from reason
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.question import argument_spec, ask
 
 
 def main() -> None:
     """Run the module."""
-    own = {"config": {"type": "dict"}, "fetch": {"type": "bool", "default": False}}
-    spec = {**options.shared_argument_spec(), **own}
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)  # type: ignore[no-untyped-call]  # Ansible has no types
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)  # type: ignore[no-untyped-call]  # Ansible has no types
     try:
         module.exit_json(changed=False, **ask(module.params))
     except ReleaseError as error:

@@ -3,7 +3,7 @@
 Deploys a changed file, then nothing new, then reverts, beside a play with `ping` alone; each from cold over ssh to an
 sshd of its own on this machine, through a proxy that delays every byte. Wall time, logins and remote executions are
 medians of the rounds; sshd itself counts the last two. The original bash script and ansistrano run in the same way when
-their paths are given. Then one project is deployed to many servers.
+their paths are given. Then one project is deployed to many servers, and `status` asks for six projects on two.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from tests.bench.deploy import fleet
+from tests.bench.deploy import fleet, overview
 from tests.bench.deploy.proxy import Line
 from tests.bench.deploy.repository import Repository
 from tests.bench.deploy.tools import Ansistrano, Original, Ours, OursFresh, Ping, Place, Tool
@@ -58,6 +59,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--projects", type=numbers, default=[1, 6, 20], metavar="N,…", help="inventory hosts")
     parser.add_argument("--servers", type=numbers, default=[2, 20, 50], metavar="N,…", help="of one project")
     parser.add_argument("--files", type=numbers, default=[30, LARGE], metavar="N,…", help="in the repository")
+    parser.add_argument("--status", type=numbers, default=[0, 20, 80], metavar="MS,…", help="round trips for status")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     return parser.parse_args()
 
@@ -128,6 +130,19 @@ def compare(wanted: argparse.Namespace, folder: Path, sshd: Sshd) -> None:
                 show(f"{name:16} {files:6} files {count:3} projects {delay:4} ms", rows)
 
 
+def measure_status(delays: list[int], rounds: int) -> None:
+    """Measure `status` beside `ping`, in turns."""
+    for delay in delays:
+        with ExitStack() as stack:
+            ready = overview.prepared(stack, delay)
+            rows: dict[str, list[Row]] = {name: [] for name in ready.ways()}
+            for _ in range(rounds):
+                for name, action in ready.ways().items():
+                    rows[name].append([cost(ready.place.sshd, action)])
+        for name, row in rows.items():
+            show(f"{name:40} {delay:4} ms", row)
+
+
 def main() -> int:
     """Measure what was asked for."""
     wanted = arguments()
@@ -140,6 +155,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-deploy-") as folder, ssh_server(Path(folder) / "sshd") as server:
         compare(wanted, Path(folder), Sshd(server))
     fleet.measure(wanted.servers, wanted.rounds)
+    measure_status(wanted.status, wanted.rounds)
     return 0
 
 

@@ -11,6 +11,8 @@ from tests.support.sshd import program
 IN_ONE_FOLDER = 100
 # One in so many is a Python module.
 MODULES = 10
+# No process of git's own goes on after the command.
+QUIET = ("-c", "gc.auto=0", "-c", "maintenance.auto=false")
 AUTHOR = ("-c", "user.name=bench", "-c", "user.email=bench@example.com")
 
 
@@ -38,7 +40,9 @@ class Repository:
         self._git("push", "--quiet", "--set-upstream", "origin", "master")
 
     def _git(self, *arguments: str, at: Path | None = None) -> None:
-        subprocess.run([program("git"), "-C", str(at or self.work), *arguments], check=True, capture_output=True)
+        subprocess.run(
+            [program("git"), *QUIET, "-C", str(at or self.work), *arguments], check=True, capture_output=True
+        )
 
 
 def _write(work: Path, number: int, chance: random.Random) -> None:

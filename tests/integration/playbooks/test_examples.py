@@ -32,7 +32,16 @@ NOT_RUN_HERE = {
 }
 """Modules whose examples need more than one user and one directory, and what runs them instead."""
 ORDER = (
-    *("server_facts", "git_access", "releases", "project_configuration", "releases_info", "project_status", "summary"),
+    *(
+        "server_facts",
+        "git_access",
+        "releases",
+        "project_configuration",
+        "releases_info",
+        "server_releases_info",
+        "project_status",
+        "summary",
+    ),
     *("release_command", "project_command", "service_facts", "convert_conf", "setup_report"),
 )
 """Each after what it builds on, on one server."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._board import SESSIONS_PER_SERVER
 
 from tests.integration.playbooks.conftest import Laptop, Upstream
+from tests.support.ports import free_port
 from tests.support.releases.site import Site
 from tests.support.releases.upstream import GIT
 from tests.support.releases.upstream import Upstream as Remote
@@ -90,7 +91,7 @@ def test_projects_on_one_server_share_a_login_and_leave_sessions_free(
     assert 1 < max(map(int, (laptop.folder / "counted").read_text().split())) <= SESSIONS_PER_SERVER
 
 
-def test_status_of_six_projects_is_one_login_per_server(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> None:
+def test_status_of_six_projects_asks_each_server_once(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> None:
     """Both servers are asked at the same time. None of the projects is set up, which fails."""
     servers = {"connection": "ssh", "hosts": ["127.0.0.1", "127.0.0.2"], "port": sshd.port, "user": getpass.getuser()}
     for number in range(6):
@@ -98,7 +99,46 @@ def test_status_of_six_projects_is_one_login_per_server(laptop: Laptop, sshd: Ss
     done = laptop.run("playbooks/status.yml")
     assert done.code == 2, done.output
     assert done.output.count("    not set up\n") == 12
-    assert sshd.counts() == Counts(logins=2, executions=12)
+    assert sshd.counts() == Counts(logins=2, executions=2)
+
+
+def rows(output: str) -> list[list[str]]:
+    """Return the words of each row in the table of `status`."""
+    return [line.split() for line in output.splitlines() if line.startswith(("blog ", "news ", "shop ", "wiki "))]
+
+
+def test_status_asks_together_only_what_is_reached_alike(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> None:
+    """One host at a time, and one project whose variables have no value: it has its own reason, the others rows."""
+    over_ssh(laptop, sshd, upstream, "blog", "shop")
+    over_ssh(laptop, sshd, upstream, "wiki", ref="{{ missing }}")
+    over_ssh(laptop, sshd, upstream, "news", python="/usr/bin/python3")
+    done = laptop.run("playbooks/status.yml", "--forks", "1")
+    assert done.code == 2, done.output
+    assert "The variable project_ref of wiki@127.0.0.1 cannot be evaluated." in done.output
+    assert [row[:3] for row in rows(done.output)] == [
+        ["blog", "127.0.0.1", "-"],
+        ["news", "127.0.0.1", "-"],
+        ["shop", "127.0.0.1", "-"],
+        ["wiki", "127.0.0.1", "?"],
+    ]
+    assert sshd.counts() == Counts(logins=1, executions=2)
+
+
+def test_status_of_a_server_that_is_down_is_one_try(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> None:
+    """Its projects have a row each, and those of the other server too."""
+    over_ssh(laptop, sshd, upstream, "blog", "shop")
+    away = {"connection": "ssh", "host": "127.0.0.2", "port": free_port(), "user": getpass.getuser()}
+    for name in ("news", "wiki"):
+        laptop.project(name, upstream.path, **away)
+    done = laptop.run("playbooks/status.yml")
+    assert done.code == 4, done.output
+    assert [row[:3] for row in rows(done.output)] == [
+        ["blog", "127.0.0.1", "-"],
+        ["news", "127.0.0.2", "?"],
+        ["shop", "127.0.0.1", "-"],
+        ["wiki", "127.0.0.2", "?"],
+    ]
+    assert sshd.counts() == Counts(logins=1, executions=1)
 
 
 def test_a_server_that_is_down_costs_its_timeout_once_and_holds_up_no_other(
