@@ -21,13 +21,13 @@ class ActionModule(ServerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return how it ended, after the line that says so."""
         result = self.start("restart", tmp, task_vars)
-        turns = self.turns()
+        turns, url = self.turns(), self.url()
 
         def restart() -> dict[str, Any]:
             failed = turns.stopped_by("restart", self.at_once())
             return _rollout.not_reached(failed, {}) if failed else self._restart()
 
-        return {**result, **turns.take("restart", restart), **self.url()}
+        return {**result, **turns.take("restart", restart), **url}
 
     def _restart(self) -> dict[str, Any]:
         name = self.require("project_name")

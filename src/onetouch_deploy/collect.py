@@ -17,7 +17,11 @@ from . import ansible_process, playbook, stopping
 from .errors import OF_A_SIGNAL
 from .results import Result, from_line
 
-COLLECTING = {"ANSIBLE_CALLBACKS_ENABLED": "onetouch.deploy.results"}
+# What Ansible prints is dropped. With our callback an invalid inventory has the same exit code as otherwise.
+COLLECTING = {
+    "ANSIBLE_CALLBACKS_ENABLED": "onetouch.deploy.results",
+    "ANSIBLE_STDOUT_CALLBACK": playbook.CALLBACK,
+}
 
 
 def collect(arguments: Sequence[str], root: Path, extra: Mapping[str, str]) -> tuple[int, list[Result], list[str]]:

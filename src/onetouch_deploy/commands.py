@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import files, playbook, warmup
-from .errors import WRONG_USAGE, CommandError
+from .errors import WRONG_USAGE, CommandError, InvalidConfigurationError
 from .plan import Plan, arguments
 
 if TYPE_CHECKING:
@@ -43,7 +43,14 @@ def _require_servers(plan: Plan, found: files.Found) -> None:
     """Raise UnknownProjectError for a server that the project has not: Ansible's --limit would match nothing."""
     from . import known, remote  # noqa: PLC0415  where all servers are meant, Ansible starts sooner without
 
-    if known.servers(found):
+    try:
+        places = known.placements(found)
+    except InvalidConfigurationError:
+        raise
+    except CommandError:
+        # Ansible can read it, with a password, or reports why it cannot.
+        return
+    if places:
         known.require(found, plan.project, plan.options.servers)
     else:
         remote.inventory_hosts(files.inventory(found), found.root, plan.project or "all", plan.options.servers)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A project's configuration as `config` shows it: what is given, by itself and by its servers, and what is not. Pure."""
+"""A project's configuration as `config` shows it: what it has, what its servers have, and what is default. Pure."""
 
 from __future__ import annotations
 

@@ -121,7 +121,9 @@ def test_the_originals_file_is_found_and_used(desk: Desk, upstream: Upstream) ->
     named = desk.deploy("-c", "desk/deploy.conf", "blog", "config", "forward-agent", cwd=elsewhere)
     assert (named.code, named.out) == (0, "yes\n")
     assert desk.deploy("blog", "config", "key").code == 1
-    assert desk.deploy("blog", "config").out.splitlines()[-2:] == ["ref origin/main", "forward-agent yes"]
+    shown = desk.deploy("blog", "config").out.splitlines()
+    assert [line for line in shown if not line.startswith("#")][-2:] == ["ref origin/main", "forward-agent yes"]
+    assert shown[shown.index("# by default:") :][1:3] == ["# needs_tty no", "# strategy releases"]
 
 
 @pytest.mark.usefixtures("blog")
