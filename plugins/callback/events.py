@@ -150,8 +150,12 @@ class CallbackModule(CallbackBase):
 
     def _remove(self) -> None:
         """Remove what a process that was killed has left: it may have secrets among the variables of the run."""
-        if self._file is not None and os.getppid() != self._caller:
-            shutil.rmtree(self._file.parent, ignore_errors=True)
+        if self._file is None or os.getppid() == self._caller:
+            return
+        directory = self._file.parent
+        # No other directory, whatever the variable names.
+        if directory.name.startswith("deploy-") and (directory / "env" / "extravars").exists():
+            shutil.rmtree(directory, ignore_errors=True)
 
     def _read(self, host: str) -> None:
         progress = self._progress.get(host)

@@ -36,6 +36,7 @@ No part of it decides what a deploy does.
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -92,7 +93,17 @@ def __getattr__(name: str) -> object:
     """Return what is imported from here only when it is used: the command starts sooner without."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    for module in map(import_module, (f"{__name__}.{one}" for one in MODULES)):
-        if name in vars(module):
-            return vars(module)[name]
+    for one in MODULES:
+        found = vars(_import(f"{__name__}.{one}"))
+        if name in found:
+            return found[name]
     raise AttributeError(name)
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as missing:
+        from .errors import not_installed  # noqa: PLC0415  as above
+
+        raise ImportError(not_installed(missing)) from missing
