@@ -51,7 +51,10 @@ class Stop:
         """Do the same where Ansible has a handler of its own for SIGTERM, which ends this process at once."""
         from ansible.executor.task_queue_manager import TaskQueueManager  # noqa: PLC0415  the slow part
 
-        ansibles = TaskQueueManager._signal_handler  # noqa: SLF001  it has no public name
+        # It has no public name, and another version of Ansible may have none at all.
+        ansibles = getattr(TaskQueueManager, "_signal_handler", None)
+        if ansibles is None:
+            return
 
         @wraps(ansibles)
         def handle(manager: TaskQueueManager, number: int, frame: FrameType | None) -> None:

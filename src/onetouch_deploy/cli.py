@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -401,7 +402,8 @@ def _carry_out(words: Sequence[str]) -> int:
     try:
         plan = parse(words)
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):  # as in output.report
+            error.show()
         return _refuse(error.exit_code, error.format_message(), json=wants_json(words))
     if isinstance(plan, int):
         return plan

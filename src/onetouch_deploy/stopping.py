@@ -10,14 +10,16 @@ left half begun, such as a process that no one would end, is begun in a block of
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import OF_A_SIGNAL
+
+if TYPE_CHECKING:
+    import subprocess
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # What runs on this machine has 5 s of its own to end with all that it has started.
@@ -91,6 +93,8 @@ def running(
     **options: Any,  # noqa: ANN401  those of Popen
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program, and end it with the block."""
+    import subprocess  # noqa: PLC0415  a deploy starts sooner without
+
     process: subprocess.Popen[bytes] | None = None
     try:
         with held():
@@ -103,6 +107,8 @@ def running(
 
 def end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     """End a program that still runs, and close what was read from it and written to it."""
+    import subprocess  # noqa: PLC0415  as above
+
     process.send_signal(number)
     with process:
         try:

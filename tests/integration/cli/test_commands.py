@@ -138,6 +138,16 @@ def test_an_ansible_cfg_of_the_project_counts(desk: Desk) -> None:
     assert desk.deploy("blog", cwd=below).out.startswith("blog on localhost\n"), "without one it is our own"
 
 
+def test_a_url_with_a_password_is_refused_where_a_template_makes_it(desk: Desk, upstream: Upstream) -> None:
+    """Before anything goes live: it would be printed."""
+    path = desk.project("blog", upstream, ref="origin/main", url="{{ 'https://me:' ~ 's3cret' ~ '@www.example.com' }}")
+    done = desk.deploy("blog")
+    assert (done.code, (path / "current").exists()) == (2, False)
+    shown = " ".join((done.out + done.err).split())
+    assert "The url of blog@localhost must be a URL without a user and a password" in shown
+    assert "s3cret" not in shown
+
+
 OLDER = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - ansible.builtin.debug: {msg: an older collection}\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,9 +75,12 @@ def endless(tmp_path: Path) -> Endless:
     return Endless(tmp_path / "started")
 
 
-@BOTH
-@pytest.mark.parametrize("options", [[], ["--json"]], ids=["ssh", "playbook"])
-def test_exec_ends_on_the_server(site: Site, endless: Endless, number: signal.Signals, options: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("options", "number"),
+    [([], signal.SIGTERM), ([], signal.SIGHUP), (["--json"], signal.SIGTERM)],
+    ids=["SIGTERM", "SIGHUP", "playbook"],
+)
+def test_exec_ends_on_the_server(site: Site, endless: Endless, options: list[str], number: signal.Signals) -> None:
     """Only the command itself is sent the signal, as by `kill`."""
     with running(site.desk, "blog", "exec", *options, *endless.words) as under_way:
         endless.wait()
@@ -120,24 +123,34 @@ def test_console_ends_on_the_server(site: Site, endless: Endless, tmp_path: Path
     endless.require_end()
 
 
+def end_by_sigterm(desk: Desk, waits: Path) -> int:
+    """Deploy, end it while its hook waits, and return the exit code."""
+    with running(desk, "shop") as under_way:
+        until(waits.exists, "the hook")
+        under_way.process.terminate()
+        return under_way.process.wait(60)
+
+
+def end_by_closed_terminal(desk: Desk, waits: Path) -> int:
+    """Do the same in a terminal, whose window is closed: nothing more can be written."""
+    terminal = Terminal(desk, desk.argv("shop"), ANSIBLE_STDOUT_CALLBACK="onetouch.deploy.terminal", TERM="xterm")
+    until(waits.exists, "the hook")
+    os.close(terminal.leader)
+    return terminal.process.wait(60)
+
+
 @pytest.mark.parametrize(
-    ("options", "number"),
-    [([], signal.SIGTERM), ([], signal.SIGHUP), (["--json"], signal.SIGTERM)],
-    ids=["SIGTERM", "SIGHUP", "json"],
+    ("end", "code"), [(end_by_sigterm, 143), (end_by_closed_terminal, 129)], ids=["SIGTERM", "closed-terminal"]
 )
 def test_a_deploy_ends_before_the_switch(
-    site: Site, tmp_path: Path, options: list[str], number: signal.Signals
+    site: Site, tmp_path: Path, end: Callable[[Desk, Path], int], code: int
 ) -> None:
     """The server comes to its own end once its hook has, and Ansible removes its files here."""
     gate, waits = tmp_path / "gate", tmp_path / "waits"
     os.mkfifo(gate)
     own = {"ref": "origin/main", "pre_deploy": f"touch {waits}; read word < {gate}", **over_ssh(site.sshd)}
     shop = site.desk.project("shop", site.upstream, **own)
-    words = ["shop", *options, "--server", "127.0.0.1"]
-    with running(site.desk, *words) as under_way:
-        until(waits.exists, "the hook")
-        under_way.process.send_signal(number)
-        assert under_way.process.wait(60) == 128 + number
+    assert end(site.desk, waits) == code
     assert site.leftovers() == []
     until(lambda: opened(gate), "a hook that still waits")
     until(lambda: not (shop / ".deploy.state").exists(), "the end of the deploy")
