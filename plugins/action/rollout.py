@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -20,12 +22,14 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import 
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction, failure
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import failed_result, result_text
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen, is_followed
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import did_you_mean
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._unpushed import find_unpushed, unpushed_error
 
 OPTIONS = {
     "state": {"type": "str", "required": True, "choices": ["present", "deployed", "reverted"]},
     "step": {"type": "str", "choices": ["prepare", "activate"]},
 }
+UNKNOWN_REF = re.compile(r"\bref '.*' is unknown")
 COMMANDS = {"present": "setup", "deployed": "deploy", "reverted": "revert"}
 
 
@@ -99,10 +103,11 @@ class ActionModule(ServerAction):
             raise failure(error)
         harmless = state in {"present", "prepared"} or bool(self._task.check_mode)
         arguments = release_arguments(state, self.read, _user(), commit)
-        result = {**self._run_releases(arguments, harmless=harmless), **self.url()}
+        url = self.url()
+        result = {**self._run_releases(arguments, harmless=harmless), **url}
         if result.get("failed"):
             # A module that was killed says nothing about what it has done.
-            result = {"outcome": "failed" if harmless else _rollout.UNKNOWN, **result}
+            result = {"outcome": "failed" if harmless else _rollout.UNKNOWN, **result, **_meant(result)}
             return result if is_followed() else failed_result(result)
         if not is_chosen():
             Display().display("\n" + result_text(self.host, name, result))
@@ -117,6 +122,17 @@ class ActionModule(ServerAction):
             copied = self.progress_copied(f"{arguments['path']}/.deploy.progress")
         with copied:
             return self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless)
+
+
+def _meant(result: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts of a result about a ref that is unknown, with the command that may have been meant."""
+    first, newline, rest = str(result.get("msg", "")).partition("\n")
+    meant = did_you_mean("ref")
+    if not UNKNOWN_REF.search(first) or not meant:
+        return {}
+    reason = result.get("reason")
+    texts = {"msg": f"{first.rstrip('.')}.{meant}{newline}{rest}"}
+    return {**texts, "reason": f"{str(reason).rstrip('.')}.{meant}"} if reason else texts
 
 
 def _user() -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .checking import require_plain
 from .errors import ArgumentError
 
 COLLECTION = "onetouch.deploy"
@@ -42,7 +43,8 @@ class Plan:
 
     `view` is empty when the playbook runs with the terminal to itself. Otherwise it names what is shown: for `list`,
     `current`, `previous` and `history` the results of the playbook, for `exec`, `console`, `logs` and `config`
-    something without a playbook.
+    something without a playbook. `meant` are the commands that may be meant where its `project` or `ref` is
+    unknown.
     """
 
     project: str = ""
@@ -53,6 +55,7 @@ class Plan:
     lines: int | None = None
     follow: bool = False
     yes: bool = False
+    meant: Mapping[str, str] = field(default_factory=dict)
     options: Options = field(default_factory=Options)
 
     @property
@@ -97,6 +100,7 @@ def arguments(plan: Plan, inventory: Path | None) -> list[str]:
     """Return the arguments of ansible-playbook."""
     variables = {**({"project": plan.project} if plan.project else {}), **plan.variables}
     require_no_template(variables)
+    require_plain(variables)
     limit = host_pattern(plan.project, plan.options.servers)
     return [
         f"{COLLECTION}.{plan.playbook}",

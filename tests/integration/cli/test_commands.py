@@ -121,7 +121,9 @@ def test_the_originals_file_is_found_and_used(desk: Desk, upstream: Upstream) ->
     named = desk.deploy("-c", "desk/deploy.conf", "blog", "config", "forward-agent", cwd=elsewhere)
     assert (named.code, named.out) == (0, "yes\n")
     assert desk.deploy("blog", "config", "key").code == 1
-    assert desk.deploy("blog", "config").out.splitlines()[-2:] == ["ref origin/main", "forward-agent yes"]
+    shown = desk.deploy("blog", "config").out.splitlines()
+    assert [line for line in shown if not line.startswith("#")][-2:] == ["ref origin/main", "forward-agent yes"]
+    assert shown[shown.index("# by default:") :][1:3] == ["# needs_tty no", "# strategy releases"]
 
 
 @pytest.mark.usefixtures("blog")
@@ -134,6 +136,16 @@ def test_an_ansible_cfg_of_the_project_counts(desk: Desk) -> None:
     assert "blog@localhost | " in desk.deploy("blog", cwd=below).out
     (desk.folder / "ansible.cfg").write_text("[defaults]\nforks = 2\n")
     assert desk.deploy("blog", cwd=below).out.startswith("blog on localhost\n"), "without one it is our own"
+
+
+def test_a_url_with_a_password_is_refused_where_a_template_makes_it(desk: Desk, upstream: Upstream) -> None:
+    """Before anything goes live: it would be printed."""
+    path = desk.project("blog", upstream, ref="origin/main", url="{{ 'https://me:' ~ 's3cret' ~ '@www.example.com' }}")
+    done = desk.deploy("blog")
+    assert (done.code, (path / "current").exists()) == (2, False)
+    shown = " ".join((done.out + done.err).split())
+    assert "The url of blog@localhost must be a URL without a user and a password" in shown
+    assert "s3cret" not in shown
 
 
 OLDER = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - ansible.builtin.debug: {msg: an older collection}\n"
@@ -181,3 +193,21 @@ def playbook_names(desk: Desk) -> dict[str, str]:
     )
     found: dict[str, str] = json.loads(done.stdout)
     return found
+
+
+def test_a_word_that_is_nearly_a_command(desk: Desk, upstream: Upstream) -> None:
+    """It was taken for a ref, or for a project."""
+    desk.project("blog", upstream)
+    ref = desk.deploy("blog", "stauts")
+    assert ref.code == 2
+    assert "ref 'stauts' is unknown" in " ".join(ref.out.split())
+    assert "Did you mean the command `deploy blog status`?" in " ".join(ref.out.split())
+    project = desk.deploy("stauts")
+    assert project.code == 5
+    assert project.err.split("\n")[0] == (
+        '[ERROR]: There is no project "stauts". Known projects: blog. Did you mean the command `deploy status`?'
+    )
+    # One that is there, and a ref that is like nothing
+    assert "Did you mean" not in desk.deploy("blog", "v9.9").out
+    upstream.git("branch", "stauts")
+    assert desk.deploy("blog", "stauts").code == 0

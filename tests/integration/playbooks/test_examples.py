@@ -43,7 +43,7 @@ ORDER = (
         "project_status",
         "summary",
     ),
-    *("release_command", "project_command", "service_facts", "convert_conf", "setup_report"),
+    *("release_command", "project_command", "service_facts", "control_repository", "setup_report"),
 )
 """Each after what it builds on, on one server."""
 ON_TWO_SERVERS = "rollout"
@@ -109,6 +109,8 @@ def test_the_examples_of_the_modules_run(
         "state_dir: /run/procmon/blog": f"systemd: false\n    state_dir: {tmp_path}/none",
         "/etc/procmon": str(tmp_path / "etc"),
         "1f0c9a2": commits["v2"][:12],
+        "/home/me/deploys": str(tmp_path / "deploys"),
+        "{{ playbook_dir }}/files/init": str(ROOT / "playbooks/files/init"),
         "/home/me/deploy.conf": str(tmp_path / "deploy.conf"),
         "user: deploy": f"user: {getpass.getuser()}",
     }

@@ -154,4 +154,4 @@ def test_a_server_that_is_away_costs_its_timeout_once(place: Servers) -> None:
     for name in ("a", "b", "c"):
         place.project(name, "web1", ansible_port=port)
     [line] = place.obstacles()
-    assert line.startswith("a@web1, b@web1, c@web1: the server 127.0.0.1 cannot be reached by ssh (")
+    assert line.startswith("a, b, c on web1: the server 127.0.0.1 cannot be reached by ssh (")

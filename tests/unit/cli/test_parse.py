@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from onetouch_deploy.cli import parse
+from onetouch_deploy.cli import parse, wants_json
 from onetouch_deploy.plan import Options, Plan, arguments
 
 
@@ -42,6 +42,25 @@ def test_a_project_and_a_command_are_a_playbook_with_its_variables(
 ) -> None:
     made = plan_of(line)
     assert (made.project, made.playbook, made.variables, made.view) == ("blog", playbook, variables, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("blog stauts", {"ref": "deploy blog status"}),
+        ("blog rever", {"ref": "deploy blog revert"}),
+        ("stauts", {"project": "deploy status"}),
+        ("docter", {"project": "deploy doctor"}),
+        ("histroy", {"project": "deploy PROJECT history"}),
+        ("setup blog", {"project": "deploy blog setup"}),
+        ("blog v1.2", {}),
+        ("blog", {}),
+        ("blog origin/main", {}),
+    ],
+)
+def test_a_word_that_is_like_a_command(line: str, meant: dict[str, str]) -> None:
+    """It may be a ref, or a project: only where it is unknown, the command is named."""
+    assert plan_of(line).meant == meant
 
 
 @pytest.mark.parametrize(
@@ -101,8 +120,9 @@ def test_exec_takes_its_options_before_the_command() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("blog revert 0", "0 is not in the range"),
-        ("blog revert abc", "'abc' is not a valid integer"),
+        ("blog revert 0", "0 is not a whole number of 1 or more"),
+        ("blog revert abc", "abc is not a whole number of 1 or more"),
+        ("status blog", "status comes after the project: deploy blog status"),
         ("blog revert 2 --to 1f0c", "either N or --to"),
         ("blog --check revert", "revert is a command, and comes right after the project: deploy blog revert"),
         ("blog v1 v2", "unexpected extra argument"),
@@ -144,3 +164,18 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     names = "setup revert restart status doctor list current previous history exec console logs config remove"
     names += " init completion"
     assert [name for name in names.split() if f"\n  {name} " not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("blog revert x --json", True),
+        ("--json blog revert x", True),
+        ("blog exec --json", True),
+        ("blog exec --server a ls --json", False),
+        ("blog exec -- ls --json", False),
+        ("blog", False),
+    ],
+)
+def test_words_that_make_no_command_may_ask_for_json(words: str, *, wanted: bool) -> None:
+    assert wants_json(words.split()) is wanted
