@@ -39,17 +39,19 @@ class ActionModule(ServerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the result of `releases`, after the line that says how it ended."""
         options = self.validate_argument_spec(OPTIONS)[1]  # type: ignore[no-untyped-call]  # Ansible ships few types
-        result = self.start(COMMANDS[options["state"]], tmp, task_vars)
-        step = {"prepare": self._prepare, "activate": self._activate, None: self._release}[options["step"]]
-        return {**result, **step(options["state"])}
+        state, step = options["state"], options["step"]
+        self.variables = task_vars or {}
+
+        def run() -> dict[str, Any]:
+            result = self.start(COMMANDS[state], tmp, task_vars)
+            act = {"prepare": self._prepare, "activate": self._activate, None: self._release}[step]
+            return {**result, **act(state)}
+
+        # The other servers wait for it from its first line on: also what fails there has to reach them.
+        return self.turns().take(step, run) if step else run()
 
     def _prepare(self, state: str) -> dict[str, Any]:
         """Prepare the commit that the first server has found. A single server goes live in the same execution."""
-        return (
-            self._find(state) if len(self.play_hosts) == 1 else self.turns().take("prepare", lambda: self._find(state))
-        )
-
-    def _find(self, state: str) -> dict[str, Any]:
         servers, commit = self.servers(), ""
         first = servers[0]
         if self.host == first:
@@ -83,17 +85,15 @@ class ActionModule(ServerAction):
         servers, turns = self.servers(), self.turns()
         prepared = turns.results("prepare", servers)
         own = prepared[self.host]
-
-        def activate() -> dict[str, Any]:
-            failed = _rollout.first_failed(servers, prepared) or turns.stopped_by("activate", self.at_once())
-            if failed:
-                return _rollout.not_reached(failed, own)
-            if state == "deployed" and own["outcome"] == "unchanged" and not self._task.check_mode:
-                # Another login would find the same.
-                return {**own, "skipped": True}
-            return {**_rollout.known(own), **self._release(state, prepared[servers[0]]["commit"])}
-
-        return {**own, "skipped": True} if len(servers) == 1 else turns.take("activate", activate)
+        if len(servers) == 1:
+            return {**own, "skipped": True}
+        failed = _rollout.first_failed(servers, prepared) or turns.stopped_by("activate", servers, self.at_once())
+        if failed:
+            return _rollout.not_reached(failed, own)
+        if state == "deployed" and own["outcome"] == "unchanged" and not self._task.check_mode:
+            # Another login would find the same.
+            return {**own, "skipped": True}
+        return {**_rollout.known(own), **self._release(state, prepared[servers[0]]["commit"])}
 
     def _release(self, state: str, commit: str = "") -> dict[str, Any]:
         name = self.require("project_name")

@@ -166,6 +166,11 @@ def interpreters(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
         needs.append(("supervisor_python", wanted.procmon_python, PROCMON_PYTHON, "procmon needs"))
     for setting, python, minimum, who in needs:
         version = facts["pythons"].get(python, "")
+        loose = facts["loose_pythons"].get(python)
+        if loose:
+            found = f"setup would run '{python}' as root, and others than root can change {loose}"
+            yield Obstacle(found, f"Name one that is root's with `{setting}`, such as /usr/bin/python3")
+            continue
         least = ".".join(map(str, minimum))
         if not version or tuple(map(int, version.split("."))) < minimum:
             found = f"is {version}" if version else "cannot be run there"
@@ -262,6 +267,9 @@ def address(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
 def path(wanted: Wanted, system: Facts, own: Facts) -> Iterator[Obstacle]:
     """Find what is in the way of the project's directory. Root can write everywhere, and gives it to the user."""
     here = (system or own)["path"]
+    if here["unsafe"]:
+        yield Obstacle(f"setup does not follow it as root: {here['unsafe']}", "Set `path` to the directory itself")
+        return
     if not here["is_directory"]:
         yield Obstacle(
             f"path {wanted.path} is occupied: {here['nearest']} is not a directory",

@@ -101,7 +101,7 @@ class ServerAction(ActionBase):
 
     def turns(self) -> Turns:
         """Return what lets the servers of this project wait for each other."""
-        return Turns(self.board(), self.host, self.servers())
+        return Turns(self.board(), self.host)
 
     def board(self) -> Board:
         """Return what the hosts of this play share."""

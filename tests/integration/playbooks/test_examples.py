@@ -28,6 +28,7 @@ NOT_RUN_HERE = {
     "python_env": "downloads uv: each setup of these tests runs it with an index of its own",
     "doctor_report": "needs all that the playbook doctor has found before: test_doctor.py runs that",
     "restart": "needs a procmon that runs: test_restart.py",
+    "project_directories": "gives directories to a user as root: test_links_of_users.py",
     "service_state": "asks systemd: the scenario of molecule runs it on servers that boot it",
 }
 """Modules whose examples need more than one user and one directory, and what runs them instead."""

@@ -22,7 +22,6 @@ def place(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> Servers:
     return Servers(laptop, sshd, upstream)
 
 
-@pytest.mark.timeout(300)
 def test_all_obstacles_of_all_servers_are_reported_in_one_run(place: Servers) -> None:
     """Three servers that cannot be asked for three reasons, and two repositories that cannot be read, for two."""
     place.project("fine", "web1")

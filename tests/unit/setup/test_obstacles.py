@@ -45,6 +45,7 @@ PATH = {
     "has_clone": False,
     "source_occupied": False,
     "source_writable": True,
+    "unsafe": "",
 }
 FACTS: dict[str, Any] = {
     "system": "Debian GNU/Linux 12",
@@ -55,6 +56,7 @@ FACTS: dict[str, Any] = {
     "path": PATH,
     "disks": [{**DISK, "path": path} for path in ("/srv/blog", "/opt/procmon", "/usr")],
     "pythons": {"/usr/bin/python3": "3.11", "python3": "3.11"},
+    "loose_pythons": {},
     "bind": "",
     "socket_directory": "",
     "procmon_installed": False,
@@ -389,3 +391,19 @@ def test_what_programs_write_of_a_failed_login_is_recognized(kind: str, text: st
     assert _login_failure.explain(text)["kind"] == kind
     assert _login_failure.explain_module({"module_stderr": text, "msg": ""})["kind"] == kind
     assert text.strip().endswith(_login_failure.explain(f"a banner\n\nhost via ssh: {text}")["text"])
+
+
+def test_a_python_that_others_than_root_can_change_is_an_obstacle() -> None:
+    loose = {"/usr/bin/python3": "/home/deploy"}
+    pythons = {"/usr/bin/python3": "", "python3": "3.11"}
+    assert only(loose_pythons=loose, pythons=pythons) == (
+        "setup would run '/usr/bin/python3' as root, and others than root can change /home/deploy. "
+        "Name one that is root's with `python`, such as /usr/bin/python3"
+    )
+
+
+def test_a_path_through_a_link_of_a_user_is_an_obstacle() -> None:
+    link = "/srv/blog leads through the link /srv/blog, which others than root can change"
+    assert only(path={**PATH, "unsafe": link}) == (
+        f"setup does not follow it as root: {link}. Set `path` to the directory itself"
+    )
