@@ -29,7 +29,9 @@ class ActionModule(ServerAction):
         }
         found = self.on_server("onetouch.deploy.release_command", arguments)
         output = str(found.get("stdout", "")) + str(found.get("stderr", ""))
-        if "rc" in found:
+        if self._task.check_mode and not found.get("failed"):
+            output = str(found["msg"])
+        if output or "stdout" in found:
             Display().display(f"\n{self.host}:\n{output.rstrip()}")
         return {**result, **found}
 

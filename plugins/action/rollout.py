@@ -103,7 +103,8 @@ class ActionModule(ServerAction):
             raise failure(error)
         harmless = state in {"present", "prepared"} or bool(self._task.check_mode)
         arguments = release_arguments(state, self.read, _user(), commit)
-        result = {**self._run_releases(arguments, harmless=harmless), **self.url()}
+        url = self.url()
+        result = {**self._run_releases(arguments, harmless=harmless), **url}
         if result.get("failed"):
             # A module that was killed says nothing about what it has done.
             result = {"outcome": "failed" if harmless else _rollout.UNKNOWN, **result, **_meant(result)}

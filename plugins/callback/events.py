@@ -19,6 +19,7 @@ description:
     V(result). V(progress) has what a deploy does on a server, as it comes.
   - What C(no_log) hides stays hidden.
   - A file C(cancel) beside the lines ends the run as Ctrl-C does, and so does the end of the process that started it.
+    Then the directory of the lines is removed at the end, because that process cannot do it any more.
 options:
   file:
     description: The file that lines are appended to. Without it nothing is written.
@@ -27,8 +28,10 @@ options:
       - name: ONETOUCH_DEPLOY_EVENTS
 """
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Mapping
@@ -70,6 +73,7 @@ class CallbackModule(CallbackBase):
         if file:
             self._file = Path(file)
             self._write("begin")
+            atexit.register(self._remove)
             threading.Thread(target=self._look, name="events", daemon=True).start()
 
     def v2_playbook_on_play_start(self, play: Any) -> None:  # noqa: ANN401
@@ -143,6 +147,15 @@ class CallbackModule(CallbackBase):
 
     def _is_cancelled(self) -> bool:
         return os.getppid() != self._caller or (self._file is not None and self._file.with_name("cancel").exists())
+
+    def _remove(self) -> None:
+        """Remove what a process that was killed has left: it may have secrets among the variables of the run."""
+        if self._file is None or os.getppid() == self._caller:
+            return
+        directory = self._file.parent
+        # No other directory, whatever the variable names.
+        if directory.name.startswith("deploy-") and (directory / "env" / "extravars").exists():
+            shutil.rmtree(directory, ignore_errors=True)
 
     def _read(self, host: str) -> None:
         progress = self._progress.get(host)

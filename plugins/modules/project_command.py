@@ -18,8 +18,8 @@ description:
     in them are not filled in.
 attributes:
   check_mode:
-    description: Is skipped in check mode.
-    support: none
+    description: Reports what would be run, and where. Runs nothing.
+    support: full
   diff_mode:
     description: Has nothing to compare.
     support: none

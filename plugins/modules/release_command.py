@@ -33,8 +33,8 @@ options:
     required: true
 attributes:
   check_mode:
-    description: Is skipped in check mode.
-    support: none
+    description: Reports what would be run, and where. Runs nothing.
+    support: full
   diff_mode:
     description: Has nothing to compare.
     support: none
@@ -61,7 +61,7 @@ EXAMPLES = r"""
 RETURN = r"""
 rc:
   description: The exit code of the command.
-  returned: when it ran
+  returned: when it ran, or could not be started (127 when it was not found, 126 when it could not be executed)
   type: int
   sample: 0
 stdout:
@@ -77,6 +77,7 @@ stderr:
 """
 
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -88,9 +89,8 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system i
 
 def run(given: dict[str, Any]) -> dict[str, Any]:
     """Run the command to its end, or to that of the caller. Raises ReleaseError when it cannot be started."""
-    env_file = Path(given["env_file"]) if given["env_file"] else None
     try:
-        place = in_release.live(given["name"], Path(given["path"]), env_file)
+        place = live(given)
         with TemporaryFile() as out, TemporaryFile() as err:
             code = attended.run(given["argv"], place.release, place.environment, out, err)
             return {"rc": code, "stdout": read_text(out), "stderr": read_text(err)}
@@ -98,6 +98,12 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
         raise
     except Exception as reason:
         raise as_failure(reason) from reason
+
+
+def live(given: dict[str, Any]) -> in_release.Place:
+    """Return where the command runs. Raises ReleaseError when nothing is live."""
+    env_file = Path(given["env_file"]) if given["env_file"] else None
+    return in_release.live(given["name"], Path(given["path"]), env_file)
 
 
 def read_text(output: IO[bytes]) -> str:
@@ -114,9 +120,14 @@ def main() -> None:
         "env_file": {"type": "path"},
         "argv": {"type": "list", "elements": "str", "required": True},
     }
-    module = AnsibleModule(argument_spec=spec)  # type: ignore[no-untyped-call]  # Ansible has no types
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)  # type: ignore[no-untyped-call]  # Ansible has no types
     try:
+        if module.check_mode:
+            words = " ".join(map(quote, module.params["argv"]))
+            module.exit_json(changed=True, msg=f"would run {words} in {live(module.params).release}")
         output = run(module.params)
+    except attended.NotStartedError as error:
+        module.fail_json(msg=f"{module.params['name']}: {error}", rc=error.code)
     except ReleaseError as error:
         module.fail_json(msg=f"{module.params['name']}: {error}")
     if output["rc"]:

@@ -21,6 +21,7 @@ from ansible.utils.vars import load_extra_vars
 from . import _login_failure, _progress_copy, _rollout
 from ._board import Board, Login, board_folder
 from ._command import inherited_error
+from ._projects.values import ADDRESS
 from ._shared_connection import SharedConnection, is_shared
 from ._turns import Turns
 from ._typed import typed
@@ -82,8 +83,16 @@ class ServerAction(ActionBase):
         return str(value)
 
     def url(self) -> dict[str, str]:
-        """Return where people open the app, for the result; nothing where the configuration has no `url`."""
+        """Return where people open the app, for the result; nothing where the configuration has no `url`.
+
+        It is printed: fails for one that the configuration refuses, which a template or a static inventory may make.
+        """
         url = self.read("project_url")
+        if url and ("{{" in str(url) or not ADDRESS.accepts(url)):
+            # It may have a password.
+            raise failure(
+                f"The url of {self.host} must be {ADDRESS.expected}, and is not. Correct it in the inventory."
+            )
         return {"url": str(url)} if url else {}
 
     def servers(self) -> list[str]:

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 import sys
 
-from .cli import main
+from .errors import FAILED, not_installed
+
+
+def main() -> int:
+    """Run the command, and return its exit code."""
+    try:
+        from .cli import main as command  # noqa: PLC0415  a source tree may be without the packages that it needs
+
+        return command()
+    except ModuleNotFoundError as missing:
+        print(f"deploy: {not_installed(missing)}", file=sys.stderr)
+        return FAILED
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._command import COMMANDS
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import placement
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.errors import ProjectsError
 
-from . import files, playbook
+from . import checking, files, known, output, playbook
 from .engine import Job
-from .errors import ArgumentError, CommandError, UnknownProjectError
+from .errors import ArgumentError
 from .events import Event, Output
 from .outcome import Outcome
 from .plan import host_pattern, require_no_template
@@ -51,6 +49,7 @@ class Asked:
     check: bool = False
     artifacts: str | Path | None = None
     on_event: Callable[[Event], object] | None = None
+    on_output: Callable[[str], object] | None = None
 
 
 def deploy(  # noqa: PLR0913  each has a name at the call
@@ -85,15 +84,17 @@ def revert(  # noqa: PLR0913  as above
     **options: Unpack[Options],
 ) -> Outcome:
     """Make live what was live `steps` deploys before, one by default; or the commit `to`."""
+    checking.require(steps=steps)
     if steps is not None and to is not None:
         raise ArgumentError("Both steps and to were given. Give one of them.")
     live = _live(force=force, at_once=at_once, test=test, keep_config=keep_config)
-    return _wait("revert", project, {"steps": _count("steps", steps), "to": _name("to", to), **live}, options)
+    return _wait("revert", project, {"steps": steps, "to": _name("to", to), **live}, options)
 
 
 def restart(project: str, *, at_once: int | None = None, **options: Unpack[Options]) -> Outcome:
     """Replace the workers by new ones of the same release."""
-    return _wait("restart", project, {"at_once": _count("at_once", at_once)}, options)
+    checking.require(at_once=at_once)
+    return _wait("restart", project, {"at_once": at_once}, options)
 
 
 def setup(project: str, **options: Unpack[Options]) -> Outcome:
@@ -122,8 +123,8 @@ def run(  # noqa: PLR0913  as above
 
     `variables` are those of the playbook. `on_output` gets each piece of what Ansible prints.
     """
-    asked = Asked(config, servers, check, artifacts)
-    return _follow(_start(command, project, variables, asked), on_event, on_output)
+    asked = Asked(config, servers, check, artifacts, on_event, on_output)
+    return _follow(_start(command, project, variables, asked), asked)
 
 
 def start(  # noqa: PLR0913  as above
@@ -142,18 +143,14 @@ def start(  # noqa: PLR0913  as above
 
 def _live(*, force: bool, at_once: int | None, test: bool, keep_config: bool) -> dict[str, object]:
     """Return the variables of what makes a release live."""
+    checking.require(force=force, at_once=at_once, test=test, keep_config=keep_config)
     settings = {"project_test": None if test else "", "config": "keep" if keep_config else None}
-    return {"force": force or None, "at_once": _count("at_once", at_once), **settings}
-
-
-def _count(name: str, number: int | None) -> int | None:
-    if number is not None and number < 1:
-        raise ArgumentError(f"{name} is {number}. It must be 1 or more.")
-    return number
+    return {"force": force or None, "at_once": at_once, **settings}
 
 
 def _name(name: str, value: str | None) -> str | None:
     """Refuse an empty text, which Ansible would take for no value at all."""
+    checking.require(**{name: value})
     if value is not None and not value.strip():
         raise ArgumentError(f"{name} is empty. Leave it out, or name a commit.")
     return value
@@ -163,30 +160,31 @@ def _wait(command: str, project: str, variables: Mapping[str, object], options: 
     """Run a playbook with those of `variables` that are set."""
     given = {name: value for name, value in variables.items() if value is not None}
     asked = Asked(**options)
-    return _follow(_start(command, project, given, asked), asked.on_event, None)
+    return _follow(_start(command, project, given, asked), asked)
 
 
-def _follow(
-    begun: Run, on_event: Callable[[Event], object] | None, on_output: Callable[[str], object] | None
-) -> Outcome:
+def _follow(begun: Run, asked: Asked) -> Outcome:
     """Pass the events of a run on, and return its outcome. What a function raises cancels the run."""
     with begun:
         for event in begun:
-            if on_event:
-                on_event(event)
-            if on_output and isinstance(event, Output):
-                on_output(event.text)
+            if asked.on_event:
+                asked.on_event(event)
+            if asked.on_output and isinstance(event, Output):
+                asked.on_output(event.text)
     return begun.wait()
 
 
 def _start(command: str, project: str, variables: Mapping[str, object], asked: Asked) -> Run:
     """Begin a run of what was asked for. Raises CommandError for what can be seen to be wrong."""
+    checking.require(command=command, project=project, **vars(asked))
+    checking.require_plain(variables)
     _require_command(command, project, variables)
     require_no_template({"project": project, **variables})
     servers = (asked.servers,) if isinstance(asked.servers, str) else tuple(asked.servers)
     found = _found(Path(asked.config or "."))
-    _require_known(found, project, servers)
+    known.require(found, project, servers)
     playbook.program()
+    output.open_closed()
     return Run(
         Job(
             command=command,
@@ -215,34 +213,3 @@ def _found(path: Path) -> files.Found:
     if path.is_dir():
         return files.require(path.resolve(), None)
     return files.require(path.resolve().parent, path.resolve())
-
-
-def _require_known(found: files.Found, project: str, servers: Sequence[str]) -> None:
-    """Raise UnknownProjectError for a name that the configuration has not. Ansible reports one that is invalid."""
-    places = _servers(found)
-    if not places:
-        return
-    asked = [*places] if project in {"", "all"} else [name for name in map(str.strip, project.split(",")) if name]
-    unknown = [name for name in asked if name not in places]
-    if unknown:
-        raise UnknownProjectError(
-            f"There is no project {', '.join(unknown)} in {found.file}. Known projects: {', '.join(places)}."
-        )
-    there = {server for name in asked for server in places[name]}
-    strange = [server for server in servers if server not in there]
-    if strange:
-        raise UnknownProjectError(
-            f"{project or 'No project'} has no server {', '.join(strange)}. Known servers: {', '.join(sorted(there))}."
-        )
-
-
-def _servers(found: files.Found) -> dict[str, list[str]]:
-    """Return the servers of each project; nothing where the file is invalid, encrypted, or no file of projects."""
-    try:
-        placements = placement.place(files.source(found))
-    except (CommandError, ProjectsError):
-        return {}
-    servers: dict[str, list[str]] = {}
-    for one in placements:
-        servers.setdefault(one.project.name, []).append(one.server)
-    return servers

@@ -9,18 +9,20 @@ help and the completion for bash, zsh and fish.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from .errors import INTERRUPTED, WRONG_USAGE, CommandError
+from . import output, stopping
+from .errors import OUTPUT_FAILED, WRONG_USAGE, CommandError
 from .plan import PROGRAM, Options, Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,12 +67,13 @@ COMMON = (
     _option("-c", "--config", metavar="FILE", type=click.Path(path_type=Path), help="projects.yml or deploy.conf."),
     _option("--server", "servers", metavar="NAME", multiple=True, help="Only this server; may be given several times."),
 )
+JSON = _option("--json", is_flag=True, help="Print the results as JSON.")
 # What every command that runs a playbook takes.
 PLAYED = (
     *COMMON,
     _option("--check", is_flag=True, help="Show what would change, and change nothing."),
     _option("--diff", is_flag=True, help="Show the commits and settings that change."),
-    _option("--json", is_flag=True, help="Print the results as JSON."),
+    JSON,
     _option("-K", "--ask-become-pass", is_flag=True, help="Ask for the password of sudo."),
     _option("--ask-vault-pass", is_flag=True, help="Ask for the password of vaulted values."),
     _option("-e", "--extra-vars", metavar="VARS", multiple=True, help="More variables for Ansible."),
@@ -334,7 +337,7 @@ def logs(ctx: click.Context, lines: int, *, follow: bool) -> Plan:
 
 @project.command(context_settings=SETTINGS)
 @click.argument("key", required=False, shell_complete=_complete_key)
-@common(COMMON)
+@common((*COMMON, JSON))
 @click.pass_context
 def config(ctx: click.Context, key: str | None) -> Plan:
     """Print the project's section, or the value of one key."""
@@ -399,20 +402,63 @@ def parse(words: Sequence[str]) -> Plan | int:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Carry out a command line, and return the exit code."""
+    given = sys.argv[1:] if words is None else words
+    printed: output.Watched | None = None
+    try:
+        with stopping.handled():
+            output.require_open()
+            printed = output.watch()
+            code = _carry_out(given)
+            sys.stdout.flush()
+            return code
+    except stopping.Stopped as end:
+        return end.code
+    except CommandError as error:
+        output.report(str(error))
+        return error.code
+    except OSError as error:
+        if not printed or error is not printed.error:
+            raise
+        output.drop()
+        if not printed.failure:
+            # `| head` has read enough.
+            return 0
+        output.report(str(printed.failure))
+        return OUTPUT_FAILED
+
+
+def _carry_out(words: Sequence[str]) -> int:
+    """Carry out a command line. With --json there is a document however it ends."""
     from . import commands  # noqa: PLC0415  completion and help do without
 
     try:
-        plan = parse(sys.argv[1:] if words is None else words)
-        return plan if isinstance(plan, int) else commands.carry_out(plan)
+        plan = parse(words)
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
+        with suppress(OSError):  # as in output.report
+            error.show()
+        return _refuse(error.exit_code, error.format_message(), json=wants_json(words))
+    if isinstance(plan, int):
+        return plan
+    try:
+        return commands.carry_out(plan)
     except CommandError as error:
-        click.echo(f"{PROGRAM}: {error}", err=True)
-        return error.code
-    except BrokenPipeError:
-        # `| head` has read enough. Python would complain about it when it closes its output.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        output.report(str(error))
+        return _refuse(error.code, str(error), json=plan.options.json)
+    except stopping.Stopped as end:
+        return _refuse(end.code, str(end), json=plan.options.json)
+
+
+def _refuse(code: int, message: str, *, json: bool) -> int:
+    """Print the document of --json for what was not carried out, and return the exit code."""
+    if json:
+        from . import results  # noqa: PLC0415  as above
+
+        print(results.as_json(code, (), [message]))
+    return code
+
+
+def wants_json(words: Sequence[str]) -> bool:
+    """Return whether words that make no command ask for JSON: those of a command of `exec` do not count."""
+    own = [*takewhile(lambda word: word != "exec", words)]
+    own += takewhile(lambda word: word.startswith("-") and word != "--", words[len(own) + 1 :])
+    return "--json" in own

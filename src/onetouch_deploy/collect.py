@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import tempfile
@@ -12,39 +13,49 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from . import playbook
-from .errors import INTERRUPTED
+from . import ansible_process, playbook, stopping
+from .errors import OF_A_SIGNAL
 from .results import Result, from_line
 
-COLLECTING = {"ANSIBLE_CALLBACKS_ENABLED": "onetouch.deploy.results"}
+# What Ansible prints is dropped. With our callback an invalid inventory has the same exit code as otherwise.
+COLLECTING = {
+    "ANSIBLE_CALLBACKS_ENABLED": "onetouch.deploy.results",
+    "ANSIBLE_STDOUT_CALLBACK": playbook.CALLBACK,
+}
 
 
-def collect(arguments: Sequence[str], root: Path, extra: Mapping[str, str]) -> tuple[int, list[Result]]:
-    """Run ansible-playbook, and return its exit code with what its tasks returned. Its own output is not shown."""
+def collect(arguments: Sequence[str], root: Path, extra: Mapping[str, str]) -> tuple[int, list[Result], list[str]]:
+    """Run ansible-playbook, and return its exit code, what its tasks returned, and what it has reported as errors.
+
+    Its own output is not shown, and its errors are.
+    """
     with tempfile.TemporaryDirectory(prefix="deploy-") as directory:
-        file = Path(directory) / "results"
-        file.touch(mode=0o600)
-        code = _wait(arguments, root, {**extra, **COLLECTING, "ONETOUCH_DEPLOY_RESULTS": str(file)})
-        return code, [from_line(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        names = {name: Path(directory) / name for name in ("results", "errors")}
+        for file in names.values():
+            file.touch(mode=0o600)
+        own = {"ONETOUCH_DEPLOY_RESULTS": str(names["results"]), ansible_process.ERRORS: str(names["errors"])}
+        code = _wait(arguments, root, {**extra, **COLLECTING, **own})
+        lines = {name: file.read_text(encoding="utf-8").splitlines() for name, file in names.items()}
+    return code, [*map(from_line, lines["results"])], [*map(json.loads, lines["errors"])]
 
 
 def _wait(arguments: Sequence[str], root: Path, extra: Mapping[str, str]) -> int:
-    """Run it to its end. A terminal sends Ctrl-C to both processes: this one leaves it to Ansible."""
-    interrupted: list[int] = []
+    """Run it to its end. A terminal sends Ctrl-C to both processes: this one leaves it to Ansible.
 
-    def note(number: int, _frame: FrameType | None) -> None:
-        interrupted.append(number)
+    What else ends a command may be sent to this one alone, and is passed on. Ansible may get it twice.
+    """
+    received: list[int] = []
 
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        code = subprocess.run(
-            playbook.arguments(arguments),
-            cwd=root,
-            env=playbook.environment(root, extra),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            check=False,
-        ).returncode
-    finally:
-        signal.signal(signal.SIGINT, before)
-    return INTERRUPTED if interrupted else code
+    def receive(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        if number != signal.SIGINT:
+            process.send_signal(number)
+
+    argv, environment = playbook.arguments(arguments), playbook.environment(root, extra)
+    none = subprocess.DEVNULL
+    with (
+        stopping.running(argv, cwd=root, env=environment, stdin=none, stdout=none) as process,
+        stopping.handled_by(receive),
+    ):
+        code = process.wait()
+    return OF_A_SIGNAL + received[0] if received else code

@@ -11,27 +11,49 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import files, playbook, warmup
-from .errors import WRONG_USAGE, CommandError
+from .errors import WRONG_USAGE, CommandError, InvalidConfigurationError
 from .plan import Plan, arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+WITHOUT_JSON = frozenset({"console", "logs"})
 # Paths that Ansible gets: it may run in another directory.
 PATHS = ("directory", "deploy_conf")
 
 
 def carry_out(plan: Plan) -> int:
     """Carry out a plan, and return the exit code. Raises CommandError."""
+    if plan.options.json and plan.view in WITHOUT_JSON:
+        raise CommandError(f"{plan.view} prints what the servers write, and has no --json. Leave it out.", WRONG_USAGE)
     plan = _absolute(plan)
     if plan.playbook == "init":
         return _run(plan, Path.cwd(), None)
     found = files.require(Path(plan.options.chdir or "."), plan.options.config)
     if plan.is_without_ansible:
         return _show()(plan, found)
+    if plan.options.servers:
+        _require_servers(plan, found)
     if plan.playbook == "remove" and not (plan.yes or plan.options.check or sys.stdin.isatty()):
         raise CommandError("remove asks before it removes anything, and there is no terminal. Use --yes.", WRONG_USAGE)
     return _run(plan, found.root, found)
+
+
+def _require_servers(plan: Plan, found: files.Found) -> None:
+    """Raise UnknownProjectError for a server that the project has not: Ansible's --limit would match nothing."""
+    from . import known, remote  # noqa: PLC0415  where all servers are meant, Ansible starts sooner without
+
+    try:
+        places = known.placements(found)
+    except InvalidConfigurationError:
+        raise
+    except CommandError:
+        # Ansible can read it, with a password, or reports why it cannot.
+        return
+    if places:
+        known.require(found, plan.project, plan.options.servers)
+    else:
+        remote.inventory_hosts(files.inventory(found), found.root, plan.project or "all", plan.options.servers)
 
 
 def _absolute(plan: Plan) -> Plan:

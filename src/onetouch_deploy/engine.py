@@ -9,6 +9,7 @@ import configparser
 import json
 import os
 import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from .plan import COLLECTION
 CALLBACK = f"{COLLECTION}.events"
 # How often events are looked at.
 LOOK_SECONDS = 0.1
+# Of what it printed, where it has reported nothing as an error.
+LAST_LINES = 3
 # Runner's own exit code for that.
 KILLED = 254
 HEAD = re.compile(r"(?:\x1b\[[0-9;]*m)*\[ERROR\]: ")
@@ -39,8 +42,17 @@ class Job:
     artifacts: Path | None = None
 
 
-def run_job(job: Job, directory: Path, cancel: Callable[[], bool], output: Callable[[str], None]) -> tuple[int, str]:
-    """Run a job to its end, and return its exit code with what Ansible reported as an error of its own.
+@dataclass(frozen=True)
+class End:
+    """How Ansible has ended: `error` is what it reported as an error of its own, `last` the end of all it printed."""
+
+    code: int
+    error: str
+    last: str
+
+
+def run_job(job: Job, directory: Path, cancel: Callable[[], bool], output: Callable[[str], None]) -> End:
+    """Run a job to its end, and return how it has ended.
 
     `cancel` is called some ten times per second, and returns whether Ansible is to be killed. `output` gets what
     Ansible prints.
@@ -68,6 +80,7 @@ def run_job(job: Job, directory: Path, cancel: Callable[[], bool], output: Calla
         # Runner turns it off. What the user's ansible.cfg says counts, and otherwise host keys are checked.
         del config.env["ANSIBLE_HOST_KEY_CHECKING"]
     errors: list[str] = []
+    last: deque[str] = deque(maxlen=LAST_LINES)
     keep = job.artifacts is not None
 
     def handle(event: Mapping[str, Any]) -> bool:
@@ -75,13 +88,14 @@ def run_job(job: Job, directory: Path, cancel: Callable[[], bool], output: Calla
         if HEAD.match(text):
             errors.append(error_text(text))
         if text:
+            last.append(error_text(text))
             output(text)
         return keep
 
     runner = Runner(config, event_handler=handle, cancel_callback=cancel)
     runner.run()
     # It is None where a signal has ended Ansible.
-    return KILLED if runner.rc is None else int(runner.rc), " ".join(errors)
+    return End(KILLED if runner.rc is None else int(runner.rc), " ".join(errors), " ".join(last))
 
 
 def write_private(path: Path, text: str) -> None:
@@ -100,7 +114,8 @@ def environment(root: Path, directory: Path, environ: Mapping[str, str]) -> dict
     """Return the variables that runner adds to those of this process; it finds ansible-playbook by PATH."""
     shown = environ.get("ANSIBLE_STDOUT_CALLBACK", playbook.CALLBACK)
     made = playbook.settings(root, environ, playbook.collections())
-    own: dict[str, str] = {name: made[name] for name in ("ANSIBLE_CONFIG", "ANSIBLE_COLLECTIONS_PATH") if name in made}
+    names = ("ANSIBLE_CONFIG", "ANSIBLE_COLLECTIONS_PATH", "LC_ALL")
+    own: dict[str, str] = {name: made[name] for name in names if name in made}
     return {
         **own,
         "PATH": f"{playbook.program().parent}:{environ.get('PATH', os.defpath)}",

@@ -5,9 +5,17 @@
 
 from __future__ import annotations
 
+import sys
+
 FAILED = 1
 WRONG_USAGE = 2
+# As of other programs: what was printed is not all.
+OUTPUT_FAILED = 1
+# These are Ansible's own codes.
 UNREACHABLE = 4
+INVALID = 4
+UNKNOWN = 5
+OF_A_SIGNAL = 128
 INTERRUPTED = 130
 
 
@@ -22,8 +30,8 @@ class CommandError(Exception):
 class RefusedError(CommandError):
     """Raised when a run is refused before a server is asked: its arguments or the configuration are wrong."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, WRONG_USAGE)
+    def __init__(self, message: str, code: int = WRONG_USAGE) -> None:
+        super().__init__(message, code)
 
 
 class ArgumentError(RefusedError):
@@ -34,5 +42,23 @@ class NotConfiguredError(RefusedError):
     """Raised when there is no projects.yml or deploy.conf."""
 
 
+class InvalidConfigurationError(RefusedError):
+    """Raised when projects.yml or deploy.conf is not valid, with every problem in it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, INVALID)
+
+
 class UnknownProjectError(RefusedError):
     """Raised when the configuration has no such project, or the project no such server."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, UNKNOWN)
+
+
+def not_installed(missing: ModuleNotFoundError) -> str:
+    """Return what to do about a package that is not there, such as in a source tree."""
+    return (
+        f"The Python module {missing.name} is not installed for {sys.executable}. Install onetouch-deploy with all of "
+        "its parts: pip install PATH, where PATH is the source tree or the wheel."
+    )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .checking import require_plain
 from .errors import ArgumentError
 
 COLLECTION = "onetouch.deploy"
@@ -99,6 +100,7 @@ def arguments(plan: Plan, inventory: Path | None) -> list[str]:
     """Return the arguments of ansible-playbook."""
     variables = {**({"project": plan.project} if plan.project else {}), **plan.variables}
     require_no_template(variables)
+    require_plain(variables)
     limit = host_pattern(plan.project, plan.options.servers)
     return [
         f"{COLLECTION}.{plan.playbook}",

@@ -24,6 +24,8 @@ COLLECTIONS = re.compile(r"^collections_path\s*=([^;\n]*)", re.MULTILINE)
 TYPED = "ONETOUCH_DEPLOY_TYPED"
 # By it, a message about an unknown `project` or `ref` names the command that is like it.
 MEANT = "ONETOUCH_DEPLOY_MEANT_"
+# It is in every glibc that Debian and Ubuntu support, and needs no package.
+UTF_8 = "C.UTF-8"
 # Where Ansible looks for its settings, after ANSIBLE_CONFIG.
 SYSTEM_SETTINGS = Path("/etc/ansible/ansible.cfg")
 
@@ -67,11 +69,19 @@ def settings(root: Path, environ: Mapping[str, str], own: Path) -> dict[str, str
     file = user_settings(root, environ)
     text = file.read_text(errors="replace") if file else ""
     searched = environ.get("ANSIBLE_COLLECTIONS_PATH") or _collections_in(text, file) or _default_collections(environ)
-    found = {"ANSIBLE_COLLECTIONS_PATH": f"{own}:{searched}", TYPED: PROGRAM}
+    found = {"ANSIBLE_COLLECTIONS_PATH": f"{own}:{searched}", TYPED: PROGRAM, **locale(environ)}
     if file is None:
         return {**found, "ANSIBLE_CONFIG": str(PACKAGE / "ansible.cfg")}
     chosen = environ.get("ANSIBLE_STDOUT_CALLBACK") or CHOSEN.search(text)
     return found if chosen else {**found, "ANSIBLE_STDOUT_CALLBACK": CALLBACK}
+
+
+def locale(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the locale for Ansible where the user has asked for none: it refuses one that is not UTF-8.
+
+    A variable that is not set has the same meaning, and Python itself takes UTF-8 then.
+    """
+    return {"LC_ALL": UTF_8} if environ.get("LC_ALL") in {"C", "POSIX"} else {}
 
 
 def _collections_in(text: str, file: Path | None) -> str:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import playbook
-from .errors import WRONG_USAGE, CommandError
+from . import playbook, stopping
+from .errors import CommandError, UnknownProjectError
 
 # Who may not read the journal asks sudo, which must not ask for a password: there may be several servers.
 JOURNAL = """if [ "$(id -u)" = 0 ] || id -nG | grep -qwE 'adm|systemd-journal'; then exec journalctl "$@"; fi
@@ -43,10 +44,12 @@ def inventory_hosts(inventory: Path, root: Path, project: str, servers: tuple[st
     """Return the hosts of a project, as Ansible sees them. Raises CommandError when there are none."""
     argv = [str(playbook.program("ansible-inventory")), "-i", str(inventory), "--list"]
     environment = playbook.environment(root)
-    done = subprocess.run(argv, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise CommandError("The inventory cannot be read: see above.", done.returncode)
-    return hosts_of(json.loads(done.stdout), project, servers)
+    # By SIGINT Ansible removes its temporary files.
+    with stopping.running(argv, signal.SIGINT, cwd=root, env=environment, stdout=subprocess.PIPE) as process:
+        listing, _errors = process.communicate()
+    if process.returncode:
+        raise CommandError("The inventory cannot be read: see above.", process.returncode)
+    return hosts_of(json.loads(listing), project, servers)
 
 
 def hosts_of(listing: Mapping[str, Any], project: str, servers: tuple[str, ...]) -> list[Host]:
@@ -60,9 +63,9 @@ def hosts_of(listing: Mapping[str, Any], project: str, servers: tuple[str, ...])
         return chosen
     if found:
         there = ", ".join(host.name.partition("@")[2] for host in found)
-        raise CommandError(f"{project} has no server {', '.join(servers)}. Its servers: {there}.", WRONG_USAGE)
+        raise UnknownProjectError(f"{project} has no server {', '.join(servers)}. Its servers: {there}.")
     names = ", ".join(sorted(known)) or "none"
-    raise CommandError(f'There is no project "{project}". Known projects: {names}.', WRONG_USAGE)
+    raise UnknownProjectError(f'There is no project "{project}". Known projects: {names}.')
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401  JSON

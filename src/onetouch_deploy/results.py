@@ -8,9 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from .errors import FAILED
+
+if TYPE_CHECKING:
+    from .settings import Configuration
 
 NOT_REACHED = "not_reached"
+# What failed apart from any server.
+REFUSED = "refused"
 STATUS = "onetouch.deploy.project_status"
 ANSWERS = frozenset(f"onetouch.deploy.{name}" for name in ("rollout", "restart", "project_status", "project_command"))
 
@@ -69,12 +76,22 @@ def failures(results: Iterable[Result]) -> list[Result]:
     return [result for result in results if not is_answer(result)]
 
 
-def as_json(code: int, results: Iterable[Result]) -> str:
-    """Return the document that --json prints."""
+def configuration_as_json(project: str, configuration: Configuration, key: str) -> str:
+    """Return the document that --json prints of a configuration, or of one key of it; null where that has no value."""
+    values = {"given": configuration.given, "servers": configuration.of_servers, "defaults": configuration.defaults}
+    found = {"value": configuration.value(key)} if key else values
+    code = FAILED if key and found["value"] is None else 0
+    result = {"project": project, "ok": not code, **({"key": key} if key else {}), **found}
+    return json.dumps({"exit_code": code, "results": [result], "errors": []}, indent=2, sort_keys=True, default=str)
+
+
+def as_json(code: int, results: Iterable[Result], reported: Iterable[str] = ()) -> str:
+    """Return the document that --json prints. `reported` is what failed apart from any server."""
     found = list(results)
+    errors = [{"host": one.host, "outcome": one.outcome, "msg": one.message} for one in failures(found)]
     document = {
         "exit_code": code,
         "results": [{"project": one.project, "server": one.server, "ok": one.ok, **one.data} for one in answers(found)],
-        "errors": [{"host": one.host, "outcome": one.outcome, "msg": one.message} for one in failures(found)],
+        "errors": [*errors, *({"host": "", "outcome": REFUSED, "msg": message} for message in reported)],
     }
     return json.dumps(document, indent=2, sort_keys=True)

@@ -129,13 +129,15 @@ class Run:
                 (directory / "cancel").touch()
             return not follower.has_begun or time.monotonic() > self._cancelled_at + END_SECONDS
 
-        code, error = run_job(self._job, directory, is_to_be_killed, lambda text: self._add(Output(text)))
+        end = run_job(self._job, directory, is_to_be_killed, lambda text: self._add(Output(text)))
         read()
-        cancelled = self._cancelled_at is not None and code != 0
+        cancelled = self._cancelled_at is not None and end.code != 0
         self._add(*follower.finish(cancelled=cancelled))
-        if code == REFUSED and not follower.results():
-            raise RefusedError(error)
-        return Outcome(self._job.command, code, follower.results(), cancelled, "" if cancelled else error)
+        if end.code == REFUSED and not follower.results():
+            raise RefusedError(end.error)
+        # Of an Ansible that could not start, what it printed is the reason.
+        reason = end.error or ("" if follower.has_begun else end.last)
+        return Outcome(self._job.command, end.code, follower.results(), cancelled, "" if cancelled else reason)
 
     def _add(self, *events: Event) -> None:
         with self._changed:

@@ -6,40 +6,42 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from . import console, files, remote, results, streams, views
-from .errors import FAILED, INTERRUPTED, UNREACHABLE, CommandError
+from . import console, files, foreground, known, output, remote, results, settings, stopping, streams, views
+from .errors import FAILED, UNREACHABLE, CommandError
 from .plan import PROGRAM, Plan
 from .results import Result
 
+NO_REASON = "Ansible ended without a reason. What it printed as errors may have it."
 # How ssh ends when it has failed itself.
 SSH_FAILED = 255
 
 
-def collected(plan: Plan, code: int, returned: list[Result]) -> int:
-    """Show a view of what a playbook's tasks returned, then what has failed. Returns the exit code."""
-    if plan.options.json:
-        print(results.as_json(code, returned))
-        return code
+def collected(plan: Plan, code: int, returned: list[Result], reported: list[str]) -> int:
+    """Show a view of what a playbook's tasks returned, then what has failed. Returns the exit code.
+
+    `reported` is what Ansible has reported as errors. Where a server has failed, they say the same.
+    """
     found = results.answers(returned)
     shown = [one for one in found if one.ok]
-    code = VIEWS[plan.view](plan, shown) or code
     failed = [*results.failures(returned), *(one for one in found if one not in shown)]
+    if plan.options.json:
+        print(results.as_json(code, returned, [] if failed or not code else reported or [NO_REASON]))
+        return code
+    code = VIEWS[plan.view](plan, shown) or code
     # A task that fails for what an earlier one has found repeats its message.
-    for line in dict.fromkeys(f"{PROGRAM}: {one.host}: {one.message}" for one in failed):
-        print(line, file=sys.stderr)
+    for line in dict.fromkeys(f"{one.host}: {one.message}" for one in failed):
+        output.report(line)
     return code or (FAILED if failed else 0)
 
 
 def _show_commits(plan: Plan, shown: list[Result]) -> int:
     lines = views.commit_lines(shown, plan.view, plan.lines)
-    if lines:
-        print("\n".join(lines))
+    output.show(lines)
     return FAILED if shown and not lines else 0
 
 
@@ -62,15 +64,21 @@ def without_playbook(plan: Plan, found: files.Found) -> int:
 
 
 def _config(plan: Plan, found: files.Found) -> int:
-    section = files.section_of(found, plan.project)
-    if not plan.words:
-        print("\n".join(views.config_lines(section.values)))
-        return 0
-    value = views.value_of(section.values, plan.words[0])
-    if value is None:
-        return FAILED
-    print(views.text(value))
-    return 0
+    files.section_of(found, plan.project)
+    known.require(found, plan.project, plan.options.servers)
+    servers = plan.options.servers
+    mine = [one for one in known.placements(found) if one.project.name == plan.project]
+    configuration = settings.of_project([one for one in mine if not servers or one.server in servers])
+    key = plan.words[0] if plan.words else ""
+    if key:
+        known.require_key(key)
+    if plan.options.json:
+        print(results.configuration_as_json(plan.project, configuration, key))
+    elif not key:
+        output.show(configuration.lines())
+    elif configuration.value(key) is not None:
+        output.show([views.text(configuration.value(key))])
+    return 0 if not key or configuration.value(key) is not None else FAILED
 
 
 def _hosts(plan: Plan, found: files.Found) -> list[remote.Host]:
@@ -86,11 +94,12 @@ def _exec(plan: Plan, found: files.Found) -> int:
         commands = {
             host.name: remote.command(host, console.program(host, plan.words), log=logs[host.name]) for host in hosts
         }
-        codes = streams.show(commands)
-        if codes is None:
-            below = "\n" if sys.stderr.isatty() else ""  # of `^C`
-            print(f"{below}{PROGRAM}: interrupted: the command is ended on the server.", file=sys.stderr)
-            return INTERRUPTED
+        try:
+            codes = streams.show(commands)
+        except stopping.Stopped:
+            below = "\n" if os.isatty(output.STDERR) else ""  # of `^C`
+            output.report("interrupted: the command is ended on the server.", below)
+            raise
         every = [_exit_code(host, plan.project, codes[host.name], logs[host.name]) for host in hosts]
         return next((code for code in every if code), 0)
 
@@ -104,16 +113,14 @@ def _exit_code(host: remote.Host, project: str, code: int, log: Path) -> int:
         return code
     login = _login_failure.read_login(host.variables, host.name)
     why = _login_failure.not_reached(errors.splitlines()[-1], login, f"{PROGRAM} {project} setup")
-    print(f"{PROGRAM}: {host.name} cannot be reached, or the connection broke: {why}.", file=sys.stderr)
+    output.report(f"{host.name} cannot be reached, or the connection broke: {why}.")
     return UNREACHABLE
 
 
 def _console(plan: Plan, found: files.Found) -> int:
-    """Become the ssh that opens the shell, on the first server."""
+    """Open the shell, on the first server."""
     host = _hosts(plan, found)[0]
-    argv = remote.command(host, console.program(host), terminal=True)
-    sys.stdout.flush()
-    os.execvp(argv[0], argv)  # noqa: S606  no shell is wanted
+    return foreground.run(remote.command(host, console.program(host), terminal=True))
 
 
 def _logs(plan: Plan, found: files.Found) -> int:
@@ -121,8 +128,7 @@ def _logs(plan: Plan, found: files.Found) -> int:
     if not hosts:
         raise CommandError(f"{plan.project} has no app, so that no unit writes a journal for it.")
     commands = {host.name: remote.journal(host, plan.lines or 1, follow=plan.follow) for host in hosts}
-    codes = streams.show(commands)
-    return INTERRUPTED if codes is None else next((code for code in codes.values() if code), 0)
+    return next((code for code in streams.show(commands).values() if code), 0)
 
 
 WITHOUT_PLAYBOOK: Mapping[str, Callable[[Plan, files.Found], int]] = MappingProxyType(

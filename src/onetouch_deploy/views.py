@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from . import output
 from .results import Result
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 COMMIT_CHARACTERS = 12
 BAR_CHARACTERS = 20
@@ -109,10 +111,16 @@ def history_table(found: Sequence[Attempt]) -> Table:
     for attempt in found:
         *columns, took, outcome, error = attempt.cells()
         style = OUTCOME_STYLES.get(outcome, "red")
-        ended = Text(f"{outcome}: {error}" if error else outcome, style=style)
-        # As text: what people wrote into a ref is no markup.
-        table.add_row(*map(Text, columns), took, Text(time_bar(attempt.seconds, longest), style=style), ended)
+        ended = _cell(f"{outcome}: {error}" if error else outcome, style)
+        table.add_row(*map(_cell, columns), took, Text(time_bar(attempt.seconds, longest), style=style), ended)
     return table
+
+
+def _cell(shown: str, style: str = "") -> Text:
+    """Return a cell as text: what people wrote into a ref is no markup, and does nothing to a terminal."""
+    from rich.text import Text  # noqa: PLC0415  as above
+
+    return Text(output.printable(shown), style=style)
 
 
 def print_history(found: Sequence[Attempt]) -> None:

@@ -12,6 +12,7 @@ import pytest
 PRODUCT = ("plugins", "src", "roles/supervisor/files/procmon/src")
 WITHOUT_A_TEXT_OF_ITS_OWN = {
     "ProjectsError": "lists Problems",
+    "InvalidConfigurationError": "lists Problems, too",
     "RunFailedError": "has the summary of an outcome",
     "NoLifespanError": "of the worker, which goes on without a lifespan",
 }

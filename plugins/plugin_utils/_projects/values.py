@@ -19,6 +19,8 @@ MAX_DESCRIPTION_CHARACTERS = 60
 FLAGS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
 # An absolute path below a directory that many share, such as /srv, and outside of those of the system.
 BELOW_SHARED = re.compile(r"/+(?!(?:bin|boot|dev|etc|lib\w*|proc|root|run|sbin|sys|usr)/)[^/]+/+[^/].*")
+# Of an address. A password may have any character.
+CREDENTIALS = re.compile(r"(?<=//)\S*@")
 SOCKET_PATH_BYTES = 108  # the kernel's limit for the path of a unix socket, its final NUL included
 
 
@@ -36,7 +38,7 @@ class ValueType:
 
 
 def describe_value(value: object) -> str:
-    """Return a short description of a wrong value, for the person who wrote it."""
+    """Return a short description of a wrong value, for the person who wrote it, without a password of an address."""
     if value is None:
         return "an empty value"
     if isinstance(value, bool):
@@ -44,7 +46,7 @@ def describe_value(value: object) -> str:
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, (str, int, float, list)):
-        text = repr(value)
+        text = CREDENTIALS.sub("***@", repr(value))
         return text if len(text) <= MAX_DESCRIPTION_CHARACTERS else text[:MAX_DESCRIPTION_CHARACTERS] + "…"
     return "a value of another type"
 
@@ -237,7 +239,10 @@ WRITABLE = ValueType(
 )
 BIND = ValueType("host:port or unix:/path", is_bind, normal=normal_bind)
 APP = ValueType("module:attribute, such as blog.main:app", matching(r"[\w.]+:[\w.]+(\(\))?"))
-ADDRESS = ValueType("a URL such as https://www.example.com", matching(r"https?://[!-~]+"))
+# It is printed.
+ADDRESS = ValueType(
+    "a URL without a user and a password, such as https://www.example.com", matching(r"https?://(?![^/?#]*@)[!-~]+")
+)
 URL_PATH = ValueType("a path that starts with '/'", matching(r"/[!-~]*"))
 MEMORY = ValueType("a number of bytes >= 1048576, or a size such as 300M or 2G", is_memory, number)
 STATUSES = ValueType(

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,16 +156,23 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         terminal.hang_up()
 
 
-@pytest.fixture
-def sshd(desk: Desk, tmp_path: Path) -> Iterator[Sshd]:
-    """A server that the desk can log in to."""
+@contextmanager
+def serving(desk: Desk, folder: Path) -> Iterator[Sshd]:
+    """Run a server that the desk can log in to."""
     # Short: the path of a unix socket has room for a hundred bytes.
-    with ssh_server(tmp_path / "ssh") as server, tempfile.TemporaryDirectory(prefix="cp") as sockets:
+    with ssh_server(folder) as server, tempfile.TemporaryDirectory(prefix="cp") as sockets:
         made = Sshd(server)
         search = f"{made.bin}:{desk.environment['PATH']}"
         desk.environment |= {"PATH": search, "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets}
         yield made
         server.hang_up()
+
+
+@pytest.fixture
+def sshd(desk: Desk, tmp_path: Path) -> Iterator[Sshd]:
+    """A server that the desk can log in to."""
+    with serving(desk, tmp_path / "ssh") as made:
+        yield made
 
 
 def over_ssh(sshd: Sshd, *hosts: str) -> dict[str, object]:

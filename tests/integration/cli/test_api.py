@@ -161,10 +161,41 @@ def test_wrong_arguments_start_nothing(desk: Desk, upstream: Upstream, monkeypat
         api.revert("blog", 0, config=config)
     with pytest.raises(api.ArgumentError, match="Both steps and to"):
         api.revert("blog", 1, to="abcd", config=config)
+    with pytest.raises(api.ArgumentError, match=r"project is 3 \(int\)"):
+        api.deploy(3, config=config)  # type: ignore[arg-type]  # the case
+    with pytest.raises(api.ArgumentError, match="at_once is '2'"):
+        api.deploy("blog", config=config, at_once="2")  # type: ignore[arg-type]  # as above
+    with pytest.raises(api.ArgumentError, match="at_once is True"):
+        api.restart("blog", config=config, at_once=True)
+    with pytest.raises(api.ArgumentError, match="ref is 1"):
+        api.deploy("blog", 1, config=config)  # type: ignore[arg-type]  # as above
+    with pytest.raises(api.ArgumentError, match="servers is None"):
+        api.status(config=config, servers=None)  # type: ignore[arg-type]  # as above
+    with pytest.raises(api.ArgumentError, match="on_event is 3"):
+        api.setup("blog", config=config, on_event=3)  # type: ignore[arg-type]  # as above
+    with pytest.raises(api.ArgumentError, match="on_output is 'x'"):
+        api.run("doctor", "blog", config=config, on_output="x")  # type: ignore[arg-type]  # as above
+    with pytest.raises(api.ArgumentError, match="config is b'x'"):
+        api.start("deploy", "blog", config=b"x")  # type: ignore[arg-type]  # as above
+    with pytest.raises(api.ArgumentError, match="argv has a byte that is not UTF-8"):
+        api.run("exec", "blog", config=config, argv=["ls", "\udcff"])
     with pytest.raises(TypeError, match="chek"):
         api.deploy("blog", config=config, chek=True)  # type: ignore[call-arg]  # the misspelled word is the case
     with pytest.raises(api.NotConfiguredError, match="There is no file"):
         api.deploy("blog", config=desk.folder / "nowhere.yml")
+
+
+def test_a_locale_that_is_not_utf_8(desk: Desk, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ansible refuses one. `C` asks for none in particular; of another one the reason is kept."""
+    desk.project("blog", upstream, ref="origin/main")
+    monkeypatch.setenv("LC_ALL", "C")
+    [result] = api.deploy("blog", "nowhere", config=desk.config).results
+    assert result.error
+    assert "ref 'nowhere' is unknown" in result.error.reason
+    monkeypatch.setenv("LC_ALL", "xx_YY.ISO-8859-1")
+    outcome = api.status(config=desk.config)
+    assert outcome.results == ()
+    assert "Ansible could not initialize the preferred locale" in outcome.error
 
 
 def test_without_a_configuration(tmp_path: Path) -> None:

@@ -121,7 +121,9 @@ def test_the_originals_file_is_found_and_used(desk: Desk, upstream: Upstream) ->
     named = desk.deploy("-c", "desk/deploy.conf", "blog", "config", "forward-agent", cwd=elsewhere)
     assert (named.code, named.out) == (0, "yes\n")
     assert desk.deploy("blog", "config", "key").code == 1
-    assert desk.deploy("blog", "config").out.splitlines()[-2:] == ["ref origin/main", "forward-agent yes"]
+    shown = desk.deploy("blog", "config").out.splitlines()
+    assert [line for line in shown if not line.startswith("#")][-2:] == ["ref origin/main", "forward-agent yes"]
+    assert shown[shown.index("# by default:") :][1:3] == ["# needs_tty no", "# strategy releases"]
 
 
 @pytest.mark.usefixtures("blog")
@@ -134,6 +136,16 @@ def test_an_ansible_cfg_of_the_project_counts(desk: Desk) -> None:
     assert "blog@localhost | " in desk.deploy("blog", cwd=below).out
     (desk.folder / "ansible.cfg").write_text("[defaults]\nforks = 2\n")
     assert desk.deploy("blog", cwd=below).out.startswith("blog on localhost\n"), "without one it is our own"
+
+
+def test_a_url_with_a_password_is_refused_where_a_template_makes_it(desk: Desk, upstream: Upstream) -> None:
+    """Before anything goes live: it would be printed."""
+    path = desk.project("blog", upstream, ref="origin/main", url="{{ 'https://me:' ~ 's3cret' ~ '@www.example.com' }}")
+    done = desk.deploy("blog")
+    assert (done.code, (path / "current").exists()) == (2, False)
+    shown = " ".join((done.out + done.err).split())
+    assert "The url of blog@localhost must be a URL without a user and a password" in shown
+    assert "s3cret" not in shown
 
 
 OLDER = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - ansible.builtin.debug: {msg: an older collection}\n"

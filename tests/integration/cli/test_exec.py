@@ -85,11 +85,41 @@ def test_output_and_exit_code_are_those_of_the_command(desk: Desk) -> None:
     assert (collected.code, result["rc"], result["stdout"], result["stderr"]) == (2, 7, "out\n�", "err\n")
 
 
-@pytest.mark.usefixtures("blog")
-def test_a_program_that_is_not_there(desk: Desk) -> None:
-    done = desk.deploy("blog", "exec", "no-such-program")
-    assert (done.code, done.out) == (1, "")
-    assert "no-such-program: not found" in done.err
+NOT_STARTED = [
+    ("no-such-program", 127, "no-such-program: not found. Check its name and the release\n"),
+    ("ls -la", 127, "ls -la: not found. Leave out the quotes around the whole command\n"),
+    (
+        "./page",
+        126,
+        "./page: Permission denied. Make it executable, with a line #! at its top, or name its interpreter\n",
+    ),
+    ("./script", 126, "./script: its interpreter is not found. Check the line #! at its top\n"),
+    (
+        "./text",
+        126,
+        "./text: Exec format error. Make it executable, with a line #! at its top, or name its interpreter\n",
+    ),
+]
+
+
+def test_a_program_that_cannot_be_started(desk: Desk, blog: Path) -> None:
+    """The exit codes are those of a shell."""
+    for name, text in (("script", "#!/no/interpreter\n"), ("text", "text")):
+        file = (blog / "current").resolve() / name
+        file.write_text(text)
+        file.chmod(0o755)
+    for word, code, error in NOT_STARTED:
+        done = desk.deploy("blog", "exec", word)
+        assert (done.code, done.out, done.err) == (code, "", error)
+    [result] = json.loads(desk.deploy("blog", "exec", "--json", "no-such-program").out)["results"]
+    assert (result["rc"], result["msg"]) == (127, "blog: no-such-program: not found. Check its name and the release")
+
+
+def test_check_shows_what_would_be_run_and_where(desk: Desk, blog: Path) -> None:
+    done = desk.deploy("blog", "exec", "--check", "--", "touch", "a file")
+    shown = f"would run touch 'a file' in {(blog / 'current').resolve()}"
+    assert (done.code, shown in done.out) == (0, True)
+    assert not (blog / "current/a file").exists()
 
 
 @pytest.mark.usefixtures("blog")
@@ -236,10 +266,10 @@ def test_console_says_when_nothing_is_live(desk: Desk, sshd: Sshd, upstream: Ups
     assert code == 1
 
 
-# Prints its arguments, and goes on where it follows.
+# Prints its arguments, and goes on where it follows, until its reader has left.
 JOURNALCTL = """#!/bin/sh
 echo "$@"
-case "$*" in *--follow*) exec sleep 1000; esac
+case "$*" in *--follow*) exec tail -f /dev/null; esac
 """
 
 

@@ -108,6 +108,20 @@ def test_history_is_a_table_on_a_terminal(desk: Desk, upstream: Upstream) -> Non
     assert "WHEN" not in desk.deploy("blog", "history").out
 
 
+def test_values_do_nothing_to_a_terminal(desk: Desk, upstream: Upstream) -> None:
+    """Control characters are written as text there. A pipe gets the value as it is."""
+    desk.project("blog", upstream, post_deploy="echo \x1b[31m\x07")
+    for words in (["config"], ["config", "post_deploy"]):
+        terminal = Terminal(desk, desk.argv("blog", *words))
+        assert terminal.end() == 0
+        assert "\x1b" not in terminal.screen
+        assert r"echo \x1b[31m\x07" in terminal.screen
+    assert desk.deploy("blog", "config", "post_deploy").out == "echo \x1b[31m\x07\n"
+    terminal = Terminal(desk, desk.argv("blog\x1b[31m", "config"))
+    assert terminal.end() == 5
+    assert r'There is no project "blog\x1b[31m"' in terminal.screen
+
+
 COMPLETE = """
 eval "$(deploy completion bash)"
 complete -p deploy >/dev/null || exit 1

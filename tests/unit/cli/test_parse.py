@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from onetouch_deploy.cli import parse
+from onetouch_deploy.cli import parse, wants_json
 from onetouch_deploy.plan import Options, Plan, arguments
 
 
@@ -164,3 +164,18 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     names = "setup revert restart status doctor list current previous history exec console logs config remove"
     names += " init completion"
     assert [name for name in names.split() if f"\n  {name} " not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("blog revert x --json", True),
+        ("--json blog revert x", True),
+        ("blog exec --json", True),
+        ("blog exec --server a ls --json", False),
+        ("blog exec -- ls --json", False),
+        ("blog", False),
+    ],
+)
+def test_words_that_make_no_command_may_ask_for_json(words: str, *, wanted: bool) -> None:
+    assert wants_json(words.split()) is wanted

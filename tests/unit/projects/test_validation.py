@@ -120,7 +120,11 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
         ("strategy", "inplace", "strategy: must be releases or in_place, not 'inplace'"),
         ("connection", "docker", "connection: must be ssh or local, not 'docker'"),
         *(
-            ("url", value, f"url: must be a URL such as https://www.example.com, not {value!r}")
+            (
+                "url",
+                value,
+                f"url: must be a URL without a user and a password, such as https://www.example.com, not {value!r}",
+            )
             for value in ("www.example.com", "ftp://example.com", "https://", "https://a b", "https://a\x1b[31m")
         ),
         ("interface", "wsgi", "interface: is an option of uvicorn; write uvicorn: {interface: wsgi}"),

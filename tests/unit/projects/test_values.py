@@ -46,6 +46,29 @@ def test_an_index_is_an_address_or_a_directory(value: object, accepted: object) 
     assert values.is_index(value) is accepted
 
 
+@pytest.mark.parametrize(
+    ("value", "accepted"),
+    [
+        ("https://www.example.com", True),
+        ("http://[2001:db8::1]:8080/a?b#c", True),
+        ("https://www.example.com/@user", True),
+        ("{{ url }}", True),
+        ("https://me:s3cr3t@www.example.com", False),
+        ("https://token@www.example.com/", False),
+        ("https://www.example.com/\x1b[31m", False),
+        ("ftp://www.example.com", False),
+    ],
+)
+def test_an_address_that_is_printed_has_no_password(value: str, accepted: object) -> None:
+    assert values.ADDRESS.accepts(value) is accepted
+
+
+@pytest.mark.parametrize("value", ["https://me:s3cr3t@host", ["https://me:s3cr3t@host/x y"], "//me:s3@cr3t@host"])
+def test_a_wrong_value_is_described_without_its_password(value: object) -> None:
+    assert "cr3t" not in values.describe_value(value)
+    assert "***@host" in values.describe_value(value)
+
+
 def test_two_files_make_one_source() -> None:
     def source(name: str) -> Source:
         section = Section("project", name, f"{name}.yml", 1, {}, {})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,9 @@ def main(words: Sequence[str]) -> int | str:
     try:
         place = live(name, Path(path), Path(env_file) if env_file else None)
         return attended.run(argv, place.release, place.environment) if argv else _become_shell(place)
+    except attended.NotStartedError as error:
+        print(error, file=sys.stderr)
+        return error.code
     except ReleaseError as error:
         return str(error)
 

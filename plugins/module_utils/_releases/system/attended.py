@@ -22,10 +22,20 @@ from .run import encode_environment, encode_word, terminate
 
 # A file, or this process's own.
 Output = Optional[IO[bytes]]
+# As of a shell.
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
 # In case a signal was lost.
 LOOK_SECONDS = 5.0
 OF_A_SIGNAL = 128
 INTERRUPTED = 130
+
+
+class NotStartedError(ReleaseError):
+    """Raised when a program cannot be started. `code` is the exit code that a shell has for it."""
+
+    def __init__(self, msg: str, hint: str, code: int) -> None:
+        super().__init__(msg, hint)
+        self.code = code
 
 
 def run(
@@ -34,7 +44,7 @@ def run(
     """Run a program, and return its exit code as a shell has it. It has no input.
 
     When the reader of this process's output goes, or this process is to end, the program is ended with all that it has
-    started. Raises ReleaseError when it is not there.
+    started. Raises NotStartedError when it is not there, or cannot be executed.
     """
     with _wakened() as bell:
         process = _start(argv, directory, environment, (out, err))
@@ -64,11 +74,23 @@ def _start(
             start_new_session=True,
         )
     except OSError as reason:
-        raise ReleaseError(f"{argv[0]}: {_problem(reason)}", "check its name and the release") from reason
+        raise _failure(argv, directory, reason) from reason
 
 
-def _problem(reason: OSError) -> str:
-    return "not found" if isinstance(reason, FileNotFoundError) else str(reason.strerror)
+def _failure(argv: Sequence[str], directory: Path, reason: OSError) -> ReleaseError:
+    """Return why a program was not started. As a word, it may be in the search path."""
+    if not directory.is_dir():
+        return ReleaseError(f"{directory}: {reason.strerror}", "the release was removed. Run it again")
+    if not isinstance(reason, FileNotFoundError):
+        hint = "make it executable, with a line #! at its top, or name its interpreter"
+        return NotStartedError(f"{argv[0]}: {reason.strerror}", hint, NOT_EXECUTABLE)
+    if "/" in argv[0] and (directory / argv[0]).exists():
+        return NotStartedError(
+            f"{argv[0]}: its interpreter is not found", "check the line #! at its top", NOT_EXECUTABLE
+        )
+    if len(argv) == 1 and len(argv[0].split()) > 1:
+        return NotStartedError(f"{argv[0]}: not found", "leave out the quotes around the whole command", NOT_FOUND)
+    return NotStartedError(f"{argv[0]}: not found", "check its name and the release", NOT_FOUND)
 
 
 @contextmanager
