@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _doctor
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._obstacles import Answer, read_wanted
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
 
 
 class ActionModule(ActionBase):
@@ -25,11 +26,14 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         hosts = {host: variables["hostvars"][host] for host in sorted(variables["ansible_play_hosts_all"])}
         findings = {host: _examine(values) for host, values in hosts.items()}
-        Display().display("\n".join(["", *_doctor.report(findings)]))
+        report = _doctor.report(findings)
+        if not is_chosen():
+            Display().display("\n".join(["", *report]))
         count = _doctor.problems(findings)
         msg = f"{count} finding{'' if count == 1 else 's'} of doctor need{'s' if count == 1 else ''} you: see NO above."
-        lines = {host: [vars(one) for one in found] for host, found in findings.items()}
-        return {**result, "changed": False, "findings": lines, **({"failed": True, "msg": msg} if count else {})}
+        found = {host: [vars(one) for one in several] for host, several in findings.items()}
+        result |= {"changed": False, "lines": report, "findings": found}
+        return {**result, **({"failed": True, "msg": msg} if count else {})}
 
 
 def _examine(variables: Mapping[str, Any]) -> list[_doctor.Finding]:

@@ -75,9 +75,8 @@ class ActionModule(ServerAction):
             return {}
         return found if {"name", "path"} <= found.keys() else {}
 
-    @staticmethod
-    def _reached(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _reached(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
             return ask()
         except AnsibleConnectionFailure as error:
-            return {"outcome": UNREACHABLE, "msg": str(error)}
+            return {"outcome": UNREACHABLE, "msg": f"cannot be reached: {self.why_lost(error)}"}

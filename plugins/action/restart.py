@@ -20,14 +20,15 @@ class ActionModule(ServerAction):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return how it ended, after the line that says so."""
-        result = self.start("restart", tmp, task_vars)
-        turns, url = self.turns(), self.url()
+        self.variables = task_vars or {}
+        turns = self.turns()
 
         def restart() -> dict[str, Any]:
-            failed = turns.stopped_by("restart", self.at_once())
-            return _rollout.not_reached(failed, {}) if failed else self._restart()
+            result = {**self.start("restart", tmp, task_vars), **self.url()}
+            failed = turns.stopped_by("restart", self.servers(), self.at_once())
+            return {**result, **(_rollout.not_reached(failed, {}) if failed else self._restart())}
 
-        return {**result, **turns.take("restart", restart), **url}
+        return turns.take("restart", restart)
 
     def _restart(self) -> dict[str, Any]:
         name = self.require("project_name")

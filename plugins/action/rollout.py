@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -20,12 +22,14 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import 
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction, failure
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import failed_result, result_text
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen, is_followed
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import did_you_mean
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._unpushed import find_unpushed, unpushed_error
 
 OPTIONS = {
     "state": {"type": "str", "required": True, "choices": ["present", "deployed", "reverted"]},
     "step": {"type": "str", "choices": ["prepare", "activate"]},
 }
+UNKNOWN_REF = re.compile(r"\bref '.*' is unknown")
 COMMANDS = {"present": "setup", "deployed": "deploy", "reverted": "revert"}
 
 
@@ -35,17 +39,19 @@ class ActionModule(ServerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the result of `releases`, after the line that says how it ended."""
         options = self.validate_argument_spec(OPTIONS)[1]  # type: ignore[no-untyped-call]  # Ansible ships few types
-        result = self.start(COMMANDS[options["state"]], tmp, task_vars)
-        step = {"prepare": self._prepare, "activate": self._activate, None: self._release}[options["step"]]
-        return {**result, **step(options["state"])}
+        state, step = options["state"], options["step"]
+        self.variables = task_vars or {}
+
+        def run() -> dict[str, Any]:
+            result = self.start(COMMANDS[state], tmp, task_vars)
+            act = {"prepare": self._prepare, "activate": self._activate, None: self._release}[step]
+            return {**result, **act(state)}
+
+        # The other servers wait for it from its first line on: also what fails there has to reach them.
+        return self.turns().take(step, run) if step else run()
 
     def _prepare(self, state: str) -> dict[str, Any]:
         """Prepare the commit that the first server has found. A single server goes live in the same execution."""
-        return (
-            self._find(state) if len(self.play_hosts) == 1 else self.turns().take("prepare", lambda: self._find(state))
-        )
-
-    def _find(self, state: str) -> dict[str, Any]:
         servers, commit = self.servers(), ""
         first = servers[0]
         if self.host == first:
@@ -79,17 +85,15 @@ class ActionModule(ServerAction):
         servers, turns = self.servers(), self.turns()
         prepared = turns.results("prepare", servers)
         own = prepared[self.host]
-
-        def activate() -> dict[str, Any]:
-            failed = _rollout.first_failed(servers, prepared) or turns.stopped_by("activate", self.at_once())
-            if failed:
-                return _rollout.not_reached(failed, own)
-            if state == "deployed" and own["outcome"] == "unchanged" and not self._task.check_mode:
-                # Another login would find the same.
-                return {**own, "skipped": True}
-            return {**_rollout.known(own), **self._release(state, prepared[servers[0]]["commit"])}
-
-        return {**own, "skipped": True} if len(servers) == 1 else turns.take("activate", activate)
+        if len(servers) == 1:
+            return {**own, "skipped": True}
+        failed = _rollout.first_failed(servers, prepared) or turns.stopped_by("activate", servers, self.at_once())
+        if failed:
+            return _rollout.not_reached(failed, own)
+        if state == "deployed" and own["outcome"] == "unchanged" and not self._task.check_mode:
+            # Another login would find the same.
+            return {**own, "skipped": True}
+        return {**_rollout.known(own), **self._release(state, prepared[servers[0]]["commit"])}
 
     def _release(self, state: str, commit: str = "") -> dict[str, Any]:
         name = self.require("project_name")
@@ -103,7 +107,7 @@ class ActionModule(ServerAction):
         result = {**self._run_releases(arguments, harmless=harmless), **url}
         if result.get("failed"):
             # A module that was killed says nothing about what it has done.
-            result = {"outcome": "failed" if harmless else _rollout.UNKNOWN, **result}
+            result = {"outcome": "failed" if harmless else _rollout.UNKNOWN, **result, **_meant(result)}
             return result if is_followed() else failed_result(result)
         if not is_chosen():
             Display().display("\n" + result_text(self.host, name, result))
@@ -118,6 +122,17 @@ class ActionModule(ServerAction):
             copied = self.progress_copied(f"{arguments['path']}/.deploy.progress")
         with copied:
             return self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless)
+
+
+def _meant(result: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts of a result about a ref that is unknown, with the command that may have been meant."""
+    first, newline, rest = str(result.get("msg", "")).partition("\n")
+    meant = did_you_mean("ref")
+    if not UNKNOWN_REF.search(first) or not meant:
+        return {}
+    reason = result.get("reason")
+    texts = {"msg": f"{first.rstrip('.')}.{meant}{newline}{rest}"}
+    return {**texts, "reason": f"{str(reason).rstrip('.')}.{meant}"} if reason else texts
 
 
 def _user() -> str:

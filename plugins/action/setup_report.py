@@ -13,7 +13,9 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.redaction import hide_secrets
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _obstacles, _setup_report
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._login_failure import read_login
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._obstacles import Answer, Obstacle
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
 
 OPTIONS: dict[str, Any] = {
     "stage": {"type": "str", "required": True, "choices": ["find", "obstacles", "end"]},
@@ -37,9 +39,11 @@ class ActionModule(ActionBase):
         stages = {"find": self._find, "obstacles": self._obstacles, "end": self._end}
         return {**result, "changed": False, **stages[arguments["stage"]](arguments, task_vars or {})}
 
-    def _find(self, arguments: Mapping[str, Any], _variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _find(self, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """Return the obstacles of one host."""
-        about = arguments["about"]
+        host = variables["inventory_hostname"]
+        login = read_login(variables["hostvars"][host], host)
+        about = {**arguments["about"], **({"port": login.port, "key": login.key} if login else {})}
         wanted = _obstacles.read_wanted(about)
         answers = (_answer(arguments["system"]), _answer(arguments["own"]))
         return {
@@ -52,12 +56,13 @@ class ActionModule(ActionBase):
         """Fail with all obstacles of all hosts."""
         hosts = variables["ansible_play_hosts_all"]
         found = {host: (variables["hostvars"][host].get(REGISTERED) or {}).get("obstacles", []) for host in hosts}
-        lines = _obstacles.lines({host: [Obstacle(**one) for one in several] for host, several in found.items()})
-        if not lines:
+        obstacles = {host: [Obstacle(**one) for one in several] for host, several in found.items()}
+        number = len({one for several in obstacles.values() for one in several})
+        if not number:
             return {"obstacles": []}
-        count = "1 obstacle" if len(lines) == 1 else f"{len(lines)} obstacles"
+        count = "1 obstacle" if number == 1 else f"{number} obstacles"
         heading = f"Setup cannot {'go on' if arguments['begun'] else 'begin, and nothing was changed'}: {count}."
-        return {"failed": True, "msg": "\n".join([heading, *lines])}
+        return {"failed": True, "msg": "\n".join([heading, *_obstacles.lines(obstacles)])}
 
     def _end(self, _arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """Print which projects are ready, and fail where a deploy key has to be added first."""
@@ -66,9 +71,10 @@ class ActionModule(ActionBase):
         hosts = variables["ansible_play_hosts_all"]
         outcomes = [_setup_report.outcome_of(host, variables["hostvars"][host]) for host in hosts]
         ready, waiting = _setup_report.ready_lines(outcomes), _setup_report.waiting_lines(outcomes)
-        if ready:
+        if ready and not is_chosen():
             Display().display("\n".join(["", *ready]))
-        return {"failed": True, "msg": "\n".join(waiting), "ready": ready} if waiting else {"ready": ready}
+        found = {"lines": ready, "ready": ready}
+        return {**found, "failed": True, "msg": "\n".join(waiting)} if waiting else found
 
 
 def _answer(registered: Mapping[str, Any] | None) -> Answer:

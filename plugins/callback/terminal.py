@@ -61,6 +61,7 @@ from typing import Any, TypeVar, cast
 from ansible import constants, context
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._board import Board, board_folder
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._login_failure import read_login
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.look import PLAIN_COLUMNS, Look
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.screen import Screen
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.session import Kind, Session, Task
@@ -80,6 +81,8 @@ KINDS = {
     "project_status": Kind.QUESTION,
     "summary": Kind.SUMMARY,
     "setup_report": Kind.SUMMARY,
+    "doctor_report": Kind.SUMMARY,
+    "control_repository": Kind.SUMMARY,
 }
 
 
@@ -136,8 +139,11 @@ class CallbackModule(Default):
         """Begin a play on its hosts."""
         self._play = play
         variables = play.get_variable_manager().get_vars(play=play)
-        hosts = variables.get("ansible_play_hosts_all") or []
-        self.session.begin_play({host: _names(host, variables["hostvars"]) for host in hosts})
+        # With `serial` each batch is shown as a play.
+        hosts = variables.get("ansible_play_batch") or []
+        found = {host: variables["hostvars"][host] for host in hosts}
+        logins = {host: login for host, values in found.items() if (login := read_login(values, host))}
+        self.session.begin_play({host: _names(host, values) for host, values in found.items()}, logins)
 
     @unless_verbose
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:  # noqa: ANN401, ARG002
@@ -349,10 +355,10 @@ def _age() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[START_FIELD]) / os.sysconf("SC_CLK_TCK")
 
 
-def _names(host: str, hostvars: Mapping[str, Any]) -> tuple[str, str]:
+def _names(host: str, variables: Mapping[str, Any]) -> tuple[str, str]:
     """Return the project and the server of a host; no project for a host that has none."""
     project, at, server = host.partition("@")
-    name = hostvars[host].get("project_name")
+    name = variables.get("project_name")
     return (str(name) if name else project if at else "", server if at else host)
 
 

@@ -81,7 +81,6 @@ from ansible.errors import AnsibleParserError, ExitCode
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
-from ansible.utils.display import Display
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.errors import ProjectsError
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.file import (
     is_projects_file,
@@ -95,6 +94,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.host_var
 )
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.placement import Placement, place
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.error import show_error
 
 
 class InventoryModule(BaseInventoryPlugin):
@@ -126,7 +126,7 @@ def _end_where_shown(path: str, error: str) -> None:
     A vaulted file may be for one of these.
     """
     if is_chosen() and not is_vaulted(path):
-        Display().error(error)
+        show_error(error)
         raise SystemExit(int(ExitCode.PARSER_ERROR))
 
 

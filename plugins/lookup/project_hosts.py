@@ -54,9 +54,10 @@ from ansible import context
 from ansible.errors import ExitCode
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.lookup import LookupBase
-from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _command
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.error import show_error
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import did_you_mean
 
 
 class LookupModule(LookupBase):
@@ -102,11 +103,12 @@ class LookupModule(LookupBase):
         asked = _command.asked_projects(projects[0])
         files = [] if {*asked} <= {"all", *inventory.names()} else [*_inventory.project_files(self._loader)]
         error = _command.project_error(asked, inventory, files)
+        error = f"{error}{did_you_mean('project')}" if error else None
         error = error or _command.inherited_error(command, given, {host: hostvars[host] for host in inventory.projects})
         return _end(error) if error else _command.project_hosts(asked, inventory)
 
 
 def _end(error: str) -> NoReturn:
     """Show the error alone: an exception from a template would come out inside of Ansible's description of itself."""
-    Display().error(error)
+    show_error(error)
     raise SystemExit(int(ExitCode.INVALID_CLI_OPTION))

@@ -36,6 +36,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+lines:
+  description: The report, as it is shown.
+  type: list
+  elements: str
+  returned: always
 findings:
   description: Of each host its findings, each with C(text) and C(is_right), which is null for what is neither.
   type: dict

@@ -84,13 +84,12 @@ path:
 
 import os
 import pwd
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup import login_keys
+from ansible_collections.onetouch.deploy.plugins.module_utils._setup.as_user import acting_as
 
 
 def main() -> None:
@@ -172,21 +171,6 @@ def create_directory(path: Path, account: pwd.struct_passwd) -> None:
     else:
         path.mkdir(mode=0o700)
         os.chown(path, account.pw_uid, account.pw_gid)
-
-
-@contextmanager
-def acting_as(account: pwd.struct_passwd) -> Iterator[None]:
-    """Act as the user instead of root in here: a link that the user has made must not lead root anywhere."""
-    if os.geteuid():
-        yield
-        return
-    os.setegid(account.pw_gid)
-    os.seteuid(account.pw_uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
 
 
 if __name__ == "__main__":

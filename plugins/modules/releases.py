@@ -323,8 +323,21 @@ phases:
       seconds: 0.41
     - name: reload
       seconds: 0.62
+dropped:
+  description: The commits that are live no longer, or would be, newest first; at most 100.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    sha:
+      description: The full sha.
+      type: str
+    subject:
+      description: The first line of the message.
+      type: str
+  sample: []
 dropped_count:
-  description: How many commits are live no longer, or would be.
+  description: How many commits are live no longer, or would be. RV(dropped) lists at most 100 of them.
   returned: always
   type: int
   sample: 0

@@ -107,19 +107,20 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._remove.project im
 def remove(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     """Remove the project, and return what that was. Raises ReleaseError when it cannot be removed."""
     paths = {name: Path(given[name]) for name in ("path", "config_dir", "state_dir")}
-    project = Project(name=given["name"], systemd=given["systemd"], by=given["by"], **paths)
-    keys = project_parts.deploy_keys(given["name"], given["user"])
-    data = [*project_parts.data(project), *keys] if given["data"] else []
+    project = Project(name=given["name"], systemd=given["systemd"], by=given["by"], user=given["user"], **paths)
+    keys = project_parts.deploy_keys(project)
+    data = project_parts.data(project) if given["data"] else []
     with project_parts.locked(project):
         units = project_parts.enabled_units(project, run_command)
         files = [*project_parts.own_files(project), *data]
-        if not check and (units or files):
+        removed = [*units, *map(str, files), *(map(str, keys) if given["data"] else ())]
+        if not check and removed:
             project_parts.stop(units, run_command)
             project_parts.remove(files)
+            project_parts.remove_keys(project, keys if given["data"] else [])
             project_parts.reload_units(project, run_command)
     kept = str(project.path) if not given["data"] and project.path.exists() else ""
     kept_key = str(keys[0]) if keys and not given["data"] else ""
-    removed = [*units, *map(str, files)]
     return {"changed": bool(removed), "removed": removed, "kept": kept, "kept_key": kept_key}
 
 

@@ -44,7 +44,17 @@ msg:
   description: One sentence on what serves.
   type: str
   returned: success
-  sample: "blog@web1: restarted in 0.62 s: generation 5 serves 0123456789ab, 2 of 2 workers"
+  sample: "blog@web1: restarted in 0.62 s: generation 5 serves 0123456789ab, 2 workers active"
+workers:
+  description: How many workers serve.
+  type: int
+  returned: when procmon has answered
+  sample: 2
+waits_for_setup:
+  description: What setup has to change before it serves.
+  type: str
+  returned: when the address is another one than the configured
+  sample: bind (127.0.0.1:3001 serves, 127.0.0.1:3002 is configured)
 commit:
   description: The commit that serves.
   type: str

@@ -56,6 +56,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+lines:
+  description: What is shown.
+  type: list
+  elements: str
+  returned: with O(stage=end)
 obstacles:
   description: Each with C(found) and C(remedy).
   type: list

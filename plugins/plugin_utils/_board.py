@@ -54,6 +54,16 @@ class Board:
         """Return how each of `hosts` has ended, as soon as all have. Ansible ends a task whose processes died."""
         return {host: self.until(partial(self.read, host)) for host in hosts}
 
+    def missing(self, names: Iterable[str], seconds: float) -> str:
+        """Return the first of `names` under which nothing is written within `seconds`; nothing when all are."""
+        deadline = time.monotonic() + seconds
+
+        def found() -> str | None:
+            first = next((name for name in names if self.read(name) is None), "")
+            return first if not first or time.monotonic() > deadline else None
+
+        return self.until(found)
+
     @contextmanager
     def session(self, server: str) -> Iterator[None]:
         """Hold one of the sessions that may be open on `server` at once."""

@@ -55,16 +55,14 @@ class Seen:
 
 def examine(wanted: Wanted, seen: Seen, accept: Sequence[int] = ACCEPTED) -> list[Finding]:
     """Return all findings, in the order in which a project comes to serve; `accept` are the app's good answers."""
-    found = [
-        *judged(_obstacles.settings(wanted), "settings: complete"),
-        *judged(_obstacles.logins(wanted, seen.system, seen.own, begun=False), f"login: as {users(wanted, seen)}"),
-    ]
+    found = [*judged(_obstacles.settings(wanted), "settings: complete"), *logins(wanted, seen)]
     facts = seen.system.facts or seen.own.facts
-    if facts:
-        found += [*machine(wanted, seen, facts), *tree(wanted, seen)]
-    if seen.own.facts:
-        found += [*live(wanted, seen.status), *service(wanted, seen.service, accept)]
-    return found
+    if not facts:
+        return [*found, Finding("nothing else was checked, because no login works", is_right=None)]
+    found += [*machine(wanted, seen, facts), *tree(wanted, seen)]
+    if not seen.own.facts:
+        return [*found, *unseen(wanted, seen)]
+    return [*found, *live(wanted, seen.status), *service(wanted, seen.service, accept)]
 
 
 def judged(obstacles: Iterable[Obstacle], right: str) -> list[Finding]:
@@ -72,23 +70,49 @@ def judged(obstacles: Iterable[Obstacle], right: str) -> list[Finding]:
     return [Finding(one.text(), is_right=False) for one in obstacles] or [Finding(right)]
 
 
-def users(wanted: Wanted, seen: Seen) -> str:
-    """Return who could log in."""
-    return " and ".join(dict.fromkeys([wanted.user, *([wanted.admin] if seen.system.facts else [])]))
+def logins(wanted: Wanted, seen: Seen) -> Iterator[Finding]:
+    """Return who could log in, who could not, and who will once setup has run."""
+    users = ((wanted.user, seen.own), (wanted.admin, seen.system))
+    could = [user for user, answer in users if answer.facts]
+    if could:
+        yield Finding(f"login: as {' and '.join(dict.fromkeys(could))}")
+    for one in _obstacles.logins(wanted, seen.system, seen.own, begun=False):
+        yield Finding(one.text(), is_right=False)
+    if is_created(wanted, seen):
+        text = f"login: there is no user {wanted.user} yet. Setup creates it, and lets your key log in"
+        yield Finding(text, is_right=None)
+    elif _obstacles.comes_with_setup(wanted, seen.system, seen.own):
+        text = f"login: {wanted.user} cannot log in yet ({seen.own.login.get('text', '').rstrip('. ')})"
+        yield Finding(f"{text}. Setup lets your key log in", is_right=None)
+
+
+def is_created(wanted: Wanted, seen: Seen) -> bool:
+    """Return whether setup will create the project's user."""
+    return wanted.system and bool(seen.system.facts) and not seen.system.facts["account"]["exists"]
 
 
 def machine(wanted: Wanted, seen: Seen, facts: Facts) -> Iterator[Finding]:
     """Return the findings about the server itself."""
     yield from judged(_obstacles.machine(wanted, facts), f"system: {facts['system']}")
+    yield from installations(wanted, facts)
     versions = ", ".join(f"{python} is {version}" for python, version in facts["pythons"].items() if version)
     yield from judged(_obstacles.interpreters(wanted, facts), f"Python: {versions}")
     yield from judged(_obstacles.disks(wanted, facts), f"disk: {room(wanted, facts)}")
     seconds = abs(facts["clock_seconds"])
     yield from judged(_obstacles.clock(facts), f"clock: {seconds:.0f} s from this machine's")
-    yield from judged(_obstacles.account(wanted, facts), f"user: {wanted.user} has a shell and a home directory")
+    if not is_created(wanted, seen):
+        yield from judged(_obstacles.account(wanted, facts), f"user: {wanted.user} has a shell and a home directory")
     if wanted.bind:
         free = f"bind: {wanted.bind} is free, or this project's"
         yield from judged(_obstacles.address(wanted, seen.system.facts or facts), free)
+
+
+def installations(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
+    """Return what setup will install."""
+    packages = facts["missing_packages"] if wanted.system and facts["apt"] else []
+    procmon = ["procmon"] if wanted.app and not facts["procmon_installed"] else []
+    if packages or procmon:
+        yield Finding(f"programs: setup will install {', '.join([*packages, *procmon])}", is_right=None)
 
 
 def room(wanted: Wanted, facts: Facts) -> str:
@@ -100,7 +124,11 @@ def room(wanted: Wanted, facts: Facts) -> str:
 
 def tree(wanted: Wanted, seen: Seen) -> Iterator[Finding]:
     """Return the findings about the project's directory and its repository."""
-    yield from judged(_obstacles.path(wanted, seen.system.facts, seen.own.facts), f"path: {wanted.path}")
+    obstacles = [*_obstacles.path(wanted, seen.system.facts, seen.own.facts)]
+    if obstacles or (seen.system.facts or seen.own.facts)["path"]["nearest"] == wanted.path:
+        yield from judged(obstacles, f"path: {wanted.path}")
+    else:
+        yield Finding(f"path: {wanted.path} does not exist yet. Setup creates it", is_right=None)
     if not seen.own.facts:
         return
     if seen.own.facts["git"]["access"] == "denied":
@@ -108,6 +136,22 @@ def tree(wanted: Wanted, seen: Seen) -> Iterator[Finding]:
         yield Finding(denied, is_right=False)
         return
     yield from judged(_obstacles.git(wanted, seen.own.facts), f"git: {hide_secrets(wanted.repo)} can be read")
+
+
+def unseen(wanted: Wanted, seen: Seen) -> Iterator[Finding]:
+    """Return what could not be looked at, because the project's user cannot log in."""
+    repo = hide_secrets(wanted.repo)
+    comes = is_created(wanted, seen) or _obstacles.comes_with_setup(wanted, seen.system, seen.own)
+    if is_created(wanted, seen):
+        # Root sees of the git server what a user sees who has no settings of their own.
+        yield from (Finding(one.text(), is_right=False) for one in _obstacles.git(wanted, seen.system.facts))
+    text = f"git: whether {wanted.user} can read {repo} is not checked"
+    yield Finding(f"{text} yet. Setup asks, as soon as {wanted.user} can log in" if comes else text, is_right=None)
+    if is_created(wanted, seen):
+        yield Finding("live: not set up. Run setup", is_right=False)
+    else:
+        found = f"live: not known, because {wanted.user} cannot log in"
+        yield Finding(f"{found} yet. Run setup" if comes else found, is_right=False if comes else None)
 
 
 def live(wanted: Wanted, status: Facts) -> Iterator[Finding]:

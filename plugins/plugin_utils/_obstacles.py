@@ -16,6 +16,9 @@ from typing import Any
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.redaction import hide_secrets
 
+from ._host_names import together
+from ._login_failure import Login, found_and_remedy
+
 Facts = Mapping[str, Any]
 
 MIB = 1024 * 1024
@@ -29,46 +32,6 @@ MODULES_PYTHON, PROCMON_PYTHON = (3, 9), (3, 10)
 NO_LOGIN_SHELLS = ("nologin", "false", "sync", "halt", "shutdown")
 # After these failures of one login, the other one to the same server would fail alike.
 SERVER_FAILURES = ("unresolved", "unreachable", "host_key")
-# What was found and what to do, by the kind of a login's failure
-LOGIN_FAILURES = {
-    "unresolved": (
-        "the name {host} of the server does not resolve on this machine",
-        "Correct `host`, or add the name to the DNS or to ~/.ssh/config",
-    ),
-    "unreachable": (
-        "the server {host} cannot be reached by ssh ({text})",
-        "Check that it runs, and that `host`, `port` and its firewall are right",
-    ),
-    "host_key": (
-        "the host key of the server {host} is not known here, or has changed",
-        "Connect once by hand and compare it: ssh {user}@{host}",
-    ),
-    "refused": (
-        "the server {host} refuses the login as {user}",
-        "Let your key log in (ssh-copy-id {user}@{host}), or correct `key` or `{setting}`",
-    ),
-    "key_file": ("ssh cannot use the key for {user}@{host} ({text})", "Correct `key`, and run chmod 600 on that file"),
-    "sudo_missing": (
-        "sudo is not installed on {host}, and setup needs root",
-        "Install it there, or set `admin: root` if root can log in",
-    ),
-    "sudo_password": (
-        "sudo asks {user} for a password on {host}",
-        "Run setup with -K and type it, or set `admin: root` if root can log in",
-    ),
-    "sudo_wrong": ("sudo on {host} does not accept the password for {user}", "Run setup with -K again"),
-    "sudo_denied": (
-        "{user} may not use sudo on {host}, and setup needs root",
-        "Allow it there (usermod -aG sudo {user}), or set `admin` to a user who may",
-    ),
-    "python_missing": (
-        "there is no Python for Ansible's modules on {host} ({text})",
-        "Install python3 there, or set `python` to its path",
-    ),
-    "python_old": ("{text}", "Install Python 3.9 or newer there, and set `python` to it, such as /usr/bin/python3.12"),
-    "account": ("{user} cannot log in to {host} ({text})", "Give the account a shell: usermod -s /bin/bash {user}"),
-    "other": ("the login to {host} as {user} failed ({text})", "Try it by hand: ssh {user}@{host}"),
-}
 
 
 @dataclass(frozen=True)
@@ -80,7 +43,7 @@ class Obstacle:
 
     def text(self) -> str:
         """Return it as one line."""
-        return " ".join(f"{self.found}. {self.remedy}".split())
+        return _words(f"{self.found}. {self.remedy}")
 
 
 @dataclass(frozen=True)
@@ -101,6 +64,8 @@ class Wanted:
     python: str = "/usr/bin/python3"
     procmon_python: str = "python3"
     packages: tuple[str, ...] = ()
+    port: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,15 +135,9 @@ def comes_with_setup(wanted: Wanted, system: Answer, own: Answer) -> bool:
 
 def login(answer: Answer, wanted: Wanted, user: str) -> Obstacle:
     """Return the obstacle that a failure of a login is."""
-    found, remedy = LOGIN_FAILURES.get(answer.kind, LOGIN_FAILURES["other"])
     setting = "admin" if user == wanted.admin != wanted.user else "user"
-    words = {
-        "host": wanted.address,
-        "user": user,
-        "setting": setting,
-        "text": answer.login.get("text", "").rstrip(". "),
-    }
-    return Obstacle(found.format(**words), remedy.format(**words))
+    how = Login(user, wanted.address, wanted.port, wanted.key)
+    return Obstacle(*found_and_remedy(answer.kind, how, text=answer.login.get("text", ""), setting=setting))
 
 
 def machine(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
@@ -207,6 +166,11 @@ def interpreters(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
         needs.append(("supervisor_python", wanted.procmon_python, PROCMON_PYTHON, "procmon needs"))
     for setting, python, minimum, who in needs:
         version = facts["pythons"].get(python, "")
+        loose = facts["loose_pythons"].get(python)
+        if loose:
+            found = f"setup would run '{python}' as root, and others than root can change {loose}"
+            yield Obstacle(found, f"Name one that is root's with `{setting}`, such as /usr/bin/python3")
+            continue
         least = ".".join(map(str, minimum))
         if not version or tuple(map(int, version.split("."))) < minimum:
             found = f"is {version}" if version else "cannot be run there"
@@ -303,6 +267,9 @@ def address(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
 def path(wanted: Wanted, system: Facts, own: Facts) -> Iterator[Obstacle]:
     """Find what is in the way of the project's directory. Root can write everywhere, and gives it to the user."""
     here = (system or own)["path"]
+    if here["unsafe"]:
+        yield Obstacle(f"setup does not follow it as root: {here['unsafe']}", "Set `path` to the directory itself")
+        return
     if not here["is_directory"]:
         yield Obstacle(
             f"path {wanted.path} is occupied: {here['nearest']} is not a directory",
@@ -362,9 +329,23 @@ def capitalized(text: str) -> str:
 
 
 def lines(obstacles: Mapping[str, Iterable[Obstacle]]) -> list[str]:
-    """Return one line for each obstacle, with the hosts that have it; `obstacles` are those of each inventory host."""
-    hosts: dict[str, list[str]] = {}
+    """Return the lines of a report of `obstacles`, those of each inventory host: each one once, with its hosts.
+
+    What has the same remedy stands together, with the remedy below it.
+    """
+    hosts: dict[Obstacle, list[str]] = {}
     for host, found in obstacles.items():
         for one in found:
-            hosts.setdefault(one.text(), []).append(host)
-    return [f"{', '.join(names)}: {text}" for text, names in hosts.items()]
+            hosts.setdefault(one, []).append(host)
+    remedies: dict[str, list[str]] = {}
+    for one, names in hosts.items():
+        remedies.setdefault(_words(one.remedy), []).append(f"{together(names)}: {_words(one.found)}")
+    return [line for remedy, found in remedies.items() for line in _entry(found, remedy)]
+
+
+def _entry(found: list[str], remedy: str) -> list[str]:
+    return [f"{found[0]}. {remedy}"] if len(found) == 1 else [*found, f"    {remedy}"]
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())

@@ -68,14 +68,14 @@ def not_reached(failed: str, before: Mapping[str, Any]) -> dict[str, Any]:
     return {**known(before), "changed": False, "skipped": True, "outcome": NOT_REACHED, "msg": reason}
 
 
-def lost(host: str, error: object, *, connected: bool, harmless: bool) -> dict[str, Any]:
-    """Return the result of a server that did not answer.
+def lost(host: str, error: object, why: str, *, connected: bool, harmless: bool) -> dict[str, Any]:
+    """Return the result of a server that did not answer: with an error, and `why` it could not be reached.
 
     `connected` is whether it had been logged in to, `harmless` whether what was asked changes nothing live.
     """
     unchanged = harmless or not connected
     msg = (
-        f"{host} cannot be reached: {error}"
+        f"{host} cannot be reached: {why}"
         if unchanged
         else (f"The connection to {host} broke: {error}. What it serves now is not known. Ask with status.")
     )

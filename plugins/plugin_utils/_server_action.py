@@ -18,12 +18,13 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
-from . import _progress_copy, _rollout
+from . import _login_failure, _progress_copy, _rollout
 from ._board import Board, Login, board_folder
 from ._command import inherited_error
 from ._projects.values import ADDRESS
 from ._shared_connection import SharedConnection, is_shared
 from ._turns import Turns
+from ._typed import typed
 
 # Hosts that agree in these options of ssh share a connection.
 LOGIN_OPTIONS = ("port", "remote_user", "control_path")
@@ -109,7 +110,7 @@ class ServerAction(ActionBase):
 
     def turns(self) -> Turns:
         """Return what lets the servers of this project wait for each other."""
-        return Turns(self.board(), self.host, self.servers())
+        return Turns(self.board(), self.host)
 
     def board(self) -> Board:
         """Return what the hosts of this play share."""
@@ -134,7 +135,18 @@ class ServerAction(ActionBase):
         except AnsibleConnectionFailure as error:
             if len(self.play_hosts) == 1:
                 raise
-            return _rollout.lost(self.host, error, connected=self._is_connected, harmless=harmless)
+            return _rollout.lost(
+                self.host, error, self.why_lost(error), connected=self._is_connected, harmless=harmless
+            )
+
+    def why_lost(self, error: object) -> str:
+        """Return why the server cannot be reached, and what to do."""
+        names = ("ansible_connection", *_login_failure.LOGIN_VARIABLES)
+        login = _login_failure.read_login({name: self.read(name) for name in names}, self.host)
+        # Projects of one server then have the same reason.
+        projects = {host.partition("@")[0] for host in self.play_hosts}
+        setup = typed("setup", "all" if len(projects) > 1 else self.require("project_name"))
+        return _login_failure.not_reached(str(error), login, setup)
 
     def progress_copied(self, remote: str) -> AbstractContextManager[None]:
         """Bring a progress file of the server to where the stdout callback reads it, while a module runs there."""

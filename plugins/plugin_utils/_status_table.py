@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ._host_names import together
 from ._terminal.text import cells as cells_of
-from ._terminal.text import clean, cut
+from ._terminal.text import clean, cut, hang
 
 Answer = Mapping[str, Any]
 COMMIT_CHARACTERS = 12
@@ -114,7 +115,7 @@ def _reload(answer: Answer) -> str:
 
 
 def _subject(answer: Answer) -> str:
-    return cut(clean(str(answer.get("subject") or "")), SUBJECT_CHARACTERS)
+    return clean(str(answer.get("subject") or ""))
 
 
 PROJECT, SERVER = Column("PROJECT", lambda _answer: ""), Column("SERVER", lambda _answer: "")
@@ -143,9 +144,19 @@ def status_lines(results: Mapping[str, Answer], width: int | None = None) -> lis
     )
     lines = rows[:1]
     for host, row in zip(hosts, rows[1:], strict=True):
-        notes = [*notes_of(results[host]), *_differences(host, results)]
+        notes = [*(notes_of(results[host]) if is_answer(results[host]) else []), *_differences(host, results)]
         lines += [row, *(f"    {cut(note, width - 4) if width else note}" for note in notes)]
-    return lines
+    return [*lines, *_silent_lines({host: results[host] for host in hosts}, width)]
+
+
+def _silent_lines(results: Mapping[str, Answer], width: int | None) -> list[str]:
+    """Return, below the table, why hosts have not answered: what several share, such as their server, once."""
+    reasons: dict[str, list[str]] = {}
+    for host, answer in results.items():
+        if not is_answer(answer):
+            reasons.setdefault(notes_of(answer)[0], []).append(host)
+    texts = [f"{together(hosts)}: {reason}" for reason, hosts in reasons.items()]
+    return [line for text in texts for line in (hang(text, width) if width else [text])]
 
 
 def short_servers(servers: Sequence[str]) -> list[str]:
@@ -166,7 +177,7 @@ def table(rows: Sequence[tuple[str, str, Answer]], width: int | None) -> list[st
     left = None if width is None else width - max(map(cells_of, fixed)) - len(GAP)
     if left is not None and left < LEAST_SUBJECT_CHARACTERS:
         return [line.rstrip() for line in fixed]
-    shown = subjects if left is None else [cut(subject, left) for subject in subjects]
+    shown = [cut(subject, SUBJECT_CHARACTERS if left is None else left) for subject in subjects]
     return [f"{line}{GAP}{subject}".rstrip() for line, subject in zip(fixed, shown, strict=True)]
 
 

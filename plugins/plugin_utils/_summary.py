@@ -14,8 +14,8 @@ from ._rollout import LOST, NOT_REACHED, UNKNOWN, UNREACHABLE, succeeded
 ROLLOUT_HEAD = ("SERVER", "RUNS", "NOTE")
 # Of a result that failed: the rest says more.
 UNSHOWN = {
-    *("commits", "commit_count", "diff", "dropped_count", "environment", "exception", "now", "output", "phases"),
-    *("reason", "release"),
+    *("commits", "commit_count", "diff", "dropped", "dropped_count", "environment", "exception", "now", "output"),
+    *("phases", "reason", "release"),
 }
 COMMIT_CHARACTERS = 12
 
@@ -59,9 +59,11 @@ def restart_result(host: str, project: str, answer: Mapping[str, Any], bind: str
     serves = _short(status.get("commit")) or status.get("release") or "the app"
     took = "" if seconds is None else f" in {seconds:.2f} s"
     msg = f"{host}: restarted{took}: generation {status.get('generation')} serves {serves}, {active} workers active"
-    if bind and status.get("bind") not in (None, bind):
-        msg += f". Run setup for: bind ({status['bind']} serves, {bind} is configured)"
-    return {"changed": True, "outcome": "restarted", "commit": status.get("commit"), "msg": msg}
+    waits = bind and status.get("bind") not in (None, bind)
+    setup = {"waits_for_setup": f"bind ({status['bind']} serves, {bind} is configured)"} if waits else {}
+    msg += f". Run setup for: {setup['waits_for_setup']}" if waits else ""
+    found = {"changed": True, "outcome": "restarted", "commit": status.get("commit"), "workers": active}
+    return {**found, **setup, "msg": msg}
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -91,8 +93,8 @@ def rollout_row(host: str, result: Mapping[str, Any]) -> list[str]:
         "same": (wanted, "was live already"),
         "preview": (before, f"{wanted} would go live"),
         "prepared": (before, f"{wanted} is prepared, not reached"),
-        "put_back": (before, f"{wanted} failed, the previous release was restored"),
-        "broken": ("not known", "failed, and the previous release could not be restored"),
+        "put_back": (before, "failed, previous release restored"),
+        "broken": ("not known", "failed, and could not be restored"),
         "restarted": (wanted, "restarted"),
         "no_app": ("-", "nothing to restart"),
         UNREACHABLE: (before, "cannot be reached"),

@@ -9,6 +9,8 @@ import os
 
 # Set by the command `deploy` for the Ansible that it starts.
 PROGRAM = "ONETOUCH_DEPLOY_TYPED"
+# Likewise, where the word for a `project` or a `ref` is like a command: the one that may be meant.
+MEANT = "ONETOUCH_DEPLOY_MEANT_"
 
 
 def typed(command: str, project: str = "") -> str:
@@ -17,3 +19,14 @@ def typed(command: str, project: str = "") -> str:
     if not program:
         return f"ansible-playbook {command}.yml" + (f" -e project={project}" if project else "")
     return " ".join(filter(None, [program, project, "" if command == "deploy" else command]))
+
+
+def option(name: str) -> str:
+    """Return how an option is typed that is a variable of the playbooks."""
+    return f"--{name}" if os.environ.get(PROGRAM) else f"-e {name}=true"
+
+
+def did_you_mean(word: str) -> str:
+    """Return the end of a message about an unknown `project` or `ref`; nothing where it is like no command."""
+    meant = os.environ.get(f"{MEANT}{word.upper()}")
+    return f" Did you mean the command `{meant}`?" if meant else ""

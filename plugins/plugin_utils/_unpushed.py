@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from ._typed import option
+
 CHANGES = ("status", "--porcelain", "--untracked-files=no")
 HEAD = ("symbolic-ref", "--quiet", "--short", "HEAD")
 BRANCHES = ("for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes/origin")
@@ -71,7 +73,7 @@ def unpushed_error(name: str, local: str, changes: Answer, commits: Answer, *, f
         [
             f"{name}: {local} has changes that are not committed or not pushed, so they would not be deployed:",
             *found,
-            "Commit and push them, or deploy what is pushed with -e force=true.",
+            f"Commit and push them, or deploy what is pushed with {option('force')}.",
         ]
     )
 

@@ -10,9 +10,10 @@ help and the completion for bash, zsh and fish.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +29,24 @@ F = TypeVar("F", bound=Callable[..., Any])
 COMPLETE_VARIABLE = "_DEPLOY_COMPLETE"
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 VERBATIM = {**SETTINGS, "ignore_unknown_options": True, "allow_interspersed_args": False}
-COUNT = click.IntRange(min=1)
+
+
+class Count(click.ParamType):  # type: ignore[type-arg]  # older versions of click take no argument here
+    """A whole number of 1 or more."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        """Return the number of a word."""
+        text = str(value)
+        if not text.isdecimal() or not int(text):
+            self.fail(f"{text} is not a whole number of 1 or more.", param, ctx)
+        return int(text)
+
+
+COUNT = Count()
+# From here on a word may be a misspelt command: two letters changed places, one is missing or too many.
+LIKENESS = 0.8
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
@@ -125,6 +143,8 @@ class Root(ProjectCommands):
         """Return the command that the first one or two words name, and the rest."""
         first, *rest = args
         if first in self.commands:
+            if first in project.commands and rest and not rest[0].startswith("-"):
+                raise click.UsageError(f"{first} comes after the project: {PROGRAM} {rest[0]} {first}", ctx)
             return super().resolve_command(ctx, args)
         if first.startswith("-"):
             raise click.UsageError("An option comes before the project, or after the command.", ctx)
@@ -207,7 +227,19 @@ def deploy(ctx: click.Context, /, ref: str | None, **live: Any) -> Plan:  # noqa
     if ref in project.commands:
         first = f"{PROGRAM} {project_of(ctx)} {ref}"
         raise click.UsageError(f"{ref} is a command, and comes right after the project: {first}", ctx)
-    return _play(ctx, "deploy", ref=ref, **_live(**live))
+    return replace(_play(ctx, "deploy", ref=ref, **_live(**live)), meant=meant(project_of(ctx), ref or ""))
+
+
+def meant(first: str, ref: str) -> dict[str, str]:
+    """Return the commands that may be meant where `first` is no project, and where `ref` is no ref."""
+    alone, before, after = (_like(first, root.commands), _like(first, project.commands), _like(ref, project.commands))
+    start = f"{PROGRAM} {alone}" if alone and not ref else f"{PROGRAM} {ref or 'PROJECT'} {before}" if before else ""
+    found = {"project": start, "ref": f"{PROGRAM} {first} {after}" if after else ""}
+    return {kind: command for kind, command in found.items() if command}
+
+
+def _like(word: str, known: Iterable[str]) -> str:
+    return next(iter(get_close_matches(word, known, 1, LIKENESS)), "")
 
 
 @project.command(context_settings=SETTINGS)

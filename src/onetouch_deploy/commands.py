@@ -67,6 +67,7 @@ def _run(plan: Plan, root: Path, found: files.Found | None) -> int:
     """Run the playbook: with the terminal to itself, or to show what it returns."""
     words = arguments(plan, files.inventory(found) if found else None)
     extra = warmup.environment(plan, found) if found else {}
+    extra = {**extra, **{f"{playbook.MEANT}{word.upper()}": command for word, command in plan.meant.items()}}
     if plan.view in {"", "exec"} and not plan.options.json:
         playbook.become(words, root, extra)
     from . import collect, show  # noqa: PLC0415  what shows nothing starts sooner without

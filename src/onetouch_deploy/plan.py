@@ -43,7 +43,8 @@ class Plan:
 
     `view` is empty when the playbook runs with the terminal to itself. Otherwise it names what is shown: for `list`,
     `current`, `previous` and `history` the results of the playbook, for `exec`, `console`, `logs` and `config`
-    something without a playbook.
+    something without a playbook. `meant` are the commands that may be meant where its `project` or `ref` is
+    unknown.
     """
 
     project: str = ""
@@ -54,6 +55,7 @@ class Plan:
     lines: int | None = None
     follow: bool = False
     yes: bool = False
+    meant: Mapping[str, str] = field(default_factory=dict)
     options: Options = field(default_factory=Options)
 
     @property

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from . import console, files, foreground, known, output, remote, results, settings, stopping, streams, views
 from .errors import FAILED, UNREACHABLE, CommandError
-from .plan import Plan
+from .plan import PROGRAM, Plan
 from .results import Result
 
 NO_REASON = "Ansible ended without a reason. What it printed as errors may have it."
@@ -33,8 +33,9 @@ def collected(plan: Plan, code: int, returned: list[Result], reported: list[str]
         print(results.as_json(code, returned, [] if failed or not code else reported or [NO_REASON]))
         return code
     code = VIEWS[plan.view](plan, shown) or code
-    for one in failed:
-        output.report(f"{one.host}: {one.message}")
+    # A task that fails for what an earlier one has found repeats its message.
+    for line in dict.fromkeys(f"{one.host}: {one.message}" for one in failed):
+        output.report(line)
     return code or (FAILED if failed else 0)
 
 
@@ -99,16 +100,20 @@ def _exec(plan: Plan, found: files.Found) -> int:
             below = "\n" if os.isatty(output.STDERR) else ""  # of `^C`
             output.report("interrupted: the command is ended on the server.", below)
             raise
-        every = [_exit_code(name, code, logs[name]) for name, code in codes.items()]
+        every = [_exit_code(host, plan.project, codes[host.name], logs[host.name]) for host in hosts]
         return next((code for code in every if code), 0)
 
 
-def _exit_code(name: str, code: int, log: Path) -> int:
+def _exit_code(host: remote.Host, project: str, code: int, log: Path) -> int:
     """Return the exit code for that of an ssh: of its own failure where it has reported one, which is shown."""
+    from ansible_collections.onetouch.deploy.plugins.plugin_utils import _login_failure  # noqa: PLC0415
+
     errors = log.read_text(errors="replace").strip() if log.exists() else ""
     if code != SSH_FAILED or not errors:
         return code
-    output.report(f"{name} cannot be reached, or the connection broke: {errors.splitlines()[-1]}")
+    login = _login_failure.read_login(host.variables, host.name)
+    why = _login_failure.not_reached(errors.splitlines()[-1], login, f"{PROGRAM} {project} setup")
+    output.report(f"{host.name} cannot be reached, or the connection broke: {why}.")
     return UNREACHABLE
 
 

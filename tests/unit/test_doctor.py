@@ -131,12 +131,13 @@ def test_a_server_that_has_everything() -> None:
         "ok  settings: complete",
         "ok  login: as deploy and root",
         "ok  system: Debian GNU/Linux 12",
+        "--  programs: setup will install procmon",
         "ok  Python: /usr/bin/python3 is 3.11, python3 is 3.11",
         "ok  disk: 1.0 GiB and 100000 inodes free for /srv/blog",
         "ok  clock: 0 s from this machine's",
         "ok  user: deploy has a shell and a home directory",
         "ok  bind: 127.0.0.1:3001 is free, or this project's",
-        "ok  path: /srv/blog",
+        "--  path: /srv/blog does not exist yet. Setup creates it",
         "ok  git: git@git.example.org:you/blog.git can be read",
         "NO  live: not set up. Run setup",
     ]
@@ -158,6 +159,44 @@ def test_a_repository_that_may_not_be_read_and_a_project_without_an_app() -> Non
 def test_logins_that_do_not_work() -> None:
     refused = Answer({"kind": "refused"})
     assert examined(system=refused, own=refused)[1].startswith("NO  the server web1 refuses the login as root. ")
-    assert len(examined(system=refused, own=refused)) == 3
+    assert examined(system=refused, own=refused)[3:] == ["--  nothing else was checked, because no login works"]
+
+
+def test_before_the_first_setup_nothing_is_claimed_that_was_not_seen() -> None:
+    """There is no user yet: what setup will do is no fault, and git and the app were not looked at."""
+    new = {**FACTS, "account": {"exists": False}, "missing_packages": ["git", "python3-venv"]}
+    lines = examined(system=Answer(facts=new), own=Answer())
+    assert [line for line in lines if not line.startswith("ok")] == [
+        "--  login: there is no user deploy yet. Setup creates it, and lets your key log in",
+        "--  programs: setup will install git, python3-venv, procmon",
+        "--  path: /srv/blog does not exist yet. Setup creates it",
+        "--  git: whether deploy can read git@git.example.org:you/blog.git is not checked yet. "
+        "Setup asks, as soon as deploy can log in",
+        "NO  live: not set up. Run setup",
+    ]
+    assert "ok  login: as root" in lines
+    assert not any(line.startswith(("ok  user", "ok  git")) for line in lines)
+
+
+def test_before_the_first_setup_a_git_server_that_no_user_could_ask_is_found() -> None:
+    git = {**FACTS["git"], "access": "", "resolves": False}
+    facts = {**FACTS, "account": {"exists": False}, "git": git}
+    lines = examined(system=Answer(facts=facts), own=Answer())
+    assert any(line.startswith("NO  the name git.example.org of the git server does not resolve") for line in lines)
+
+
+def test_a_user_whom_setup_lets_in() -> None:
+    refused = Answer({"kind": "refused", "text": "Permission denied (publickey)."})
     lines = examined(own=refused)
-    assert lines[-1] == "ok  path: /srv/blog"
+    assert "ok  login: as root" in lines
+    assert "--  login: deploy cannot log in yet (Permission denied (publickey)). Setup lets your key log in" in lines
+    assert lines[-1] == "NO  live: not known, because deploy cannot log in yet. Run setup"
+
+
+def test_a_user_who_cannot_log_in_for_another_reason() -> None:
+    lines = examined(own=Answer({"kind": "python_old", "text": "too old"}))
+    assert any(line.startswith("NO  too old. ") for line in lines)
+    assert lines[-2:] == [
+        "--  git: whether deploy can read git@git.example.org:you/blog.git is not checked",
+        "--  live: not known, because deploy cannot log in",
+    ]

@@ -92,4 +92,4 @@ def test_a_server_whose_turn_did_not_come_keeps_what_its_first_step_found() -> N
 def test_a_connection_that_breaks_while_something_changes_leaves_it_unknown(
     *, connected: bool, harmless: bool, outcome: str
 ) -> None:
-    assert lost("blog@a", "refused", connected=connected, harmless=harmless)["outcome"] == outcome
+    assert lost("blog@a", "refused", "refused. Try", connected=connected, harmless=harmless)["outcome"] == outcome

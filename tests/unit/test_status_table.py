@@ -66,10 +66,30 @@ def test_notes_stand_below_their_row_and_are_cut() -> None:
     assert lines[2:] == ["    settings wait for a deploy: workers, env.SECR…", "    run setup for: bind"]
 
 
+def test_a_subject_is_as_long_as_the_screen_has_room_for() -> None:
+    long = {"blog@web1": answer(subject="word " * 60)}
+    assert len(screen.status_lines(long, 160)[1]) == 160
+    assert len(screen.status_lines(long, 80)[1]) == 80
+    shown = screen.status_lines(long)[1]
+    assert len(shown[shown.index("word") :]) == 60, "in a pipe"
+
+
 def test_a_server_that_does_not_answer_has_its_reason() -> None:
     lines = screen.status_lines({"blog@web1": answer(), "blog@web2": {"unreachable": True, "msg": "refused\nmore"}}, 80)
     assert lines[2].split()[:3] == ["blog", "web2", "?"]
-    assert lines[3] == "    refused"
+    assert lines[3:] == ["blog@web2: refused"]
+
+
+def test_what_several_projects_share_is_one_reason() -> None:
+    """Six projects on a server that does not answer have their rows, and one reason that fits the screen."""
+    silent = {"unreachable": True, "msg": f"cannot be reached: {'refused ' * 12}at last"}
+    results = {f"p{number}@web{server}": silent if server else answer() for number in range(6) for server in (0, 1)}
+    rows = screen.status_lines(results, 80)[13:]
+    assert rows == [
+        "p0, p1, p2, p3, p4, p5 on web1: cannot be reached: refused refused refused",
+        "    refused refused refused refused refused refused refused refused refused at",
+        "    last",
+    ]
 
 
 def test_servers_of_one_project_on_different_commits_are_named_once() -> None:

@@ -27,9 +27,9 @@ ENDS = {"commit": NEW, "previous_commit": OLD}
     ("result", "row"),
     [
         ({**ENDS, "outcome": "live"}, "bbbbbbbbbbbb went live"),
-        ({**ENDS, "outcome": "put_back"}, "aaaaaaaaaaaa bbbbbbbbbbbb failed, the previous release was restored"),
+        ({**ENDS, "outcome": "put_back"}, "aaaaaaaaaaaa failed, previous release restored"),
         ({**ENDS, "outcome": "failed"}, "aaaaaaaaaaaa failed, nothing was changed"),
-        ({**ENDS, "outcome": "broken"}, "not known failed, and the previous release could not be restored"),
+        ({**ENDS, "outcome": "broken"}, "not known failed, and could not be restored"),
         ({**ENDS, "outcome": "prepared"}, "aaaaaaaaaaaa bbbbbbbbbbbb is prepared, not reached"),
         ({**ENDS, "outcome": "not_reached"}, "aaaaaaaaaaaa bbbbbbbbbbbb is prepared, not reached"),
         ({**ENDS, "outcome": "unchanged", "changed": False}, "bbbbbbbbbbbb was live already"),
@@ -91,11 +91,14 @@ def test_a_restart_ends_with_what_serves() -> None:
     status = {"generation": 5, "commit": "b" * 40, "workers": workers, "restart": {"seconds": 0.4}}
     result = restart_result("blog@a", "blog", {"stdout": json.dumps(status)})
     assert result["msg"] == "blog@a: restarted in 0.40 s: generation 5 serves bbbbbbbbbbbb, 2 workers active"
-    assert result["outcome"] == "restarted"
+    assert (result["outcome"], result["workers"]) == ("restarted", 2)
+    assert "waits_for_setup" not in result
     answer = {"stdout": json.dumps({**status, "bind": "127.0.0.1:1"})}
     assert restart_result("blog@a", "blog", answer, "127.0.0.1:1")["msg"] == result["msg"]
     waits = "Run setup for: bind (127.0.0.1:1 serves, 127.0.0.1:2 is configured)"
-    assert restart_result("blog@a", "blog", answer, "127.0.0.1:2")["msg"] == f"{result['msg']}. {waits}"
+    other = restart_result("blog@a", "blog", answer, "127.0.0.1:2")
+    assert other["msg"] == f"{result['msg']}. {waits}"
+    assert waits == f"Run setup for: {other['waits_for_setup']}"
 
 
 def test_a_restart_that_failed_gives_the_reason_of_procmon() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._unpushed import find_unpushed, unpushed_error
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._unpushed import Answer, find_unpushed, unpushed_error
 
 from tests.support.releases.upstream import Upstream, git
 
@@ -68,3 +68,10 @@ def test_what_is_no_clone_is_named(tmp_path: Path) -> None:
     error = unpushed_error("blog", str(tmp_path), *find_unpushed(str(tmp_path), "master"), force=True)
     assert error is not None
     assert f"`local` is not a git clone: {tmp_path} (fatal: not a git repository" in error
+
+
+def test_force_is_named_as_it_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes, commits = Answer(0, (" M page",), ""), Answer(0, (), "")
+    assert str(unpushed_error("blog", "/x", changes, commits, force=False)).endswith("pushed with -e force=true.")
+    monkeypatch.setenv("ONETOUCH_DEPLOY_TYPED", "deploy")
+    assert str(unpushed_error("blog", "/x", changes, commits, force=False)).endswith("pushed with --force.")

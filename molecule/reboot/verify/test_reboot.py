@@ -86,25 +86,65 @@ def test_a_deploy_without_power_is_undone_by_the_next(laptop: Laptop, web: Serve
 
 @pytest.mark.timeout(300)
 def test_a_deploy_that_a_shutdown_ends_puts_the_old_release_back(laptop: Laptop, web: Server, upstream: Of) -> None:
-    """Unlike a loss of power, a shutdown asks the module to end: it puts the release before back."""
+    """Unlike a loss of power, a shutdown asks the module to end: it puts the release before back, which serves then.
+
+    systemd ends procmon at the same time. Where it was first, the module could not see the old release serve; the next
+    deploy closes that attempt.
+    """
     lost = upstream("blog").publish("waits for a shutdown")
     running = laptop.start("deploy", project="blog")
     wait_for_the_hook(web)
     web.reboot()
     assert running.wait().code != 0
+    wait_for(lambda: answers(web, "blog four"), "the release before serves", 120)
     deployed(laptop, upstream, "five")
-    assert outcomes(web, lost) == ["put_back"]
+    assert outcomes(web, lost) in (["put_back"], ["broken", "interrupted"])
     assert answers(web, "blog five")
 
 
+def files_of(server: Server, name: str) -> list[str]:
+    """Return what the server has of a project outside of its directory, and that directory."""
+    places = ("/etc/systemd/system", "/etc/procmon", "/run/procmon", "/srv", "/home/deploy/.ssh")
+    found = server.run("find", *places, "-maxdepth", "1", "-name", f"*{name}*").splitlines()
+    return sorted(path for path in found if not path.endswith("wants"))
+
+
+def removed(laptop: Laptop, name: str, **options: str) -> Done:
+    """Remove a project twice, and return the first run: the second one changes nothing."""
+    done = laptop.run("remove", project=name, confirm=name, **options)
+    assert done.code == 0, done.output
+    again = laptop.run("remove", project=name, confirm=name, **options)
+    assert (again.code, set(again.changed.values())) == (0, {0}), again.output
+    return done
+
+
 @pytest.mark.timeout(300)
-def test_remove_after_a_boot_leaves_nothing_and_is_idempotent(laptop: Laptop, web: Server) -> None:
+def test_remove_of_one_project_leaves_the_other_also_after_a_boot(laptop: Laptop, web: Server, upstream: Of) -> None:
+    """By setup's login of root: the project's user may not stop a unit. The directory goes when that is asked for."""
+    shop, shared = files_of(web, "shop"), web.run("ls", "/opt/procmon", "/etc/systemd/system/procmon@.service")
+    assert len(shop) == 5, shop
+    since = web.sshd().start.rpartition("-- cursor: ")[2]
+    assert "kept /srv/blog" in removed(laptop, "blog").text
+    assert "Accepted publickey for root" in web.sshd_since(since)
+    assert files_of(web, "blog") == ["/srv/blog"]
+    assert web.run("stat", "--format=%U", "/srv/blog/current/main.py") == "deploy"
+    removed(laptop, "blog", data="true")
+    assert (files_of(web, "blog"), files_of(web, "shop")) == ([], shop)
+    assert web.run("ls", "/opt/procmon", "/etc/systemd/system/procmon@.service") == shared
+    assert web.run("python3", "-c", ASK_SHOP) == "shop five"
     web.reboot()
-    wait_for(lambda: answers(web, "blog five"), "blog serves", 120)
-    for project in ("blog", "shop"):
-        done = laptop.run("remove", project=project, confirm=project, data="true")
-        assert done.code == 0, done.output
-        again = laptop.run("remove", project=project, confirm=project, data="true")
-        assert (again.code, set(again.changed.values())) == (0, {0}), again.output
+    wait_for(
+        lambda: "http.sock" in web.run("sh", "-c", "ls /run/procmon/shop || true"), "systemd listens for shop", 120
+    )
+    assert web.run("python3", "-c", ASK_SHOP) == "shop five"
+    assert "procmon@blog" not in web.run("systemctl", "list-units", "--all", "--plain", "procmon@*")
+    upstream("shop").publish("shop six")
+    assert laptop.run("deploy", project="shop").code == 0
+    assert web.run("python3", "-c", ASK_SHOP) == "shop six"
+
+
+@pytest.mark.timeout(300)
+def test_remove_of_the_last_project_leaves_nothing_of_it(laptop: Laptop, web: Server) -> None:
+    removed(laptop, "shop", data="true")
     assert web.run("find", "/srv", "/run/procmon", "-mindepth", "1") == ""
     assert "procmon@" not in web.run("systemctl", "list-units", "--all", "--plain", "procmon@*")

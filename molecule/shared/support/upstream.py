@@ -26,8 +26,10 @@ class Upstream:
     def publish(self, version: str, files: Mapping[str, str] | None = None) -> str:
         """Push a commit that answers with `version` and has these texts of files, and return its full sha."""
         for name, text in {"VERSION": version + "\n", **(files or {})}.items():
+            (self.clone / name).parent.mkdir(parents=True, exist_ok=True)
             (self.clone / name).write_text(text)
-        self._git("commit", "--quiet", "--allow-empty", "--all", "--message", f"Say {version}")
+        self._git("add", "--all")
+        self._git("commit", "--quiet", "--allow-empty", "--message", f"Say {version}")
         self._git("push", "--quiet", "origin", "HEAD:main")
         return self.head()
 

@@ -19,7 +19,7 @@ from .system.run import run_command
 
 def argument_spec() -> dict[str, dict[str, Any]]:
     """Return the options of the module `releases_info`."""
-    own = {"config": {"type": "dict"}, "fetch": {"type": "bool", "default": False}}
+    own: dict[str, dict[str, Any]] = {"config": {"type": "dict"}, "fetch": {"type": "bool", "default": False}}
     return {**options.shared_argument_spec(), **own}
 
 

@@ -65,14 +65,14 @@ class Report:
 
     def found(self) -> None:
         """Write to the progress what goes live."""
-        keys = ("commit", "previous_commit", "commits", "commit_count", "dropped_count", "settings")
+        keys = ("commit", "previous_commit", "commits", "commit_count", "dropped", "dropped_count", "settings")
         facts = asdict(replace(self, progress=Progress()))
         self.progress.write({"found": {key: facts[key] for key in keys}})
 
     def facts(self) -> dict[str, Any]:
         """Return what the module returns, without the warnings."""
         facts = asdict(replace(self, progress=Progress()))
-        for private in ("warnings", "dropped", "setting_differences", "progress"):
+        for private in ("warnings", "setting_differences", "progress"):
             del facts[private]
         return facts if facts["output"] else {key: value for key, value in facts.items() if key != "output"}
 

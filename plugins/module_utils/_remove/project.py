@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from .._releases.git import deploy_key
 from .._releases.model import ProjectPaths
 from .._releases.records import lock
 from .._releases.system.run import Run
+from .._setup import directories
+from .._setup.as_user import acting_as
 
 UNITS = Path("/etc/systemd/system")
 # A directory with none of these is not what a deploy or the original script has made.
@@ -29,7 +30,10 @@ MARKS = ("source", "current", "releases", ".deploys")
 
 @dataclass(frozen=True)
 class Project:
-    """A project on this server. `config_dir` and `state_dir` are procmon's; without `systemd` it has no unit."""
+    """A project on this server. `config_dir` and `state_dir` are procmon's; without `systemd` it has no unit.
+
+    Without `user`, it is the project of the user who runs this.
+    """
 
     name: str
     path: Path
@@ -37,6 +41,15 @@ class Project:
     state_dir: Path
     systemd: bool
     by: str
+    user: str = ""
+
+    @property
+    def account(self) -> pwd.struct_passwd | None:
+        """The project's user; None for one who is gone."""
+        try:
+            return pwd.getpwnam(self.user) if self.user else pwd.getpwuid(os.geteuid())
+        except KeyError:
+            return None
 
     @property
     def units(self) -> tuple[str, str]:
@@ -51,12 +64,14 @@ def own_files(project: Project) -> list[Path]:
     return [path for path in found if os.path.lexists(path)]
 
 
-def deploy_keys(name: str, user: str) -> list[Path]:
+def deploy_keys(project: Project) -> list[Path]:
     """Return both halves of the project's deploy key, where its user has one."""
-    own = user in {"", pwd.getpwuid(os.geteuid()).pw_name}
-    home = Path.home() if own else Path(os.path.expanduser(f"~{user}"))  # noqa: PTH111  it keeps an unknown name
-    key = deploy_key.key_file(home, name)
-    return [path for path in (key, key.with_name(f"{key.name}.pub")) if path.is_absolute() and os.path.lexists(path)]
+    account = project.account
+    if account is None:
+        return []
+    home = Path.home() if account.pw_uid == os.geteuid() else Path(account.pw_dir)
+    key = deploy_key.key_file(home, project.name)
+    return [path for path in (key, key.with_name(f"{key.name}.pub")) if os.path.lexists(path)]
 
 
 def data(project: Project) -> list[Path]:
@@ -75,13 +90,17 @@ def data(project: Project) -> list[Path]:
 
 @contextmanager
 def locked(project: Project) -> Iterator[None]:
-    """Hold the project's lock, so that no deploy runs meanwhile. Raises ReleaseError that names one that does."""
-    file = ProjectPaths(project.path).lock
-    if not file.exists():
-        # No deploy has run yet; a lock that root creates would shut out the project's user.
-        yield
-        return
-    with lock.acquire(file, project.by, "remove", 0):
+    """Hold the project's lock, so that no deploy runs meanwhile. Raises ReleaseError that names one that does.
+
+    A user who is gone can run none. The lock is opened and written as the user: its path may be a link by now.
+    """
+    file, account = ProjectPaths(project.path).lock, project.account
+    with ExitStack() as stack:
+        if account is not None:
+            with acting_as(account):
+                # Without a lock no deploy has run yet.
+                if os.path.exists(file):  # noqa: PTH110 - of what the user may not see, False
+                    stack.enter_context(lock.acquire(file, project.by, "remove", 0))
         yield
 
 
@@ -107,12 +126,17 @@ def stop(units: list[str], run: Run) -> None:
 
 
 def remove(paths: list[Path]) -> None:
-    """Remove files and directories."""
+    """Remove files and directories. Raises ReleaseError for one that a link of a user leads to."""
     for path in paths:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        directories.remove(path)
+
+
+def remove_keys(project: Project, keys: list[Path]) -> None:
+    """Remove the deploy key as its owner: the directory that has it is the user's."""
+    if project.account is not None:
+        with acting_as(project.account):
+            for key in keys:
+                key.unlink()
 
 
 def reload_units(project: Project, run: Run) -> None:

@@ -18,7 +18,7 @@ import re
 import socket
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,12 +115,14 @@ def holders(listeners: Iterable[Listener], units: Mapping[str, str]) -> list[Hol
 
 
 def _links(directory: Path) -> Iterator[str]:
-    """Return where the descriptors of a process lead; processes and descriptors may end meanwhile."""
+    """Yield where the descriptors of a process lead. Either may end meanwhile, which hides none of the others."""
     try:
-        for name in os.listdir(directory):  # noqa: PTH208 - names are all that is needed
-            yield os.readlink(directory / name)  # noqa: PTH115 - the target is no path
+        names = os.listdir(directory)  # noqa: PTH208 - names are all that is needed
     except OSError:
         return
+    for name in names:
+        with suppress(OSError):
+            yield os.readlink(directory / name)  # noqa: PTH115 - the target is no path
 
 
 def _read(file: Path) -> str:

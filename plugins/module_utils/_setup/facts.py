@@ -16,7 +16,7 @@ import shutil
 import socket
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ from .._releases.environment.installer import SERVER_UV, works
 from .._releases.environment.interpreter import ask_interpreter
 from .._releases.errors import ReleaseError
 from .._releases.system.run import run_command
-from . import addresses, git_access
+from . import addresses, directories, git_access
+from .as_user import acting_as
 
 SYSTEMD_RUNS = Path("/run/systemd/system")
 
@@ -48,6 +49,9 @@ class Asked:
 def collect(asked: Asked, question: git_access.Question, *, probe: bool) -> dict[str, Any]:
     """Return all facts that the user who runs this can see; with `probe` the git server is asked as this user."""
     git = shutil.which("git") is not None
+    # A user who is setup's own login gains nothing by what setup runs.
+    separate = asked.admin != asked.user
+    loose = {python: loose_part(python, asked.admin) if separate else "" for python in asked.pythons}
     return {
         "time": time.time(),
         "hostname": socket.gethostname(),
@@ -60,7 +64,8 @@ def collect(asked: Asked, question: git_access.Question, *, probe: bool) -> dict
         "admin_keys": account(asked.admin).get("authorized", []),
         "path": path_facts(asked.path),
         "disks": [disk(path) for path in (asked.path, asked.home, Path("/usr"), Path("/tmp"))],  # noqa: S108 - only looked at
-        "pythons": {python: python_version(python) for python in asked.pythons},
+        "pythons": {python: python_version(python, loose[python]) for python in asked.pythons},
+        "loose_pythons": loose,
         "bind": address_problem(asked),
         "socket_directory": socket_directory(asked.bind),
         "procmon_installed": (asked.home / "current").exists(),
@@ -114,14 +119,15 @@ def account(user: str) -> dict[str, Any]:
         "home": found.pw_dir,
         "home_exists": home.is_dir(),
         "shell": found.pw_shell,
-        "authorized": readable_text(home / ".ssh/authorized_keys").splitlines(),
+        "authorized": own_text(found, home / ".ssh/authorized_keys").splitlines(),
     }
 
 
-def readable_text(file: Path) -> str:
-    """Return the content of a file; nothing when it cannot be read."""
+def own_text(account: pwd.struct_passwd, file: Path) -> str:
+    """Return the content of a user's file, as far as that user can read it; nothing of what is no file."""
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
+        with acting_as(account):
+            return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
     except OSError:
         return ""
 
@@ -139,8 +145,8 @@ def path_facts(path: Path) -> dict[str, Any]:
         "has_clone": (source / ".git").exists(),
         "source_occupied": is_occupied(source),
         "source_writable": not os.path.lexists(source) or os.access(source, os.W_OK),
-        "parent_exists": path.parent.is_dir(),
         "mode": stat.S_IMODE(nearest.lstat().st_mode),
+        "unsafe": directories.unsafe_link(path),
     }
 
 
@@ -184,12 +190,39 @@ def disk(path: Path) -> dict[str, Any]:
     }
 
 
-def python_version(python: str) -> str:
-    """Return the version of an interpreter; nothing when it cannot be run."""
+def python_version(python: str, loose: str) -> str:
+    """Return the version of an interpreter; nothing when it cannot be run, or must not be."""
     try:
-        return ask_interpreter(python, run_command).version
+        return "" if loose else ask_interpreter(python, run_command).version
     except (ReleaseError, OSError):
         return ""
+
+
+def loose_part(python: str, admin: str) -> str:
+    """Return what on the way to an interpreter others than root and `admin` can change; only root has to ask.
+
+    Links count with the directories that have them.
+    """
+    found = shutil.which(python)
+    if os.geteuid() or found is None:
+        return ""
+    files = [*links(Path(found)), Path(os.path.realpath(found))]
+    return next((str(part) for file in files for part in (file, *file.parents) if is_loose(part, admin)), "")
+
+
+def links(path: Path) -> Iterator[Path]:
+    """Yield a path, and where it leads as long as that is a link."""
+    yield path
+    while path.is_symlink():
+        path = Path(os.path.normpath(path.parent / os.readlink(path)))  # noqa: PTH115 - as text
+        yield path
+
+
+def is_loose(part: Path, admin: str) -> bool:
+    """Return whether a file or a directory is another user's, or everyone's."""
+    mode = part.lstat().st_mode
+    everyones = not stat.S_ISLNK(mode) and mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH
+    return everyones or owner(part) not in {"root", admin}
 
 
 def socket_units() -> dict[str, str]:
@@ -223,5 +256,6 @@ def socket_directory(bind: str) -> str:
 def find_uv(envs: Path) -> str:
     """Return the uv that builds the project's environments; nothing when there is none."""
     found = shutil.which("uv")
-    own = (str(SERVER_UV), str(envs / ".uv/bin/uv"))
+    # Root must not run what the project's user can exchange.
+    own = (str(SERVER_UV), *([str(envs / ".uv/bin/uv")] if os.geteuid() else []))
     return found or next((program for program in own if works(run_command, program)), "")

@@ -59,9 +59,9 @@ def _section_problems(source: Source) -> Iterator[Problem]:
 
 
 def _placements(source: Source) -> Iterator[Placement]:
-    own = {server.name: server.with_absolute_paths() for server in source.servers}
+    own = {server.name: server.normal_values() for server in source.servers}
     for project in source.projects:
-        values = {key: value for key, value in project.with_absolute_paths().items() if key not in {"host", "hosts"}}
+        values = {key: value for key, value in project.normal_values().items() if key not in {"host", "hosts"}}
         for server in servers_of(project):
             settings = {**own.get(server, {}), **values}
             yield Placement(project, server, str(settings.pop("host", server)), settings)

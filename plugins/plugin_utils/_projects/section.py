@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import schema
 from .errors import Problem
 from .values import is_template
 
@@ -40,10 +41,18 @@ class Section:
         where = f"{self.kind} {self.name}" + (f", {key}" if key else "")
         return Problem(self.file, self.line_of(key), where, message)
 
-    def with_absolute_paths(self) -> dict[str, object]:
-        """Return the values, with paths on this machine made absolute: they are relative to the file's directory."""
-        paths = {key: local_path(self.values[key], self.file) for key in LOCAL_PATHS if key in self.values}
-        return {**self.values, **paths}
+    def normal_values(self) -> dict[str, object]:
+        """Return the values in the form that all others work with.
+
+        Paths on this machine are absolute: in the file they are relative to its directory.
+        """
+        types = schema.PROJECT_KEYS
+        values = dict(self.values)
+        for key in types.keys() & values.keys():
+            made = types[key].normal(values[key])
+            # What is in that form already keeps what Ansible knows of it, such as its line.
+            values[key] = values[key] if made == values[key] else made
+        return {**values, **{key: local_path(values[key], self.file) for key in LOCAL_PATHS if key in values}}
 
     def line_of(self, key: str) -> int:
         """Return the line of `key`; when it has none, that of the key around it, or of the section."""

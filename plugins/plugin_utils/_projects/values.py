@@ -26,11 +26,15 @@ SOCKET_PATH_BYTES = 108  # the kernel's limit for the path of a unix socket, its
 
 @dataclass(frozen=True)
 class ValueType:
-    """`expected` completes the sentence "must be …"; `parse` turns the text of a deploy.conf line into a value."""
+    """`expected` completes the sentence "must be …"; `parse` turns the text of a deploy.conf line into a value.
+
+    `normal` gives a value that is accepted the one form in which it is compared, written and shown.
+    """
 
     expected: str
     accepts: Callable[[object], bool]
     parse: Callable[[str], object] = str
+    normal: Callable[[object], object] = lambda value: value
 
 
 def describe_value(value: object) -> str:
@@ -119,6 +123,32 @@ def is_writable(value: object) -> bool:
     return below and is_within(value) and "." not in str(value).split("/")
 
 
+def normal_path(value: object) -> object:
+    """Return a path without needless slashes and dots. What `..` leads to depends on links, so it stays."""
+    if not isinstance(value, str) or is_template(value):
+        return value
+    parts = [part for part in value.split("/") if part not in {"", "."}]
+    return ("/" if value.startswith("/") else "") + "/".join(parts)
+
+
+def normal_paths(value: object) -> object:
+    """Return a list of paths in their normal form."""
+    return [normal_path(path) for path in value] if isinstance(value, list) else value
+
+
+def normal_shared(value: object) -> object:
+    """Return the paths of shared_paths in their normal form: with / at the end, one is a directory."""
+    if not isinstance(value, list):
+        return value
+    return [f"{normal_path(path)}{'/' if str(path).endswith('/') else ''}" for path in value]
+
+
+def normal_bind(value: object) -> object:
+    """Return an address with the path of a unix socket in its normal form."""
+    text = str(value)
+    return f"unix:{normal_path(text[len('unix:') :])}" if text.startswith("unix:") and not is_template(text) else value
+
+
 def is_bind(value: object) -> bool:
     """Accept `host:port`, `[ipv6]:port` and `unix:/path`."""
     if is_template(value):
@@ -200,12 +230,14 @@ PORT = ValueType(
     f"a port number from 1 to {MAX_PORT}", lambda value: is_whole(value) and value in range(1, MAX_PORT + 1), number
 )
 WHOLE_SECONDS = ValueType("an integer >= 0 (seconds)", at_least(0, is_whole), number)
-ABSOLUTE = ValueType("an absolute path", is_absolute)
-TREE = ValueType("an absolute path without ':'", is_tree)
-WITHIN = ValueType("a path without '..'", is_within)
-INSIDE = ValueType("a list of relative paths without '..'", listing(is_inside), str.split)
-WRITABLE = ValueType("a list of absolute paths such as /srv/uploads, without '..'", listing(is_writable), str.split)
-BIND = ValueType("host:port or unix:/path", is_bind)
+ABSOLUTE = ValueType("an absolute path", is_absolute, normal=normal_path)
+TREE = ValueType("an absolute path without ':'", is_tree, normal=normal_path)
+WITHIN = ValueType("a path without '..'", is_within, normal=normal_path)
+INSIDE = ValueType("a list of relative paths without '..'", listing(is_inside), str.split, normal_shared)
+WRITABLE = ValueType(
+    "a list of absolute paths such as /srv/uploads, without '..'", listing(is_writable), str.split, normal_paths
+)
+BIND = ValueType("host:port or unix:/path", is_bind, normal=normal_bind)
 APP = ValueType("module:attribute, such as blog.main:app", matching(r"[\w.]+:[\w.]+(\(\))?"))
 # It is printed.
 ADDRESS = ValueType(

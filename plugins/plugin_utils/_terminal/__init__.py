@@ -3,5 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the callback `terminal` shows: events and results in, lines out. Private to this collection.
 
-Only `screen` writes, through a function that it is given, and only `progress` reads a file.
+Only `screen` writes, through a function that it is given, and `error`, before there is a screen. Only `progress` reads
+a file.
 """

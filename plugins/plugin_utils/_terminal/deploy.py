@@ -93,7 +93,7 @@ class Deploy:
         yield {"end": phase}
 
     def _lacks_commits(self, result: Mapping[str, Any]) -> bool:
-        return bool(result.get("commits")) and not self._found
+        return bool(result.get("commits") or result.get("dropped")) and not self._found
 
     def _end_phase(self, phase: Mapping[str, Any]) -> list[str]:
         self.ended += 1
@@ -149,30 +149,36 @@ def phase_line(look: Look, phase: Mapping[str, Any]) -> str:
 
 
 def found_lines(look: Look, found: Mapping[str, Any]) -> list[str]:
-    """Return the commits that go live, and the names of the settings that change."""
-    commits, count = found["commits"], max(found.get("commit_count") or 0, len(found["commits"]))
-    lines = [_commit_line(look, commit) for commit in commits[:MAX_COMMITS]]
-    if count > len(lines):
-        lines.append(INDENT + look.paint(f"and {count - len(lines)} more", "dim"))
+    """Return the commits that go live, those that are live no longer, and the names of the settings that change.
+
+    A commit that is live again is no new one: the last line has it.
+    """
+    coming, going = found.get("commit_count") or 0, found.get("dropped_count") or 0
+    signs = ("+ ", "- ") if going else ("", "")
+    lines = _commit_lines(look, found.get("commits") or [], coming, signs[0])
+    lines += _commit_lines(look, found.get("dropped") or [], going, signs[1])
     settings = ", ".join(found.get("settings") or [])
     return [*lines, *([phase_line(look, {"name": "settings", "note": settings})] if settings else [])]
 
 
 def diff_lines(look: Look, result: Mapping[str, Any]) -> list[str]:
-    """Return what `--diff` shows besides the commits that go live: those that do not stay live, and settings."""
-    coming = tuple(f"+ {commit['sha'][:SHA_CHARACTERS]}" for commit in result.get("commits") or [])
+    """Return what `--diff` shows besides the commits: settings."""
+    listed = {"+": result.get("commits") or [], "-": result.get("dropped") or []}
+    commits = tuple(f"{sign} {one['sha'][:SHA_CHARACTERS]}" for sign, several in listed.items() for one in several)
     lines = clean_lines(str((result.get("diff") or {}).get("prepared", "")))
     colors = {"+": "green", "-": "red"}
     return [
         INDENT + look.paint(cut(line, look.columns - len(INDENT)), colors.get(line[:1], "yellow"))
         for line in lines
-        if line and not line.startswith(coming)
+        if line and not line.startswith(commits)
     ]
 
 
 def count_text(found: Mapping[str, Any]) -> str:
     """Return how many commits come and go."""
     count, dropped = found.get("commit_count") or 0, found.get("dropped_count") or 0
+    if dropped and not count:
+        return f"{dropped} commit{'' if dropped == 1 else 's'} dropped"
     new = f"{count or 'no new'} commit{'' if count == 1 else 's'}"
     return f"{new}, {dropped} dropped" if dropped else new
 
@@ -189,7 +195,8 @@ def last_lines(look: Look, result: Mapping[str, Any], seconds: float, check: boo
     rest = f"{how}{took}{address(result)}"
     fits = cut(clean(result.get("subject") or ""), look.columns - len(f"x {sha}  {rest}"))
     text = " ".join(filter(None, [look.paint(sha, "bold"), fits, rest]))
-    return [f"{look.mark('ok')} {text}", *_next_revert(look, result)]
+    waits = [f"run setup for: {result['waits_for_setup']}"] if result.get("waits_for_setup") else []
+    return [f"{look.mark('ok')} {text}", *warning_lines(look, waits), *_next_revert(look, result)]
 
 
 def address(result: Mapping[str, Any]) -> str:
@@ -198,8 +205,9 @@ def address(result: Mapping[str, Any]) -> str:
 
 
 def restarted_text(result: Mapping[str, Any]) -> str:
-    """Return how a restart ended: its message has the server before it, which the head line names."""
-    return clean(str(result.get("msg", "")).rpartition(": ")[2])
+    """Return how a restart ended. The head line has the server, the last line the commit and the seconds."""
+    workers = result.get("workers")
+    return "restarted" if workers is None else f"restarted, {workers} worker{'' if workers == 1 else 's'} ready"
 
 
 def sentence_of(result: Mapping[str, Any]) -> str:
@@ -229,8 +237,15 @@ def failed_lines(look: Look, deploy: Deploy, result: Mapping[str, Any], seconds:
     ]
 
 
-def _commit_line(look: Look, commit: Mapping[str, Any]) -> str:
-    sha = str(commit["sha"])[:SHA_CHARACTERS]
+def _commit_lines(look: Look, commits: Sequence[Mapping[str, Any]], count: int, sign: str) -> list[str]:
+    """Return the newest of `count` commits, and how many there are besides."""
+    lines = [_commit_line(look, commit, sign) for commit in commits[: min(count, MAX_COMMITS)]]
+    more = [INDENT + look.paint(f"{sign}and {count - len(lines)} more", "dim")] if count > len(lines) > 0 else []
+    return lines + more
+
+
+def _commit_line(look: Look, commit: Mapping[str, Any], sign: str) -> str:
+    sha = sign + str(commit["sha"])[:SHA_CHARACTERS]
     subject = cut(clean(commit["subject"]), look.columns - len(INDENT) - len(sha) - 1)
     return f"{INDENT}{look.paint(sha, 'dim')} {subject}".rstrip()
 

@@ -13,35 +13,48 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .look import Look
-from .text import chop, clean, clean_lines, wrap
+from .text import clean, clean_lines, hang, wrap
 
 # What Ansible puts before the message of a task, an action or a module.
 PREFIXES = re.compile(r"(?:(?:Task|Action|Module) failed: |Failed to connect to the host via ssh: )+")
 TAIL_LINES = 20
 # How Ansible's modules name what a program wrote.
 OUTPUTS = ("traceback_tail", "module_stderr", "stderr", "module_stdout", "stdout")
-HINT_UNREACHABLE = "Nothing was changed. Does `ssh {address}` log in?"
+UNCHANGED = "Nothing was changed"
 HINT_LOST = "What it serves now is not known: the server comes to its own end. Ask with status."
 
 
 def failure_lines(look: Look, result: Mapping[str, Any], shown: Sequence[str] = (), indent: str = "  ") -> list[str]:
     """Return the lines below the one that names the failed server; `shown` is the output that is above them already."""
-    reason, tail = explain(result)
-    end = [line for line in tail if line][-TAIL_LINES:]
+    reason, more, tail = _parts(result)
+    end = tail[-TAIL_LINES:]
     above = end and [*shown][-len(end) :] == end
     lines = [indent + line for line in wrap(reason, look.columns - len(indent))]
-    lines += [] if above else bar_lines(look, tail[-TAIL_LINES:], indent)
+    lines += [indent + line for line in fitting(look, more, len(indent))]
+    lines += [] if above else bar_lines(look, end, indent)
     return lines + [indent + line for line in wrap(sentence(result.get("now")), look.columns - len(indent)) if line]
 
 
 def explain(result: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Return the reason of a failed result as one line, and the output that explains it."""
+    """Return the reason of a failed result as one line, and the lines that explain it."""
+    reason, more, tail = _parts(result)
+    return reason, more or tail
+
+
+def _parts(result: Mapping[str, Any]) -> tuple[str, list[str], list[str]]:
+    """Return the reason of a failed result as one line, more of its message, and what a program has written."""
     reason, *more = message_of(result).split("\n")
     detail = next((str(result[key]) for key in OUTPUTS if result.get(key)), "")
     if result.get("reason"):
         reason, more = str(result["reason"]), []
-    tail = clean_lines(detail) or [clean(line) for line in more]
-    return sentence(reason), [line for line in tail if line.strip()]
+    tail = [line for line in clean_lines(detail) if line.strip()]
+    # A message may end with the output.
+    return sentence(reason), [] if tail else [clean(line) for line in more if line.strip()], tail
+
+
+def fitting(look: Look, lines: Sequence[str], indent: int = 0) -> list[str]:
+    """Return lines, where the width is known as lines that fit."""
+    return [part for line in lines for part in (hang(line, look.columns - indent) if look.live else [line])]
 
 
 def message_of(result: Mapping[str, Any]) -> str:
@@ -53,18 +66,20 @@ def message_of(result: Mapping[str, Any]) -> str:
     return PREFIXES.sub("", msg, count=1)
 
 
-def lost_result(result: Mapping[str, Any], address: str, *, started: bool) -> dict[str, Any]:
-    """Return the result of a server that did not answer as one with a reason; `started` is whether it had begun."""
+def lost_result(result: Mapping[str, Any], address: str, hint: str = "", *, started: bool) -> dict[str, Any]:
+    """Return the result of a server that did not answer as one with a reason; `started` is whether it had begun.
+
+    `hint` is what to do where it had not.
+    """
     *before, last = [line for line in message_of(result).split("\n") if line.strip()] or ["ssh ended"]
     what = f"the connection to {address} broke" if started else f"{address} cannot be reached"
-    now = HINT_LOST if started else HINT_UNREACHABLE.format(address=address)
+    now = HINT_LOST if started else ". ".join(filter(None, [UNCHANGED, hint]))
     return {"reason": f"{what}: {last.strip()}", "traceback_tail": "\n".join(before), "now": now}
 
 
 def bar_lines(look: Look, lines: Sequence[str], indent: str = "  ") -> list[str]:
     """Return what a program wrote, behind a bar; wrapped where lines are drawn over."""
-    width = look.columns - len(indent) - 2
-    pieces = [piece for line in lines for piece in (chop(line, width) if look.live else [line])]
+    pieces = fitting(look, lines, len(indent) + 2)
     return [f"{indent}{look.mark('bar')} {look.paint(piece, 'dim')}".rstrip() for piece in pieces]
 
 

@@ -15,12 +15,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.onetouch.deploy.plugins.plugin_utils import _login_failure
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._login_failure import Login
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import typed
 
 from . import deploy as single
 from . import interruption
 from .deploy import Deploy
-from .failure import failure_lines, lost_result
+from .failure import failure_lines, fitting, lost_result
 from .look import in_seconds
 from .progress import ProgressFile
 from .screen import Screen
@@ -30,6 +32,10 @@ from .text import clean, cut, pad, wrap
 # How a server has ended, whatever step comes after.
 FINAL = {"live", "put_back", "broken", "not_reached", "restarted", "no_app", "unreachable", "lost"}
 TASK_CELLS = 60
+# More of them are counted.
+MAX_PLACES = 2
+# What a command does to a server, for how many it has not
+DONE = {"revert": "reverted", "restart": "restarted"}
 
 
 class Kind(Enum):
@@ -63,9 +69,10 @@ class Active:
 
 @dataclass
 class Play:
-    """The hosts of a play, each as (project, server), and what has come of it."""
+    """The hosts of a play, each as (project, server), how to log in to them by ssh, and what has come of it."""
 
     hosts: Mapping[str, tuple[str, str]]
+    logins: Mapping[str, Login]
     table: Table
     deploy: Deploy
     has_head: bool = False
@@ -89,23 +96,23 @@ class Session:
         self._start = now() - age
         self._play: Play | None = None
         self._head = ""
-        # The last play that had nothing to change, unless another one changed something.
-        self._unchanged: Play | None = None
+        # The hosts of plays that had nothing to change
+        self._unchanged: dict[str, tuple[str, str]] = {}
         self._has_ended = self._has_finished = False
         self.task = Task("", Kind.OTHER)
         self.active: dict[str, Active] = {}
 
-    def begin_play(self, hosts: Mapping[str, tuple[str, str]]) -> None:
+    def begin_play(self, hosts: Mapping[str, tuple[str, str]], logins: Mapping[str, Login] | None = None) -> None:
         """Begin a play on hosts; the one before has ended."""
         self.end_play()
         table = Table(self.look, {host: Row(host, Deploy(self.look)) for host in hosts})
-        self._play = Play(hosts, table, Deploy(self.look))
+        self._play = Play(hosts, logins or {}, table, Deploy(self.look))
 
     def begin_task(self, task: Task) -> None:
         """Begin a task of the play."""
         self.task = task
         self.active.clear()
-        if task.kind in {Kind.DEPLOY, Kind.OTHER}:
+        if task.kind is Kind.DEPLOY:
             self._print_head()
         self.draw()
 
@@ -129,7 +136,9 @@ class Session:
         play.has_failed |= bool(result.get("failed") or unreachable)
         if unreachable:
             started = play.deploy.has_started or play.table.rows[host].deploy.has_started
-            lost = lost_result(result, play.hosts[host][1], started=started)
+            project, server = play.hosts[host]
+            hint = _login_failure.hint(str(result.get("msg")), play.logins.get(host), typed("setup", project))
+            lost = lost_result(result, server, hint, started=started)
             result = {**result, **lost, "failed": True, "outcome": "lost" if started else "unreachable"}
         self._warn(host, result)
         handle = {
@@ -156,7 +165,7 @@ class Session:
         self.end_play()
         self._has_finished = True
         if self._unchanged and not self._has_ended:
-            self.screen.print([self._other_line(self._unchanged, self._now() - self._start)])
+            self.screen.print([self._other_line(self._unchanged, 0, self._now() - self._start)])
 
     def print(self, lines: Sequence[str]) -> None:
         """Print lines that belong to no host."""
@@ -208,7 +217,7 @@ class Session:
         done = f" ({len(play.hosts) - len(self.active)} of {len(play.hosts)})" if len(play.hosts) > 1 else ""
         spent = f"  {int(now - since)} s"
         text = cut(clean(self.task.name) + done, self.look.columns - 4 - len(spent))
-        return [f"  {self.look.spinner(now)} {text}{self.look.paint(spent, 'dim')}"]
+        return [*self._head_lines(play), f"  {self.look.spinner(now)} {text}{self.look.paint(spent, 'dim')}"]
 
     def _read(self, host: str) -> None:
         """Show what the progress file of a host has."""
@@ -223,22 +232,32 @@ class Session:
 
     def _print_head(self) -> None:
         play = self._play
-        if play is None or play.has_head:
+        if play is None:
             return
+        lines = self._head_lines(play)
         play.has_head = True
+        if lines:
+            self._head = lines[0]
+        self.screen.print(lines)
+
+    def _head_lines(self, play: Play) -> list[str]:
+        """Return the line above a play, unless it is there already: plays of one setup have one head."""
+        # A report names its hosts itself.
+        if play.has_head or not play.hosts or self._command in interruption.QUESTIONS:
+            return []
         if len(play.hosts) == 1:
             [(project, server)] = play.hosts.values()
             head = single.head_line(self.look, project, server, self._check) if project else ""
-            # The plays of one setup have one head.
-            self.screen.print([head] if head != self._head else [])
-            self._head = head
-        elif play.hosts and self.task.kind is Kind.DEPLOY:
-            mode = self.look.paint("  check mode: nothing is changed", "dim") if self._check else ""
-            self.screen.print([self.look.paint(servers_text([*play.hosts]), "bold") + mode])
+            return [head] if head and head != self._head else []
+        if self.task.kind is not Kind.DEPLOY:
+            return []
+        mode = self.look.paint("  check mode: nothing is changed", "dim") if self._check else ""
+        return [self.look.paint(servers_text([*play.hosts]), "bold") + mode]
 
     def _warn(self, host: str, result: Mapping[str, Any]) -> None:
-        project = self._play.hosts[host][0] if self._play else ""
-        texts = [str(warning).removeprefix(f"{project}: ") for warning in result.get("warnings") or []]
+        hosts = self._play.hosts if self._play else {}
+        project, where = hosts[host][0] if hosts else "", f"{host}: " if len(hosts) > 1 else ""
+        texts = [where + str(warning).removeprefix(f"{project}: ") for warning in result.get("warnings") or []]
         self.screen.print(single.warning_lines(self.look, texts))
 
     def _end_deploy(self, play: Play, host: str, result: Mapping[str, Any], _active: Active | None) -> None:
@@ -264,11 +283,13 @@ class Session:
 
     def _end_summary(self, play: Play, _host: str, result: Mapping[str, Any], _active: Active | None) -> None:
         # Of a rollout each server has its row already.
-        if not play.results and not result.get("failed"):
+        if not play.results:
             self.screen.clear()
-            self.screen.print([clean(part) for line in result.get("lines") or [] for part in str(line).split("\n")])
-        elif result.get("failed"):
-            self._end_other(play, _host, result, _active)
+            lines = [clean(part) for line in result.get("lines") or [] for part in str(line).split("\n")]
+            self.screen.print(fitting(self.look, lines))
+        if result.get("failed"):
+            first, *more = failure_lines(self.look, result)
+            self._print_failure(first.strip(), *more)
 
     def _end_question(self, play: Play, host: str, result: Mapping[str, Any], active: Active | None) -> None:
         if result.get("failed"):
@@ -281,11 +302,10 @@ class Session:
         play.others += 1
         where = f"{clean(host)}: " if len(play.hosts) > 1 else ""
         name = where + clean(self.task.name)
+        if result.get("failed") or result.get("changed"):
+            self._print_head()
         if result.get("failed"):
-            first, *more = failure_lines(self.look, result)
-            head = f"{self.look.mark('failed')} {self.look.paint(cut(name, self.look.columns - 2), 'bold')}"
-            took = self.look.paint(f"  Failed after {in_seconds(self._now() - self._start)}.", "dim")
-            self.screen.print([head, first, *more, took])
+            self._print_failure(cut(name, self.look.columns - 2), *failure_lines(self.look, result))
         elif result.get("changed"):
             play.changes += 1
             took = in_seconds(self._now() - active.since) if active else ""
@@ -293,22 +313,27 @@ class Session:
             line = f"{pad(cut(name, width), width)}{self.look.paint(f'{took:>10}', 'dim')}"
             self.screen.print([f"  {self.look.mark('ok')} {line}"])
 
+    def _print_failure(self, head: str, *more: str) -> None:
+        took = self.look.paint(f"  Failed after {in_seconds(self._now() - self._start)}.", "dim")
+        self.screen.print([f"{self.look.mark('failed')} {self.look.paint(head, 'bold')}", *more, took])
+
     def _last_lines(self, play: Play) -> list[str]:
         seconds = self._now() - self._start
         if play.results and len(play.hosts) > 1:
-            return [play.table.last_line(seconds)]
+            return [play.table.last_line(seconds, DONE.get(self._command, "deployed"))]
         if play.has_failed:
             return []
         if play.results:
             [result] = play.results.values()
             return single.last_lines(self.look, result, seconds, self._check)
         if play.others and not play.changes:
-            self._unchanged = play
-        return [self._other_line(play, seconds)] if play.changes else []
+            self._unchanged |= play.hosts
+        return [self._other_line(play.hosts, play.changes, seconds)] if play.changes else []
 
-    def _other_line(self, play: Play, seconds: float) -> str:
-        words = f"{play.changes} change{'' if play.changes == 1 else 's'}" if play.changes else "nothing to change"
-        where = ", ".join(f"{clean(project)} on {clean(server)}" for project, server in play.hosts.values() if project)
+    def _other_line(self, hosts: Mapping[str, tuple[str, str]], changes: int, seconds: float) -> str:
+        words = f"{changes} change{'' if changes == 1 else 's'}" if changes else "nothing to change"
+        places = [f"{clean(project)} on {clean(server)}" for project, server in hosts.values() if project]
+        where = ", ".join(places) if len(places) <= MAX_PLACES else servers_text([*hosts])
         mode = " (check mode)" if self._check else ""
         text = f"{where}: {words}{mode}, {in_seconds(seconds)}" if where else f"{words}{mode}, {in_seconds(seconds)}"
         return f"{self.look.mark('ok')} {cut(text, self.look.columns - 2)}"

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._rollout import succeeded
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._rollout import UNREACHABLE, succeeded
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import rollout_row
 
 from .deploy import NAMES, Deploy, address
-from .failure import failure_lines
+from .failure import failure_lines, message_of
 from .look import Look, in_seconds
 from .text import clean, cut, pad
 
@@ -40,6 +40,7 @@ class Table:
 
     look: Look
     rows: dict[str, Row] = field(default_factory=dict)
+    _shown: list[list[str]] = field(default_factory=list)
 
     @property
     def width(self) -> int:
@@ -54,7 +55,17 @@ class Table:
         good = succeeded(result)
         mark = self.look.mark("ok" if good else "waiting" if result.get("outcome") == "not_reached" else "failed")
         lines = [f"{mark} {self._text(row, result, seconds)}".rstrip()]
-        return lines + (failure_lines(self.look, result, indent="    ") if result.get("failed") else [])
+        return lines + (self._reason(host, result) if result.get("failed") else [])
+
+    def _reason(self, host: str, result: Mapping[str, Any]) -> list[str]:
+        """Return why a server failed. Projects of a server that cannot be reached share their reason."""
+        if result.get("outcome") != UNREACHABLE:
+            return failure_lines(self.look, result, indent="    ")
+        # The row has both.
+        msg = message_of(result).removeprefix(f"{host} cannot be reached: ")
+        lines = failure_lines(self.look, {**result, "msg": msg}, indent="    ")
+        is_new, self._shown = lines not in self._shown, [*self._shown, lines]
+        return lines if is_new else []
 
     def live_lines(self, now: float) -> list[str]:
         """Return rows for what has not ended; where the screen has no room for all, what is under way comes first."""
@@ -66,20 +77,31 @@ class Table:
         more = len(ordered) - room
         return [*lines, self.look.paint(f"  and {more} more", "dim")] if more > 0 else lines
 
-    def last_line(self, seconds: float) -> str:
-        """Return how many servers went well."""
+    def last_line(self, seconds: float, done: str = "deployed") -> str:
+        """Return how many servers went well, or of how many it is not `done`."""
         results = [row.result or {} for row in self.rows.values()]
         bad, took = sum(not succeeded(result) for result in results), f", {in_seconds(seconds)}"
         if bad:
-            return f"{self.look.mark('failed')} {bad} of {len(results)} servers not deployed{took}"
+            of = f"{len(results)} servers" if len(self._names(0)) == 1 else f"{len(results)}"
+            return f"{self.look.mark('failed')} {bad} of {of} not {done}{took}"
         addresses = {address(result) for result in results}
-        return f"{self.look.mark('ok')} {len(results)} servers{took}{addresses.pop() if len(addresses) == 1 else ''}"
+        where = addresses.pop() if len(addresses) == 1 else ""
+        return f"{self.look.mark('ok')} {self._count()}{took}{where}"
+
+    def _count(self) -> str:
+        """Return how many projects and servers there are; one project is not counted."""
+        projects, servers = len(self._names(0)), len(self._names(2))
+        on = f"{servers} server{'' if servers == 1 else 's'}"
+        return on if projects == 1 else f"{projects} projects on {on}"
+
+    def _names(self, part: int) -> set[str]:
+        return {host.partition("@")[part] for host in self.rows}
 
     def _text(self, row: Row, result: Mapping[str, Any], seconds: float | None) -> str:
         _host, runs, note = rollout_row(row.host, result)
         time = in_seconds(seconds) if seconds is not None else ""
         text = f"{pad(clean(row.host), self.width)}  {pad(runs, RUNS_CELLS)}  {pad(note, NOTE_CELLS)}  {time:>7}"
-        subject = clean((result.get("commits") or [{}])[0].get("subject", "")) if result.get("commits") else ""
+        subject = clean((result.get("commits") or [{}])[0].get("subject", "")) if succeeded(result) else ""
         return cut(f"{text}  {subject}".rstrip(), self.look.columns - 2)
 
     def _live_line(self, row: Row, now: float) -> str:

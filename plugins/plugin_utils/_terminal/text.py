@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.text import one_line
 
 # Longer than any line that a person reads.
 MAX_CHARACTERS = 20000
 TAB_CELLS = 8
+HANGING = "    "
 
 
 def clean(text: object) -> str:
@@ -40,27 +40,25 @@ def pad(text: str, width: int) -> str:
     return text + " " * (width - cells(text))
 
 
-def wrap(text: str, width: int) -> list[str]:
-    """Return a text in lines that fit, broken between words where that is possible."""
+def wrap(text: str, width: int, indent: str = "") -> list[str]:
+    """Return a text in lines that fit, broken between words: a longer word, such as a key, stays one to be copied.
+
+    From the second line on they begin with `indent`.
+    """
     lines = [""]
     for word in text.split(" "):
-        longer = f"{lines[-1]} {word}" if lines[-1] else word
-        lines[-1:] = [longer] if cells(longer) <= width else [*filter(None, lines[-1:]), *chop(word, width)]
+        longer = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
+        lines[-1:] = [longer] if cells(longer) <= width else [*filter(str.strip, lines[-1:]), indent + word]
     return lines
 
 
-def chop(text: str, width: int) -> list[str]:
-    """Return a text in lines that fit, broken anywhere."""
-    return [*_pieces(text, max(width, 2))]
-
-
-def _pieces(text: str, width: int) -> Iterator[str]:
-    while True:
-        head = _head(text, width)
-        yield head
-        text = text[len(head) :]
-        if not text:
-            return
+def hang(text: str, width: int) -> list[str]:
+    """Return a text in lines that fit, with its own indentation, and more of it from the second line on."""
+    if cells(text) <= width:
+        return [text]
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    first, *more = wrap(text.lstrip(" "), width - len(indent), HANGING)
+    return [indent + line for line in (first.lstrip(" "), *more)]
 
 
 def _head(text: str, width: int) -> str:

@@ -16,10 +16,9 @@ from pathlib import Path
 
 import pytest
 import uv as uv_package
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases import states
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import question, states
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.files import remove_tree
-from ansible_collections.onetouch.deploy.plugins.modules import releases_info
 
 from tests.support import mounts
 from tests.support.releases.invariants import assert_agreement, left_over, torn
@@ -378,5 +377,5 @@ def test_a_user_who_may_not_even_look(open_to_all: Path) -> None:
 def refused(given: dict[str, object]) -> str:
     """What `releases_info` says when it cannot tell."""
     with pytest.raises(ReleaseError) as caught:
-        releases_info.ask(given)
+        question.ask(given)
     return str(caught.value)

@@ -193,3 +193,21 @@ def playbook_names(desk: Desk) -> dict[str, str]:
     )
     found: dict[str, str] = json.loads(done.stdout)
     return found
+
+
+def test_a_word_that_is_nearly_a_command(desk: Desk, upstream: Upstream) -> None:
+    """It was taken for a ref, or for a project."""
+    desk.project("blog", upstream)
+    ref = desk.deploy("blog", "stauts")
+    assert ref.code == 2
+    assert "ref 'stauts' is unknown" in " ".join(ref.out.split())
+    assert "Did you mean the command `deploy blog status`?" in " ".join(ref.out.split())
+    project = desk.deploy("stauts")
+    assert project.code == 5
+    assert project.err.split("\n")[0] == (
+        '[ERROR]: There is no project "stauts". Known projects: blog. Did you mean the command `deploy status`?'
+    )
+    # One that is there, and a ref that is like nothing
+    assert "Did you mean" not in desk.deploy("blog", "v9.9").out
+    upstream.git("branch", "stauts")
+    assert desk.deploy("blog", "stauts").code == 0

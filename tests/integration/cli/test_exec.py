@@ -127,7 +127,7 @@ def test_a_server_that_cannot_be_reached(desk: Desk, upstream: Upstream) -> None
     desk.project("shop", upstream, connection=None, host="127.0.0.1", port=free_port(), user=getpass.getuser())
     done = desk.deploy("shop", "exec", "true")
     assert (done.code, done.out) == (4, "")
-    assert done.err.startswith("deploy: shop@127.0.0.1 cannot be reached, or the connection broke: ssh: connect to ")
+    assert done.err.startswith("deploy: shop@127.0.0.1 cannot be reached, or the connection broke: connect to ")
     assert len(done.err.splitlines()) == 1
 
 

@@ -50,6 +50,37 @@ def test_it_works_both_ways(desk: Desk, upstream: Upstream) -> None:
     assert upstream.git("rev-parse", "HEAD")[:12] in literal("status")
 
 
+def test_it_prints_what_the_documents_show(desk: Desk) -> None:
+    terminal = {"ANSIBLE_STDOUT_CALLBACK": "onetouch.deploy.terminal"}
+    done = desk.deploy("init", "deploys", extra=terminal)
+    page = (ROOT / "docs/install.md").read_text()
+    assert done.out.replace(str(desk.folder), "/home/you") in page
+    assert (done.code, done.err) == (0, "")
+    assert "is a control repository" in done.out
+
+
+def test_ansible_names_its_own_commands(desk: Desk) -> None:
+    """What follows works where `init` was called: pipx puts no ansible-playbook into the PATH."""
+    argv = [str(Path(sys.executable).with_name("ansible-playbook")), "onetouch.deploy.init", "-e", "directory=deploys"]
+    done = subprocess.run(argv, cwd=desk.folder, env=desk.environment, capture_output=True, text=True, check=True)
+    assert "    ansible-playbook setup.yml -e project=blog " in done.stdout
+    assert "deploy blog" not in done.stdout
+
+
+def test_a_check_writes_nothing(desk: Desk) -> None:
+    done = desk.deploy("init", "--check", "control")
+    assert done.code == 0, done.out
+    assert "would be a control repository" in done.out
+    assert not (desk.folder / "control").exists()
+
+
+def test_a_directory_that_cannot_be_made_is_refused(desk: Desk) -> None:
+    (desk.folder / "file").touch()
+    done = desk.deploy("init", "file/control")
+    assert done.code == 2
+    assert f"{desk.folder}/file/control cannot be used: Not a directory." in " ".join(done.out.split())
+
+
 def test_what_it_writes_is_a_valid_configuration(desk: Desk) -> None:
     """The commented section is one that the inventory accepts as it stands."""
     assert desk.deploy("init", "control").code == 0
@@ -147,7 +178,7 @@ def inventory(desk: Desk, name: str) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("[blog]\nhost a\n", "'repo' is missing"), (None, "cannot be read: No such file or directory")],
+    [("[blog]\nhost a\n", "'repo' is missing"), (None, "cannot be used: No such file or directory")],
 )
 def test_a_file_that_cannot_be_used_writes_nothing(desk: Desk, text: str | None, message: str) -> None:
     if text is not None:

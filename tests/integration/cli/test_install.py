@@ -24,8 +24,6 @@ PAGE = Path("docs/install.md")
 PROGRAMS = Path(sys.executable).parent
 BY_NAME = ["ansible-playbook", "-i", "inventory/projects.yml", "onetouch.deploy.status"]
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:

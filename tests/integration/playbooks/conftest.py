@@ -158,7 +158,7 @@ class Servers:
         assert set(done.changed.values()) <= {0}
         text = done.output.partition("Setup cannot begin, and nothing was changed: ")[2].partition("\nOrigin: ")[0]
         assert text, done.output
-        lines = [line.strip() for line in text.splitlines() if "@" in line.partition(": ")[0]]
+        lines = [line.strip() for line in text.splitlines() if re.search("@| on ", line.partition(": ")[0])]
         assert f"{len(lines)} obstacle" in text.partition("\n")[0]
         assert not (self.laptop.folder / "srv").exists()
         return lines

@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup import addresses
@@ -24,6 +26,26 @@ def taken() -> Iterator[str]:
     """An address that this process listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_descriptor_that_is_closed_meanwhile_hides_no_other() -> None:
+    """systemd opens and closes files all the time; here another thread does so, below the socket's own number."""
+    read, write = os.pipe()
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        os.close(read)
+        over = Event()
+
+        def open_and_close() -> None:
+            while not over.is_set():
+                os.close(os.open(os.devnull, os.O_RDONLY))
+
+        busy = pool.submit(open_and_close)
+        inode = os.fstat(server.fileno()).st_ino
+        found = [addresses.holders([addresses.Listener("", 0, str(inode))], {}) for _ in range(20)]
+        over.set()
+        busy.result()
+    os.close(write)
+    assert [[holder.pid for holder in holders] for holders in found] == [[os.getpid()]] * 20
 
 
 def run_module(bind: str, **environment: str) -> tuple[int, str]:

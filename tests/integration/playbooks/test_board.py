@@ -14,7 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.plugin_utils import _shared_connection
+from ansible.errors import AnsibleActionFail
+from ansible_collections.onetouch.deploy.plugins.plugin_utils import _shared_connection, _turns
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._board import SESSIONS_PER_SERVER, Board
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._shared_connection import (
     SharedConnection,
@@ -44,11 +45,11 @@ def test_servers_go_live_in_turns_and_a_failure_reaches_all_after_it(board: Boar
     servers, order = ["a", "b", "c", "d"], []
 
     def turn(host: str) -> str | None:
-        turns = Turns(board, host, servers)
+        turns = Turns(board, host)
         stopped: list[str | None] = []
 
         def act() -> dict[str, object]:
-            stopped.append(turns.stopped_by("activate", 1))
+            stopped.append(turns.stopped_by("activate", servers, 1))
             if not stopped[0]:
                 order.append(host)
             return {"outcome": "put_back" if host == "b" else "not_reached" if stopped[0] else "live", "ignored": {1}}
@@ -66,8 +67,22 @@ def test_an_error_in_a_turn_is_a_failure_to_the_others(board: Board) -> None:
         raise ValueError("x")
 
     with pytest.raises(ValueError, match="x"):
-        Turns(board, "a", ["a", "b"]).take("prepare", act)
-    assert Turns(board, "b", ["a", "b"]).results("prepare", ["a"])["a"]["failed"]
+        Turns(board, "a").take("prepare", act)
+    assert Turns(board, "b").results("prepare", ["a"])["a"]["failed"]
+
+
+def test_a_server_that_does_not_begin_is_named(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has begun is waited for, however long that takes: its limit is another one's."""
+    monkeypatch.setattr(_turns, "BEGIN_SECONDS", 0.2)
+    message = "b has not begun to prepare, and this server comes after it. Run each step on all servers of the project"
+
+    def act() -> dict[str, object]:
+        with pytest.raises(AnsibleActionFail, match=message):
+            Turns(board, "c").results("prepare", ["a", "b"])
+        return {"outcome": "prepared"}
+
+    Turns(board, "a").take("prepare", act)
+    assert Turns(board, "c").results("prepare", ["a"]) == {"a": {"outcome": "prepared"}}
 
 
 def test_a_server_has_so_many_sessions(board: Board) -> None:

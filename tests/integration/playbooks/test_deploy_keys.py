@@ -88,7 +88,6 @@ def live(place: Servers, name: str) -> str:
     return (place.laptop.folder / "srv" / name / "current/page").read_text()
 
 
-@pytest.mark.timeout(300)
 def test_two_private_repositories_of_one_host_have_a_key_each(private: Private) -> None:
     """The first run makes both keys and waits for nothing; once they are accepted, setup goes on, and deploys work."""
     for name in ("blog", "shop"):
@@ -151,7 +150,6 @@ def test_a_key_that_the_user_has_already_is_used_and_none_is_made(private: Priva
     assert "sshCommand" not in (private.laptop.folder / "srv/blog/source/.git/config").read_text()
 
 
-@pytest.mark.timeout(300)
 def test_an_agent_wins_over_the_projects_key(private: Private, tmp_path: Path) -> None:
     """A forwarded one is a socket on the server, as here; the clone does not name the project's key any more."""
     private.repository("blog")

@@ -83,7 +83,6 @@ def test_each_thing_that_is_wrong_has_what_to_do(laptop: Laptop, upstream: Upstr
     assert any("there is no repository at that address" in line for line in shop.values())
 
 
-@pytest.mark.timeout(300)
 def test_a_server_without_an_answer_hides_no_other(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> None:
     place = Servers(laptop, sshd, upstream)
     place.project("fine", "web1")

@@ -28,6 +28,7 @@ NOT_RUN_HERE = {
     "python_env": "downloads uv: each setup of these tests runs it with an index of its own",
     "doctor_report": "needs all that the playbook doctor has found before: test_doctor.py runs that",
     "restart": "needs a procmon that runs: test_restart.py",
+    "project_directories": "gives directories to a user as root: test_links_of_users.py",
     "service_state": "asks systemd: the scenario of molecule runs it on servers that boot it",
 }
 """Modules whose examples need more than one user and one directory, and what runs them instead."""
@@ -42,7 +43,7 @@ ORDER = (
         "project_status",
         "summary",
     ),
-    *("release_command", "project_command", "service_facts", "convert_conf", "setup_report"),
+    *("release_command", "project_command", "service_facts", "control_repository", "setup_report"),
 )
 """Each after what it builds on, on one server."""
 ON_TWO_SERVERS = "rollout"
@@ -108,6 +109,8 @@ def test_the_examples_of_the_modules_run(
         "state_dir: /run/procmon/blog": f"systemd: false\n    state_dir: {tmp_path}/none",
         "/etc/procmon": str(tmp_path / "etc"),
         "1f0c9a2": commits["v2"][:12],
+        "/home/me/deploys": str(tmp_path / "deploys"),
+        "{{ playbook_dir }}/files/init": str(ROOT / "playbooks/files/init"),
         "/home/me/deploy.conf": str(tmp_path / "deploy.conf"),
         "user: deploy": f"user: {getpass.getuser()}",
     }

@@ -124,7 +124,6 @@ def test_a_user_who_lost_the_key_gets_it_back_and_keeps_the_others(fresh: Fresh,
     ]
 
 
-@pytest.mark.timeout(300)
 def test_a_user_who_is_new_gets_a_deploy_key_for_a_private_repository(fresh: Fresh) -> None:
     """What could not be seen before the user was there is looked at then, and setup comes as far as it can."""
     fresh.machine.run("useradd", "--password=*", "--create-home", "git")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.playbooks.conftest import Laptop, Upstream
+from tests.integration.playbooks.conftest import Done, Laptop, Upstream
 from tests.support.sshd import Sshd
 
 # Fails where the file that the server's name stands in is there.
@@ -47,7 +47,7 @@ def test_the_first_failure_stops_the_rollout_and_says_what_each_server_runs(
     assert done.code != 0
     assert pages(paths) == expected
     rows = report(done.output)
-    assert rows[:2] == [f"blog@a {two} went live", f"blog@b {one} {two} failed, the previous release was restored"]
+    assert rows[:2] == [f"blog@a {two} went live", f"blog@b {one} failed, previous release restored"]
     assert rows[2:4] == [f"blog@{name} {one} {two} is prepared, not reached" for name in "cd"]
 
 
@@ -170,7 +170,7 @@ def test_the_servers_of_each_project_take_turns(laptop: Laptop, upstream: Upstre
     shown = {row.split()[0]: row.partition(" ")[2].partition(" ")[2] for row in rows(done.output)}
     assert [shown[f"blog@{server}"] for server in "abc"] == ["went live"] * 3
     commit = upstream.git("rev-parse", "HEAD")[:12]
-    assert shown["shop@b"] == f"{commit} failed, the previous release was restored"
+    assert shown["shop@b"] == "failed, previous release restored"
     assert shown["shop@c"] == f"{commit} is prepared, not reached"
 
 
@@ -192,6 +192,34 @@ def test_check_mode_shows_what_would_go_live_on_each_server(laptop: Laptop, upst
     for server in "ab":
         assert f"blog@{server}: {two} would go live (1 commit)" in done.output
     assert f"+ {two} Say two" in done.output
+
+
+def own_play(laptop: Laptop, hosts: str) -> Done:
+    """Run both steps in a play that is not of this collection."""
+    steps = [{"onetouch.deploy.rollout": {"state": "deployed", "step": step}} for step in ("prepare", "activate")]
+    play = {"hosts": hosts, "gather_facts": False, "tasks": steps}
+    (laptop.folder / "own.yml").write_text(json.dumps([play]))
+    return laptop.run(str(laptop.folder / "own.yml"))
+
+
+def test_a_play_of_ones_own_may_activate_a_single_server(laptop: Laptop, upstream: Upstream) -> None:
+    """It went live while it was prepared: there is nothing to wait for."""
+    paths = laptop.servers("a", upstream)
+    done = own_play(laptop, "blog")
+    assert done.code == 0, done.output
+    assert pages(paths) == ["one"]
+
+
+def test_a_first_server_that_cannot_even_begin_fails_the_others(laptop: Laptop, upstream: Upstream) -> None:
+    """A variable of it cannot be evaluated. Those after it learn that, instead of waiting for it."""
+    paths = laptop.servers("a b", upstream)
+    hosts = json.loads(laptop.inventory.read_text())
+    hosts["all"]["children"]["blog"]["hosts"]["blog@a"]["project_name"] = "{{ nothing }}"
+    laptop.inventory.write_text(json.dumps(hosts))
+    done = own_play(laptop, "blog")
+    assert done.code != 0
+    assert "The variable project_name of blog@a cannot be evaluated." in done.output
+    assert not any((path / "current").exists() for path in paths.values())
 
 
 def test_a_limit_may_leave_out_the_first_server(laptop: Laptop, upstream: Upstream) -> None:

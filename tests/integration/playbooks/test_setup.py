@@ -169,7 +169,6 @@ def installing(laptop: Laptop, tmp_path: Path) -> Laptop:
     return laptop
 
 
-@pytest.mark.timeout(300)
 def test_an_installed_procmon_reports_its_build_and_is_built_again_when_its_python_is_gone(
     installing: Laptop, upstream: Upstream
 ) -> None:
@@ -194,7 +193,6 @@ def test_an_installed_procmon_reports_its_build_and_is_built_again_when_its_pyth
     assert subprocess.check_output([program, "--version"], text=True) == version
 
 
-@pytest.mark.timeout(300)
 def test_a_second_setup_takes_few_remote_executions_and_names_the_next_command(
     laptop: Laptop, sshd: Sshd, upstream: Upstream
 ) -> None:

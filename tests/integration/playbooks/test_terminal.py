@@ -160,7 +160,7 @@ def test_what_cannot_be_reached_is_named(
     assert says in seen
     assert "fatal:" not in seen
     assert "PLAY" not in seen
-    assert len(seen.split("\n")) <= 5
+    assert len(seen.split("\n")) <= 6
 
 
 def test_an_invalid_inventory_is_one_error(laptop: Laptop, upstream: Upstream, start: Start) -> None:
@@ -173,7 +173,8 @@ def test_an_invalid_inventory_is_one_error(laptop: Laptop, upstream: Upstream, s
         terminal = start("deploy")
         assert terminal.end() == 4
         seen = terminal.screen.history()
-        assert says in seen.replace("\n", "")
+        # A long path takes a line of its own.
+        assert says.replace(" ", "") in "".join(seen.split())
         assert "[WARNING]" not in seen
 
 
@@ -244,7 +245,7 @@ def test_a_check_shows_what_would_come(laptop: Laptop, upstream: Upstream) -> No
         0,
         f"""blog on localhost  check mode: nothing is changed
   ✔ fetch            0.0 s  1 commit, 1 dropped
-    {new} Say two
+    + {new} Say two
     - {old} Say one
 ✔ {new} Say two would go live, 0.0 s""",
     )
@@ -259,8 +260,8 @@ def test_a_revert_says_what_another_one_would_do(laptop: Laptop, upstream: Upstr
     assert piped(laptop, "revert") == (
         0,
         f"""blog on localhost
-  ✔ commits                 no new commits, 1 dropped
-    {first} Say one
+  ✔ commits                 1 commit dropped
+    - {second} Say two
 ✔ {first} Say one is live, 0.0 s
   Another revert would return to {second}.""",
     )
@@ -276,7 +277,8 @@ def test_setup_shows_what_it_changes(laptop: Laptop, upstream: Upstream, start: 
     assert re.search(r"\n✔ blog on localhost: \d changes?, 0.0 s$", seen, re.MULTILINE)
     code, again = piped(laptop, "setup")
     lines = again.split("\n")
-    assert (code, lines[0], lines[-1]) == (0, "blog on localhost", "✔ blog on localhost: nothing to change, 0.0 s")
+    assert (code, lines[1:]) == (0, ["✔ blog on localhost: nothing to change, 0.0 s"])
+    assert lines[0].startswith("blog is ready on localhost; next: ")
     assert "[WARNING]" not in again
 
 

@@ -38,7 +38,6 @@ def wait_for(s: Service, upgrades: int, generation: int) -> None:
     until(lambda: s.status()["generation"] >= generation and s.status()["state"] == "serving", "it has reloaded")
 
 
-@pytest.mark.timeout(300)
 def test_twenty_upgrades_under_load_lose_nothing_and_keep_process_and_workers(service: Start) -> None:
     s = service(heartbeat={"interval": 0.5})
     builds = Builds(s)
@@ -70,7 +69,6 @@ def test_upgrades_leave_no_open_files_behind(service: Start) -> None:
     until(lambda: fds(s) <= before, "no more files are open than before")
 
 
-@pytest.mark.timeout(300)
 def test_many_upgrades_and_reloads_leave_the_master_as_small_as_it_was(service: Start) -> None:
     s = service(workers=1, heartbeat={"interval": 0})
     builds = Builds(s)

@@ -45,6 +45,25 @@ def test_a_project_and_a_command_are_a_playbook_with_its_variables(
 
 
 @pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("blog stauts", {"ref": "deploy blog status"}),
+        ("blog rever", {"ref": "deploy blog revert"}),
+        ("stauts", {"project": "deploy status"}),
+        ("docter", {"project": "deploy doctor"}),
+        ("histroy", {"project": "deploy PROJECT history"}),
+        ("setup blog", {"project": "deploy blog setup"}),
+        ("blog v1.2", {}),
+        ("blog", {}),
+        ("blog origin/main", {}),
+    ],
+)
+def test_a_word_that_is_like_a_command(line: str, meant: dict[str, str]) -> None:
+    """It may be a ref, or a project: only where it is unknown, the command is named."""
+    assert plan_of(line).meant == meant
+
+
+@pytest.mark.parametrize(
     ("line", "expected"),
     [
         ("status", Plan(playbook="status")),
@@ -101,8 +120,9 @@ def test_exec_takes_its_options_before_the_command() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("blog revert 0", "0 is not in the range"),
-        ("blog revert abc", "'abc' is not a valid integer"),
+        ("blog revert 0", "0 is not a whole number of 1 or more"),
+        ("blog revert abc", "abc is not a whole number of 1 or more"),
+        ("status blog", "status comes after the project: deploy blog status"),
         ("blog revert 2 --to 1f0c", "either N or --to"),
         ("blog --check revert", "revert is a command, and comes right after the project: deploy blog revert"),
         ("blog v1 v2", "unexpected extra argument"),

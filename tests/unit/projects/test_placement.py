@@ -97,3 +97,31 @@ def test_a_server_that_no_project_uses_is_fine() -> None:
 def test_all_problems_are_reported_at_once_in_the_order_of_lines() -> None:
     text = "projects:\n  b: {host: h, path: b}\n  a: {host: h, repo: r, path: /a, prt: 1}\nservers:\n  h: {usr: x}\n"
     assert [line.split(":")[1] for line in complaints(text)] == ["2", "2", "3", "5"]
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "meant"),
+    [
+        ("path", "/srv//blog/./", "/srv/blog"),
+        ("path", "/srv/../blog", "/srv/../blog"),
+        ("path", "{{ base }}//blog/", "{{ base }}//blog/"),
+        ("bind", "unix:/run//blog/./http.sock", "unix:/run/blog/http.sock"),
+        ("bind", "127.0.0.1:3001", "127.0.0.1:3001"),
+        ("shared_paths", ["public/system", "./uploads//", "a/./b/"], ["public/system", "uploads/", "a/b/"]),
+        ("writable_paths", ["/srv/uploads/", "//mnt//a", "{{ more }}/"], ["/srv/uploads", "/mnt/a", "{{ more }}/"]),
+        ("python", "/opt//python/bin/python3", "/opt/python/bin/python3"),
+        ("env_file", "/etc/blog//env", "/etc/blog/env"),
+        ("restart_file", "./tmp//restart", "tmp/restart"),
+    ],
+)
+def test_a_path_has_one_form_however_it_is_written(key: str, written: object, meant: object) -> None:
+    """What `..` leads to, and what Ansible fills in, is not known here."""
+    section = {"host": "h", "repo": "r", "path": "/a", key: written}
+    assert placed(yaml.safe_dump({"projects": {"a": section}}))[0].settings[key] == meant
+
+
+def test_projects_whose_paths_are_written_differently_are_in_each_others_way() -> None:
+    a, b = ({"host": "h", "repo": "r", "path": f"/{name}", "app": "m:a"} for name in "ab")
+    projects = {"a": {**a, "bind": "unix:/run/x/s"}, "b": {**b, "bind": "unix:/run//x/./s"}}
+    [found] = complaints(yaml.safe_dump({"projects": projects}))
+    assert "'unix:/run/x/s' on server h is already used by project a" in found

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
@@ -188,3 +190,23 @@ def test_progress_is_no_reason(end: str) -> None:
         "fatal: early EOF\nerror: the server returned error: 403\n",
     )
     assert errors.PROGRESS.sub("", end.join(written)) == written[-1]
+
+
+def test_a_bare_clone_does_not_name_its_remote() -> None:
+    """Before 2.36 git refuses --origin beside --bare: the setting works with each."""
+    seen: list[Sequence[str]] = []
+
+    def record(
+        argv: Sequence[str],
+        cwd: str | None = None,
+        env: Mapping[str, str | None] | None = None,
+        silence: float | None = None,
+    ) -> Result:
+        del cwd, env, silence
+        seen.append(argv)
+        return Result(0, "", "")
+
+    git.Git(record, Path("/clone")).clone("/upstream", bare=True)
+    [clone] = [argv for argv in seen if "clone" in argv]
+    assert [word for word in clone if word.startswith("--origin")] == []
+    assert "clone.defaultRemoteName=origin" in clone

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _login_failure, _obstacles
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._host_names import together
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._obstacles import (
     MIB,
     Answer,
@@ -44,6 +45,7 @@ PATH = {
     "has_clone": False,
     "source_occupied": False,
     "source_writable": True,
+    "unsafe": "",
 }
 FACTS: dict[str, Any] = {
     "system": "Debian GNU/Linux 12",
@@ -54,6 +56,7 @@ FACTS: dict[str, Any] = {
     "path": PATH,
     "disks": [{**DISK, "path": path} for path in ("/srv/blog", "/opt/procmon", "/usr")],
     "pythons": {"/usr/bin/python3": "3.11", "python3": "3.11"},
+    "loose_pythons": {},
     "bind": "",
     "socket_directory": "",
     "procmon_installed": False,
@@ -121,7 +124,7 @@ def test_ipv6_addresses_and_a_user_root_without_units_are_fine() -> None:
     assert texts(replace(WITHOUT_ROOT, user="root"), path=path) == []
 
 
-@pytest.mark.parametrize("kind", [*_obstacles.LOGIN_FAILURES, "unheard of"])
+@pytest.mark.parametrize("kind", [*_login_failure.FAILURES, "unheard of"])
 def test_a_failed_login_is_one_obstacle_that_names_the_user_or_the_server(kind: str) -> None:
     failed = Answer(login={"kind": kind, "text": "ssh: Broken pipe."})
     [one] = find(replace(BLOG, system=False), Answer(), failed)
@@ -294,9 +297,72 @@ def test_a_key_that_setup_makes_is_no_obstacle() -> None:
 def test_the_same_obstacle_of_several_hosts_is_one_line() -> None:
     full, away = Obstacle("the disk is full", "Free some space"), Obstacle("it is\naway", "Wait")
     assert _obstacles.lines({"blog@web1": [full], "shop@web1": [full, away], "x@web2": []}) == [
-        "blog@web1, shop@web1: the disk is full. Free some space",
+        "blog, shop on web1: the disk is full. Free some space",
         "shop@web1: it is away. Wait",
     ]
+
+
+def test_obstacles_of_one_kind_have_their_remedy_once() -> None:
+    """Six projects on two servers, with three kinds of obstacles, are seven lines."""
+    names = ["blog", "cricket", "shop", "wiki", "api", "docs"]
+    found: dict[str, list[Obstacle]] = {f"{name}@{server}": [] for server in ("web1", "web2") for name in names}
+    for host, several in found.items():
+        several.append(Obstacle("there is no sudo", "Install it"))
+        if host.endswith("@web2"):
+            several.append(Obstacle("the disk is full", "Free some space"))
+    for name in names[:3]:
+        found[f"{name}@web1"].append(Obstacle(f"path /srv/{name} is occupied", "Move it away"))
+    assert _obstacles.lines(found) == [
+        "blog, cricket, shop, wiki, api, docs on web1 and web2: there is no sudo. Install it",
+        "blog@web1: path /srv/blog is occupied",
+        "cricket@web1: path /srv/cricket is occupied",
+        "shop@web1: path /srv/shop is occupied",
+        "    Move it away",
+        "blog, cricket, shop, wiki, api, docs on web2: the disk is full. Free some space",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "text"),
+    [
+        (["blog@a", "blog@b"], "blog on a and b"),
+        (["blog@a", "shop@a", "blog@b"], "blog, shop on a; blog@b"),
+        (["web"], "web"),
+        (["web", "db"], "web, db"),
+    ],
+)
+def test_hosts_are_named_by_project_and_server(hosts: list[str], text: str) -> None:
+    assert together(hosts) == text
+
+
+VARIABLES = {"ansible_user": "deploy", "ansible_host": "192.0.2.1", "ansible_port": 2222}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        (VARIABLES, "-p 2222 deploy@192.0.2.1"),
+        ({**VARIABLES, "ansible_port": 22}, "deploy@192.0.2.1"),
+        ({**VARIABLES, "ansible_ssh_private_key_file": "/keys/a b"}, "-i '/keys/a b' -p 2222 deploy@192.0.2.1"),
+        ({}, "web1"),
+        ({"ansible_connection": "ansible.builtin.ssh"}, "web1"),
+    ],
+)
+def test_a_login_is_named_as_it_is_typed(variables: dict[str, Any], words: str) -> None:
+    login = _login_failure.read_login(variables, "blog@web1")
+    assert login
+    assert login.words() == words
+
+
+def test_without_ssh_there_is_no_login_to_try() -> None:
+    assert _login_failure.read_login({"ansible_connection": "local"}, "blog@web1") is None
+    assert _login_failure.not_reached("It broke.", None, "deploy blog setup") == "It broke"
+
+
+def test_an_obstacle_names_port_and_key() -> None:
+    refused = Answer(login={"kind": "refused", "text": ""})
+    [one, *_] = find(replace(BLOG, port="2222", key="/keys/a"), refused, refused)
+    assert "(ssh-copy-id -i /keys/a -p 2222 root@web1)" in one.text()
 
 
 @pytest.mark.parametrize(
@@ -323,3 +389,19 @@ def test_what_programs_write_of_a_failed_login_is_recognized(kind: str, text: st
     assert _login_failure.explain(text)["kind"] == kind
     assert _login_failure.explain_module({"module_stderr": text, "msg": ""})["kind"] == kind
     assert text.strip().endswith(_login_failure.explain(f"a banner\n\nhost via ssh: {text}")["text"])
+
+
+def test_a_python_that_others_than_root_can_change_is_an_obstacle() -> None:
+    loose = {"/usr/bin/python3": "/home/deploy"}
+    pythons = {"/usr/bin/python3": "", "python3": "3.11"}
+    assert only(loose_pythons=loose, pythons=pythons) == (
+        "setup would run '/usr/bin/python3' as root, and others than root can change /home/deploy. "
+        "Name one that is root's with `python`, such as /usr/bin/python3"
+    )
+
+
+def test_a_path_through_a_link_of_a_user_is_an_obstacle() -> None:
+    link = "/srv/blog leads through the link /srv/blog, which others than root can change"
+    assert only(path={**PATH, "unsafe": link}) == (
+        f"setup does not follow it as root: {link}. Set `path` to the directory itself"
+    )

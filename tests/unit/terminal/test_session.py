@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._login_failure import Login
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.look import Look, in_seconds
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.screen import Screen
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.session import Kind, Session, Task
@@ -196,7 +197,7 @@ URL = "https://www.example.com"
         (LIVE, " Greet in French is live, 5.0 s"),
         ({**LIVE, "subject": "三" * 50}, f" {'三' * 12}… is live, 5.0 s"),
         ({"outcome": "unchanged", "commit": NEW}, " is already live, 5.0 s"),
-        ({"outcome": "restarted", "commit": NEW, "msg": "web1: generation 3"}, " generation 3, 5.0 s"),
+        ({"outcome": "restarted", "commit": NEW, "workers": 2}, " restarted, 2 workers ready, 5.0 s"),
     ],
 )
 def test_the_last_line_ends_with_the_address(run: Run, result: dict[str, Any], end: str) -> None:
@@ -242,7 +243,7 @@ def test_output_that_is_not_shown_is_part_of_the_failure(tmp_path: Path) -> None
             {"msg": "Task failed: Module failed: blog: no disk", "reason": "no disk", "outcome": "failed"},
             ["✘ no disk.", "  Nothing was changed."],
         ),
-        ({"msg": "Task failed: Action failed: at_once is 'x'.\nmore"}, ["✘ at_once is 'x'.", "  │ more"]),
+        ({"msg": "Task failed: Action failed: at_once is 'x'.\nmore"}, ["✘ at_once is 'x'.", "  more"]),
         ({}, ["✘ it failed without a message."]),
         ({"results": [{"failed": True, "msg": "no key", "stderr": "a\n\nb"}]}, ["✘ no key."]),
     ],
@@ -269,7 +270,7 @@ def test_a_server_that_does_not_answer(run: Run, began: bool, lines: list[str]) 
     shown = run.shown().split("\n")
     assert shown[1:3] == lines
     assert ("What it serves now is not known" in shown[3]) == began
-    assert ("Does `ssh web1` log in?" in shown[3]) == (not began)
+    assert (shown[3] == "  Nothing was changed.") == (not began)
 
 
 def test_a_revert_says_what_the_next_one_does(run: Run) -> None:
@@ -281,13 +282,37 @@ def test_a_revert_says_what_the_next_one_does(run: Run) -> None:
         "phases": [],
         "output": [],
         "commits": [LIVE["commits"][0]],
+        "dropped": [{"sha": OLD, "subject": "Greet"}],
     }
     run.end({**LIVE, **found, "msg": "…; another revert would return to 0a1b2c3d4e5f; "})
     assert run.shown().split("\n")[1:] == [
-        "  ✔ commits                 no new commits, 1 dropped",
-        "    1f0c9a2be6f3 Greet in French",
+        "  ✔ commits                 1 commit dropped",
+        "    - 0a1b2c3d4e5f Greet",
         "✔ 1f0c9a2be6f3 Greet in French is live, 5.0 s",
         "  Another revert would return to 0a1b2c3d4e5f.",
+    ]
+
+
+def test_commits_that_come_and_go_have_a_sign(run: Run) -> None:
+    """At most eight of each, with the number of those that are not shown."""
+    run.begin(BLOG)
+    going = [{"sha": f"{number:x}" * 40, "subject": f"Number {number}"} for number in range(10)]
+    run.end({**LIVE, "dropped": going, "dropped_count": 130, "settings": []})
+    lines = run.shown().split("\n")[1:]
+    assert lines[0] == "  ✔ fetch            0.4 s  12 commits, 130 dropped"
+    assert lines[1] == "    + 1f0c9a2be6f3 Greet in French"
+    assert lines[3] == "    + and 10 more"
+    assert lines[4:12] == [f"    - {number:x}{str(number) * 11} Number {number}" for number in range(8)]
+    assert lines[12] == "    - and 122 more"
+
+
+def test_settings_alone_repeat_no_commit(run: Run) -> None:
+    run.begin(BLOG)
+    run.end({**LIVE, "commits": LIVE["commits"][:1], "commit_count": 0, "phases": LIVE["phases"][:1], "output": []})
+    assert run.shown().split("\n")[1:] == [
+        "  ✔ fetch            0.4 s  no new commits",
+        "  ✔ settings                workers, env.COLOUR",
+        "✔ 1f0c9a2be6f3 Greet in French is live, 5.0 s",
     ]
 
 
@@ -301,16 +326,18 @@ def test_a_check_shows_what_would_come_and_go(tmp_path: Path) -> None:
             "outcome": "unchanged",
             "commits": LIVE["commits"][:1],
             "commit_count": 1,
+            "dropped": [{"sha": OLD, "subject": "Greet"}],
+            "dropped_count": 1,
             "phases": [],
             "diff": {"prepared": diff},
         }
     )
     assert run.shown() == (
         "blog on web1  check mode: nothing is changed\n"
-        "  ✔ commits                 1 commit\n"
-        "    1f0c9a2be6f3 Greet in French\n"
-        "  ✔ settings                workers, env.COLOUR\n"
+        "  ✔ commits                 1 commit, 1 dropped\n"
+        "    + 1f0c9a2be6f3 Greet in French\n"
         "    - 0a1b2c3d4e5f Greet\n"
+        "  ✔ settings                workers, env.COLOUR\n"
         "    - workers: 2\n"
         "    + workers: 4\n"
         "    ~ env.COLOUR\n"
@@ -322,8 +349,17 @@ def test_a_check_shows_what_would_come_and_go(tmp_path: Path) -> None:
     ("result", "line"),
     [
         (
-            {"outcome": "restarted", "commit": NEW, "changed": True, "msg": "web1: restarted: generation 3 serves it"},
-            "✔ 1f0c9a2be6f3 generation 3 serves it, 5.0 s",
+            {"outcome": "restarted", "commit": NEW, "changed": True, "workers": 1, "msg": "web1: restarted: it"},
+            "✔ 1f0c9a2be6f3 restarted, 1 worker ready, 5.0 s",
+        ),
+        (
+            {
+                "outcome": "restarted",
+                "commit": NEW,
+                "workers": 2,
+                "waits_for_setup": "bind (a serves, b is configured)",
+            },
+            "✔ 1f0c9a2be6f3 restarted, 2 workers ready, 5.0 s\n! run setup for: bind (a serves, b is configured).",
         ),
         ({"outcome": "no_app", "msg": "blog@web1: nothing to restart"}, "✔ nothing to restart, 5.0 s"),
     ],
@@ -344,6 +380,12 @@ def test_warnings_of_ours_are_short(run: Run) -> None:
     ]
 
 
+def test_a_warning_names_its_server_among_several(run: Run) -> None:
+    run.begin(TWO)
+    run.end({**LIVE, "warnings": ["blog: run setup for: bind"]})
+    assert run.model.text().split("\n")[1] == "! blog@web1: run setup for: bind."
+
+
 def test_several_servers_have_a_row_each(live: Run) -> None:
     live.begin(THREE, is_last=False)
     live.end({**LIVE, "outcome": "live"}, "shop@web1")
@@ -361,12 +403,12 @@ def test_several_servers_have_a_row_each(live: Run) -> None:
     live.end({**FAILED, "outcome": "broken"}, "blog@web1")
     live.end({"outcome": "not_reached", "commit": NEW, "previous_commit": OLD, "skipped": True}, "blog@web2")
     assert live.shown().split("\n")[2:] == [
-        "✘ blog@web1  not known     failed, and the previous release could not be restor…",
+        "✘ blog@web1  not known     failed, and could not be restored   10.0 s",
         "    test failed (exit 1): ./test.",
         "    │ no page",
         "    0a1b2c3d4e5f was restored and is live.",
         "· blog@web2  0a1b2c3d4e5f  1f0c9a2be6f3 is prepared, not reached   15.0 s",
-        "✘ 2 of 3 servers not deployed, 30.0 s",
+        "✘ 2 of 3 not deployed, 30.0 s",
     ]
 
 
@@ -389,7 +431,42 @@ def test_all_servers_went_well(tmp_path: Path) -> None:
         run.end(LIVE, host)
     lines = run.shown().split("\n")
     assert lines[0] == "blog, shop on 1 server  check mode: nothing is changed"
-    assert lines[-1] == "✔ 2 servers, 10.0 s"
+    assert lines[-1] == "✔ 2 projects on 1 server, 10.0 s"
+
+
+def test_projects_of_a_server_that_cannot_be_reached_share_the_reason(live: Run) -> None:
+    live.begin(THREE)
+    for host in ("blog@web1", "shop@web1", "blog@web2"):
+        why = "no route" if host == "blog@web2" else f"timed out. {'Look ' * 12}at it"
+        live.end({"failed": True, "outcome": "unreachable", "msg": f"{host} cannot be reached: {why}"}, host)
+    assert live.shown().split("\n")[1:] == [
+        "✘ blog@web1  as before     cannot be reached    5.0 s",
+        f"    timed out. {' '.join(['Look'] * 12)} at",
+        "    it.",
+        "✘ shop@web1  as before     cannot be reached   10.0 s",
+        "✘ blog@web2  as before     cannot be reached   15.0 s",
+        "    no route.",
+        "✘ 3 of 3 not deployed, 15.0 s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "done"), [("restart", "restarted"), ("revert", "reverted"), ("deploy", "deployed")]
+)
+def test_a_command_that_failed_is_named(tmp_path: Path, command: str, done: str) -> None:
+    run = Run(tmp_path, options={"command": command})
+    run.begin(TWO)
+    for host in TWO:
+        run.end({"failed": True, "outcome": "failed", "msg": "no"}, host)
+    assert run.shown().endswith(f"\n✘ 2 of 2 servers not {done}, 10.0 s")
+
+
+def test_output_is_wrapped_between_words(live: Run) -> None:
+    """On a terminal: with its own indentation, and a path that is too long stays whole."""
+    live.begin(BLOG)
+    path = f"/{'x' * 90}"
+    live.progress("blog@web1", {"start": "test"}, {"output": f"    {'word ' * 20}\n{path}\n"})
+    assert f"    │     {' '.join(['word'] * 14)}\n    │         {' '.join(['word'] * 6)}\n    │ {path}\n" in live.raw
 
 
 def test_a_server_that_cannot_be_reached_has_a_row(run: Run) -> None:
@@ -400,7 +477,7 @@ def test_a_server_that_cannot_be_reached_has_a_row(run: Run) -> None:
     assert run.shown().split("\n")[1:4] == [
         "✘ blog@web1  as before     cannot be reached    5.0 s",
         "    web1 cannot be reached: no route.",
-        "    Nothing was changed. Does `ssh web1` log in?",
+        "    Nothing was changed.",
     ]
 
 
@@ -430,7 +507,31 @@ def test_a_setup_with_nothing_to_do(tmp_path: Path, check: bool) -> None:
     run = Run(tmp_path, options={"check": check})
     run.begin(BLOG, Kind.OTHER)
     run.end({"changed": False})
-    assert run.shown().endswith(f"\n✔ blog on web1: nothing to change{' (check mode)' if check else ''}, 5.0 s")
+    assert run.shown() == f"✔ blog on web1: nothing to change{' (check mode)' if check else ''}, 5.0 s"
+
+
+def test_the_batches_of_a_setup(live: Run) -> None:
+    """Each project has its head, and its own changes; one that has none is not named."""
+    everything = {**THREE, "api@web2": ("api", "web2")}
+    live.begin(everything, Kind.OTHER)
+    for host in everything:
+        live.end({"changed": False}, host)
+    for host, names in everything.items():
+        live.begin({host: names}, Kind.OTHER, name="Install it")
+        assert live.model.text().endswith(f"{names[0]} on {names[1]}\n  ⠋ Install it  0 s")
+        live.end({"changed": host.startswith("blog")}, host)
+    line = "  ✔ Install it                                                       5.0 s"
+    assert live.shown().split("\n") == [
+        *("blog on web1", line, "✔ blog on web1: 1 change, 25.0 s"),
+        *("blog on web2", line, "✔ blog on web2: 1 change, 30.0 s"),
+    ]
+
+
+def test_several_projects_with_nothing_to_change(run: Run) -> None:
+    for host, names in {**THREE, "api@web2": ("api", "web2")}.items():
+        run.begin({host: names}, Kind.OTHER)
+        run.end({"changed": False}, host)
+    assert run.shown() == "✔ blog, shop, api on 2 servers: nothing to change, 20.0 s"
 
 
 def test_the_plays_of_one_setup_have_one_head_and_one_end(run: Run) -> None:
@@ -466,7 +567,56 @@ def test_a_summary_that_fails_or_follows_a_deploy(run: Run) -> None:
     run.task(Kind.SUMMARY, name="Report")
     run.end({"lines": ["SERVER"]})
     run.end({"failed": True, "msg": "no variable"})
-    assert run.shown().endswith("\n✘ Report\n  no variable.\n  Failed after 15.0 s.")
+    assert run.shown().endswith("\n✘ no variable.\n  Failed after 15.0 s.")
+
+
+def test_a_report_that_fails_has_its_lines_before_the_reason(live: Run) -> None:
+    """Its lines are broken between words, and further to the right; what is to be copied stays whole."""
+    live.begin(TWO, Kind.SUMMARY)
+    key = "k" * 90
+    live.end({"failed": True, "lines": [f"  NO  {'word ' * 20}end"], "msg": f"Add this:\n    {key}\n{'word ' * 20}end"})
+    words = " ".join(["word"] * 14)
+    assert live.raw.rpartition("\x1b[?25h")[2].split("\n")[:-1] == [
+        f"  NO  {words} word",
+        f"      {' '.join(['word'] * 5)} end",
+        "✘ Add this:",
+        f"      {key}",
+        f"  {words} word",
+        f"      {' '.join(['word'] * 5)} end",
+        "  Failed after 5.0 s.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("admin", "now"),
+    [
+        (
+            "root",
+            "Has `ansible-playbook setup.yml -e project=blog` run? For a new server it lets your key log in as "
+            "deploy. Otherwise try `ssh -p 2222 deploy@192.0.2.1`.",
+        ),
+        ("", "Let your key log in (ssh-copy-id -p 2222 deploy@192.0.2.1), or correct `key` or `user`."),
+    ],
+)
+def test_a_server_that_refuses_a_login_has_what_to_do_with_its_address(run: Run, admin: str, now: str) -> None:
+    run.session.begin_play(BLOG, {"blog@web1": Login("deploy", "192.0.2.1", "2222", admin=admin)})
+    run.task()
+    run.session.begin_host("blog@web1")
+    msg = "Failed to connect to the host via ssh: deploy@192.0.2.1: Permission denied (publickey)."
+    run.end({"msg": msg}, unreachable=True)
+    head, reason, *lines, _took = run.shown().split("\n")
+    assert (head, reason) == (
+        "blog on web1",
+        "✘ web1 cannot be reached: deploy@192.0.2.1: Permission denied (publickey).",
+    )
+    assert " ".join(line.strip() for line in lines) == f"Nothing was changed. {now}"
+
+
+@pytest.mark.parametrize("command", ["status", "doctor", "history"])
+def test_a_report_names_its_hosts_itself(tmp_path: Path, command: str) -> None:
+    run = Run(tmp_path, options={"command": command})
+    run.begin(BLOG, Kind.OTHER)
+    assert run.model.text() == ""
 
 
 BEFORE = "before the switch: nothing changes. `ansible-playbook status.yml -e project=blog` shows what is live."

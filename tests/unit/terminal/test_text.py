@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.text import (
     cells,
-    chop,
     clean,
     clean_lines,
     cut,
+    hang,
     pad,
     wrap,
 )
@@ -37,8 +37,8 @@ def test_a_text_is_filled_up_by_cells() -> None:
     ("text", "lines"),
     [
         ("one two three", ["one two", "three"]),
-        ("a" * 10, ["aaaaaaaa", "aa"]),
-        ("a " + "b" * 9, ["a", "bbbbbbbb", "b"]),
+        ("a" * 10, ["a" * 10]),
+        ("a " + "b" * 9 + " c", ["a", "b" * 9, "c"]),
         ("", [""]),
     ],
 )
@@ -46,10 +46,17 @@ def test_a_text_is_wrapped_between_words(text: str, lines: list[str]) -> None:
     assert wrap(text, 8) == lines
 
 
-def test_a_text_is_chopped_by_cells() -> None:
-    assert chop("三三三", 5) == ["三三", "三"]
-    assert chop("", 5) == [""]
-    assert chop("三三", 1) == ["三", "三"], "a wide character always fits"
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one  two", ["one  two"]),
+        ("  one two three", ["  one two", "      three"]),
+        ("one two three four", ["one two", "    three", "    four"]),
+        ("12345678901 two", ["12345678901", "    two"]),
+    ],
+)
+def test_more_of_a_line_stands_further_to_the_right(text: str, lines: list[str]) -> None:
+    assert hang(text, 9) == lines
 
 
 def test_text_of_others_sends_nothing_to_the_terminal() -> None:

@@ -57,6 +57,8 @@ SETTINGS = (
     # A hook of the repository's own (post-checkout) has no part in a deploy.
     "core.hooksPath=/dev/null",
     "safe.bareRepository=all",
+    # Before 2.36 the option --origin cannot be combined with --bare.
+    "clone.defaultRemoteName=origin",
     "core.abbrev=auto",
     *(f"color.{part}=false" for part in ("ui", "remote", "transport", "advice")),
 )
@@ -68,8 +70,8 @@ STALL_SECONDS = 300.0
 # git's own language, no questions, and no attributes of the whole server.
 ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_ATTR_NOSYSTEM": "1", "GIT_LITERAL_PATHSPECS": "0"}
 FETCH_OPTIONS = ("--quiet", "--progress", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules")
-# Nothing is copied from the user's template, and no setting names the remote.
-CLONE_OPTIONS = ("--quiet", "--progress", "--template=", "--origin=origin", "--no-recurse-submodules")
+# Nothing is copied from the user's template.
+CLONE_OPTIONS = ("--quiet", "--progress", "--template=", "--no-recurse-submodules")
 ALLOW_PATHS = "protocol.file.allow=always"
 # Subjects as UTF-8 and nothing beside them. The NUL after each field is part of no subject.
 LOG = ("log", "-z", "--encoding=UTF-8", "--no-show-signature", "--no-notes", "--no-patch", "--no-color")

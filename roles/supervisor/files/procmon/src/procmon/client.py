@@ -240,7 +240,7 @@ def _signal(config: Config, pid: int, number: int) -> None:
 
 def _advise(path: Path) -> str:
     owner = path.stat().st_uid
-    return f"Run this command as {_user_name(owner)} or root" if owner else "Run this command as root"
+    return f"Run this command as {_user_name(owner)}"
 
 
 def _user_name(uid: int) -> str:
