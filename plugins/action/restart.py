@@ -24,9 +24,10 @@ class ActionModule(ServerAction):
         turns = self.turns()
 
         def restart() -> dict[str, Any]:
-            result = {**self.start("restart", tmp, task_vars), **self.url()}
+            # A `url` that is not one is refused before anything changes.
+            common = {**self.start("restart", tmp, task_vars), **self.url()}
             failed = turns.stopped_by("restart", self.servers(), self.at_once())
-            return {**result, **(_rollout.not_reached(failed, {}) if failed else self._restart())}
+            return {**common, **(_rollout.not_reached(failed, {}) if failed else self._restart())}
 
         return turns.take("restart", restart)
 

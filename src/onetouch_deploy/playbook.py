@@ -22,10 +22,10 @@ CHOSEN = re.compile(r"^stdout_callback\s*=", re.MULTILINE)
 COLLECTIONS = re.compile(r"^collections_path\s*=([^;\n]*)", re.MULTILINE)
 # By it, messages name the next command as one of `deploy`.
 TYPED = "ONETOUCH_DEPLOY_TYPED"
-# It is in every glibc that Debian and Ubuntu support, and needs no package.
-UTF_8 = "C.UTF-8"
 # By it, a message about an unknown `project` or `ref` names the command that is like it.
 MEANT = "ONETOUCH_DEPLOY_MEANT_"
+# It is in every glibc that Debian and Ubuntu support, and needs no package.
+UTF_8 = "C.UTF-8"
 # Where Ansible looks for its settings, after ANSIBLE_CONFIG.
 SYSTEM_SETTINGS = Path("/etc/ansible/ansible.cfg")
 
