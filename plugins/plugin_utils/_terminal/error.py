@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 
@@ -14,10 +15,15 @@ from ansible.utils.display import Display
 from .text import hang
 
 PREFIX = "[ERROR]: "
+# Set by the command `deploy` for --json.
+READ_BY_A_PROGRAM = "ONETOUCH_DEPLOY_ERRORS"
 
 
 def show_error(text: str) -> None:
-    """Show an error as Ansible does; on a terminal in lines that fit."""
+    """Show an error as Ansible does; on a terminal in lines that fit, unless a program reads Ansible's errors."""
+    if READ_BY_A_PROGRAM in os.environ:
+        Display().error(text, wrap_text=False)
+        return
     columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     lines = f"{PREFIX}{text}".split("\n")
     shown = [part for line in lines for part in (hang(line, columns) if columns else [line])]

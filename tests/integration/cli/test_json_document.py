@@ -24,7 +24,7 @@ REFUSED: list[tuple[Sequence[str], int, str]] = [
     (["blog", "config", "--json", "--server", "web9"], 5, UNKNOWN_SERVER),
     (["--server", "web9", "--json", "status"], 5, "There is no server web9. Known servers: localhost."),
     (["-c", "no.yml", "blog", "--json"], 2, "There is no file "),
-    (["blog", "revert", "none", "--json"], 2, "'none' is not a valid integer range"),
+    (["blog", "revert", "none", "--json"], 2, "none is not a whole number of 1 or more"),
     (
         ["blog", "exec", "--json", "--", "ls", b"\xff".decode(errors="surrogateescape")],
         2,
