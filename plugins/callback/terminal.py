@@ -80,8 +80,8 @@ KINDS = {
     "restart": Kind.DEPLOY,
     "project_status": Kind.QUESTION,
     "summary": Kind.SUMMARY,
-    "setup_report": Kind.SUMMARY,
-    "doctor_report": Kind.SUMMARY,
+    "setup_report": Kind.REPORT,
+    "doctor_report": Kind.REPORT,
     "control_repository": Kind.SUMMARY,
 }
 

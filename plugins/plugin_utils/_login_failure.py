@@ -43,13 +43,16 @@ FAILURES = {
     ),
     "host_key": (
         "the host key of the server {host} is not known here, or has changed",
-        "Connect once by hand and compare it: ssh {login}",
+        "Connect once by hand and compare it: `ssh {login}`",
     ),
     "refused": (
         "the server {host} refuses the login as {user}",
-        "Let your key log in (ssh-copy-id {login}), or correct `key` or `{setting}`",
+        "Let your key log in (`ssh-copy-id {login}`), or correct `key` or `{setting}`",
     ),
-    "key_file": ("ssh cannot use the key for {user}@{host} ({text})", "Correct `key`, and run chmod 600 on that file"),
+    "key_file": (
+        "ssh cannot use the key for {user}@{host} ({text})",
+        "Correct `key`, and run `chmod 600` on that file",
+    ),
     "sudo_missing": (
         "sudo is not installed on {host}, and setup needs root",
         "Install it there, or set `admin: root` if root can log in",
@@ -61,15 +64,15 @@ FAILURES = {
     "sudo_wrong": ("sudo on {host} does not accept the password for {user}", "Run setup with -K again"),
     "sudo_denied": (
         "{user} may not use sudo on {host}, and setup needs root",
-        "Allow it there (usermod -aG sudo {user}), or set `admin` to a user who may",
+        "Allow it there (`usermod -aG sudo {user}`), or set `admin` to a user who may",
     ),
     "python_missing": (
         "there is no Python for Ansible's modules on {host} ({text})",
         "Install python3 there, or set `python` to its path",
     ),
     "python_old": ("{text}", "Install Python 3.9 or newer there, and set `python` to it, such as /usr/bin/python3.12"),
-    "account": ("{user} cannot log in to {host} ({text})", "Give the account a shell: usermod -s /bin/bash {user}"),
-    "other": ("the login to {host} as {user} failed ({text})", "Try it by hand: ssh {login}"),
+    "account": ("{user} cannot log in to {host} ({text})", "Give the account a shell: `usermod -s /bin/bash {user}`"),
+    "other": ("the login to {host} as {user} failed ({text})", "Try it by hand: `ssh {login}`"),
 }
 # Failures that setup ends, where it logs in as another user
 ENDED_BY_SETUP = ("refused", "account")

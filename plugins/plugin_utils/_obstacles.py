@@ -344,7 +344,7 @@ def lines(obstacles: Mapping[str, Iterable[Obstacle]]) -> list[str]:
 
 
 def _entry(found: list[str], remedy: str) -> list[str]:
-    return [f"{found[0]}. {remedy}"] if len(found) == 1 else [*found, f"    {remedy}"]
+    return [f"{found[0]}. {remedy}"] if len(found) == 1 else [*found, f"  {remedy}"]
 
 
 def _words(text: str) -> str:

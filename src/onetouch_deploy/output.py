@@ -103,9 +103,17 @@ def printable(text: str) -> str:
 
 def report(message: str, before: str = "") -> None:
     """Print a message of this command as an error. Where that cannot be written, the exit code is all that is left."""
-    shown = printable(message) if os.isatty(STDERR) else message
+    text = f"{PROGRAM}: {message}"
     with suppress(OSError):
-        print(f"{before}{PROGRAM}: {shown}", file=sys.stderr, flush=True)
+        print(before + (fitting(text) if os.isatty(STDERR) else text), file=sys.stderr, flush=True)
+
+
+def fitting(text: str) -> str:
+    """Return a text for the terminal of standard error, broken between words."""
+    from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.text import hang  # noqa: PLC0415
+
+    columns = os.get_terminal_size(STDERR).columns or 80
+    return "\n".join(part for line in text.split("\n") for part in hang(printable(line), columns))
 
 
 class Watched(io.FileIO):

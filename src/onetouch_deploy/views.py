@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import output
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 COMMIT_CHARACTERS = 12
+HEADS = ("WHEN", "WHERE", "WHO", "WHAT", "REF", "COMMIT")
+# From here on a row has room for all.
+WIDE_COLUMNS = 120
+MINUTE_CHARACTERS, SHORT_CHARACTERS = 16, 7
 BAR_CHARACTERS = 20
 OUTCOME_STYLES = {"live": "green", "recovered": "green", "put_back": "yellow", "prepared": "dim"}
 # The original's names of keys that have a dash there.
@@ -96,24 +100,36 @@ def time_bar(seconds: float | None, longest: float) -> str:
     return "█" * max(1, round(BAR_CHARACTERS * seconds / longest))
 
 
-def history_table(found: Sequence[Attempt]) -> Table:
-    """Return the table of attempts for a terminal, with how long each took as a bar."""
+def history_table(found: Sequence[Attempt], width: int = WIDE_COLUMNS) -> Table:
+    """Return the table of attempts for a terminal; where that is wide, with how long each took as a bar."""
     from rich.table import Table  # noqa: PLC0415  only drawn on a terminal
     from rich.text import Text  # noqa: PLC0415
 
+    is_wide, several = width >= WIDE_COLUMNS, len({attempt.host for attempt in found}) > 1
+    shown = {name for name in HEADS if is_wide or name != ("WHO" if several else "WHERE")}
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("WHEN", "WHERE", "WHO", "WHAT", "REF", "COMMIT"):
+    for name in (name for name in HEADS if name in shown):
         table.add_column(name, no_wrap=True)
     table.add_column("TOOK", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    if is_wide:
+        table.add_column("", no_wrap=True)
     table.add_column("ENDED")
     longest = max((attempt.seconds or 0 for attempt in found), default=0)
     for attempt in found:
-        *columns, took, outcome, error = attempt.cells()
+        *columns, took, outcome, error = (attempt if is_wide else narrow(attempt)).cells()
         style = OUTCOME_STYLES.get(outcome, "red")
         ended = _cell(f"{outcome}: {error}" if error else outcome, style)
-        table.add_row(*map(_cell, columns), took, Text(time_bar(attempt.seconds, longest), style=style), ended)
+        bar = [Text(time_bar(attempt.seconds, longest), style=style)] if is_wide else []
+        kept = [_cell(cell) for name, cell in zip(HEADS, columns, strict=True) if name in shown]
+        table.add_row(*kept, took, *bar, ended)
     return table
+
+
+def narrow(attempt: Attempt) -> Attempt:
+    """Return an attempt for a terminal with little room: its time to the minute, who without a machine, short names."""
+    time, who = attempt.time[:MINUTE_CHARACTERS].replace("T", " "), attempt.by.partition("@")[0]
+    ref = attempt.ref if len(attempt.ref) <= COMMIT_CHARACTERS else f"{attempt.ref[: COMMIT_CHARACTERS - 1]}…"
+    return replace(attempt, time=time, by=who, ref=ref, commit=attempt.commit[:SHORT_CHARACTERS])
 
 
 def _cell(shown: str, style: str = "") -> Text:
@@ -130,7 +146,8 @@ def print_history(found: Sequence[Attempt]) -> None:
     elif sys.stdout.isatty():
         from rich.console import Console  # noqa: PLC0415
 
-        Console(highlight=False).print(history_table(found))
+        console = Console(highlight=False)
+        console.print(history_table(found, console.width))
     else:
         print("\n".join(history_lines(found)))
 

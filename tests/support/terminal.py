@@ -54,12 +54,20 @@ class Screen:
         if command == "A":
             top = max(len(self.lines) - self.rows, 0)
             self.row = max(self.row - int(argument or 1), top)
-        elif command == "J" and argument in {"", "0"}:
-            self.lines[self.row :] = [self.lines[self.row][: self.column]]
+        elif command == "C":
+            self.column += int(argument or 1)
+        elif command in {"J", "K"} and argument in {"", "0"}:
+            self._erase(is_below=command == "J")
         elif command in "hl" and argument == "?25":
             self.cursor_visible = command == "h"
         else:
             assert command == "m", f"unexpected control sequence {argument}{command}"
+
+    def _erase(self, *, is_below: bool) -> None:
+        """Erase the rest of the line, and the lines below."""
+        top = max(len(self.lines) - self.rows, 0)
+        assert not is_below or (self.row, self.column) != (top, 0), "tmux moves a screen that is erased to its history"
+        self.lines[self.row : None if is_below else self.row + 1] = [self.lines[self.row][: self.column]]
 
     def _put(self, character: str) -> None:
         if character == "\n":

@@ -84,6 +84,8 @@ def _check_table(section: Section, table: str, values: dict[object, object]) -> 
     for name, value in values.items():
         if not isinstance(name, str):
             yield section.problem(table, f"names must be strings, not {describe_value(name)}")
+        elif not name:
+            yield section.problem(table, "a name is empty")
         elif table == "env" and ENVIRONMENT_NAME.fullmatch(name) is None:
             yield section.problem(f"env.{name}", "a variable's name may have letters, digits and '_' only")
         elif table == "uvicorn" and (advice := schema.advice_against(name, value)):

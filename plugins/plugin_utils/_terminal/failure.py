@@ -20,6 +20,8 @@ PREFIXES = re.compile(r"(?:(?:Task|Action|Module) failed: |Failed to connect to 
 TAIL_LINES = 20
 # How Ansible's modules name what a program wrote.
 OUTPUTS = ("traceback_tail", "module_stderr", "stderr", "module_stdout", "stdout")
+# How a line begins in a message of ours that is to be copied: a key, or a command
+COPIED = "    "
 UNCHANGED = "Nothing was changed"
 HINT_LOST = "What it serves now is not known: the server comes to its own end. Ask with status."
 
@@ -30,7 +32,7 @@ def failure_lines(look: Look, result: Mapping[str, Any], shown: Sequence[str] = 
     end = tail[-TAIL_LINES:]
     above = end and [*shown][-len(end) :] == end
     lines = [indent + line for line in wrap(reason, look.columns - len(indent))]
-    lines += [indent + line for line in fitting(look, more, len(indent))]
+    lines += [indent + line for line in own_lines(look, more, len(indent))]
     lines += [] if above else bar_lines(look, end, indent)
     return lines + [indent + line for line in wrap(sentence(result.get("now")), look.columns - len(indent)) if line]
 
@@ -50,6 +52,11 @@ def _parts(result: Mapping[str, Any]) -> tuple[str, list[str], list[str]]:
     tail = [line for line in clean_lines(detail) if line.strip()]
     # A message may end with the output.
     return sentence(reason), [] if tail else [clean(line) for line in more if line.strip()], tail
+
+
+def own_lines(look: Look, lines: Sequence[str], indent: int = 0) -> list[str]:
+    """Return lines of a message of ours: what is to be copied stays as it is."""
+    return [part for line in lines for part in ([line] if line.startswith(COPIED) else fitting(look, [line], indent))]
 
 
 def fitting(look: Look, lines: Sequence[str], indent: int = 0) -> list[str]:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 
 from .look import Look
 
-ERASE_BELOW = "\x1b[J"
+# Not from the first column on: where that is the first cell of a screen, tmux would move all of it to its history, at
+# each change of a line.
+ERASE_BELOW = "\x1b[K\x1b[C\x1b[J\r"
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
 

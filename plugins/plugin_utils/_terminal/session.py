@@ -39,13 +39,14 @@ DONE = {"revert": "reverted", "restart": "restarted"}
 
 
 class Kind(Enum):
-    """What a task is to the screen: one step of a deploy, a question, lines to print, an exit code, or any other."""
+    """What a task is to the screen: a step of a deploy, a question, lines or text to print, an exit code, or other."""
 
     DEPLOY = 1
     QUESTION = 2
     SUMMARY = 3
-    VERDICT = 4
-    OTHER = 5
+    REPORT = 4
+    VERDICT = 5
+    OTHER = 6
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ class Session:
         handle = {
             Kind.DEPLOY: self._end_deploy,
             Kind.SUMMARY: self._end_summary,
+            Kind.REPORT: self._end_summary,
             Kind.QUESTION: self._end_question,
             Kind.VERDICT: self._end_verdict,
             Kind.OTHER: self._end_other,
@@ -286,7 +288,7 @@ class Session:
         if not play.results:
             self.screen.clear()
             lines = [clean(part) for line in result.get("lines") or [] for part in str(line).split("\n")]
-            self.screen.print(fitting(self.look, lines))
+            self.screen.print(fitting(self.look, lines) if self.task.kind is Kind.REPORT else lines)
         if result.get("failed"):
             first, *more = failure_lines(self.look, result)
             self._print_failure(first.strip(), *more)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.text import one_line
@@ -13,6 +14,8 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.t
 MAX_CHARACTERS = 20000
 TAB_CELLS = 8
 HANGING = "    "
+# Outside of backticks: an even number of them follows.
+BLANK = re.compile(r" (?=(?:[^`]*`[^`]*`)*[^`]*$)")
 
 
 def clean(text: object) -> str:
@@ -41,12 +44,13 @@ def pad(text: str, width: int) -> str:
 
 
 def wrap(text: str, width: int, indent: str = "") -> list[str]:
-    """Return a text in lines that fit, broken between words: a longer word, such as a key, stays one to be copied.
+    """Return a text in lines that fit, broken between words.
 
-    From the second line on they begin with `indent`.
+    What is longer stays one word, and so does a command in backticks: both are copied. From the second line on, lines
+    begin with `indent`.
     """
     lines = [""]
-    for word in text.split(" "):
+    for word in BLANK.split(text) if text.count("`") % 2 == 0 else text.split(" "):
         longer = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
         lines[-1:] = [longer] if cells(longer) <= width else [*filter(str.strip, lines[-1:]), indent + word]
     return lines

@@ -181,6 +181,44 @@ def over_ssh(sshd: Sshd, *hosts: str) -> dict[str, object]:
     return {"connection": None, "port": sshd.port, "user": getpass.getuser(), **where}
 
 
+@dataclass(frozen=True)
+class Site:
+    """A project that is live behind ssh, and a directory in which all temporary files are made."""
+
+    desk: Desk
+    sshd: Sshd
+    upstream: Upstream
+    path: Path
+    temporary: Path
+
+    def leftovers(self) -> list[str]:
+        return [file.name for file in self.temporary.iterdir()]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One deploy for all tests of a file that change nothing of it."""
+    folder = tmp_path_factory.mktemp("site")
+    for name in ("desk", "temporary"):
+        (folder / name).mkdir()
+    desk, upstream, temporary = Desk(folder / "desk"), Upstream(folder / "upstream"), folder / "temporary"
+    upstream.commit("one")
+    # As people and setup write it.
+    variables = folder / "env"
+    variables.write_text('SECRET="s3cret\\n"\nPLAIN=x y\n')
+    variables.chmod(0o600)
+    # The system's Python has no Ansible, as on a server.
+    own = {"python": "/usr/bin/python3", "env_file": str(variables)}
+    with serving(desk, folder / "ssh") as sshd:
+        path = desk.project("blog", upstream, ref="origin/main", **own, **over_ssh(sshd))
+        done = desk.deploy("blog")
+        assert done.code == 0, done.out
+        desk.environment |= {"TMPDIR": str(temporary), "ANSIBLE_LOCAL_TEMP": str(temporary)}
+        yield Site(desk, sshd, upstream, path, temporary)
+        for terminal in desk.terminals:
+            terminal.hang_up()
+
+
 @pytest.fixture
 def temporary(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """For a program that calls the package: the desk's environment in this process, and a TMPDIR for it.

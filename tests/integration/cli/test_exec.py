@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.conftest import Desk, Terminal, over_ssh
+from tests.integration.cli.conftest import Desk, Site, Terminal, over_ssh
 from tests.integration.playbooks.conftest import Upstream
 from tests.support.ports import free_port
 from tests.support.sshd import Sshd
@@ -24,32 +25,24 @@ WORDS = ["a b", "*", "$HOME", "{{ x }}", "'", '"', "é", "a\nb", ""]
 
 
 @pytest.fixture
-def variables(tmp_path: Path) -> Path:
-    """A file of the app's variables, as people and setup write it."""
-    file = tmp_path / "env"
-    file.write_text('SECRET="s3cret\\n"\nPLAIN=x y\n')
-    file.chmod(0o600)
-    return file
+def live(site: Site) -> Desk:
+    """The desk of a project that is live behind ssh. Nothing here changes it."""
+    return site.desk
 
 
 @pytest.fixture
-def blog(desk: Desk, sshd: Sshd, upstream: Upstream, variables: Path) -> Path:
-    """A project that is live, and reached over ssh."""
-    # The system's Python has no Ansible, as on a server.
-    own = {"python": "/usr/bin/python3", "env_file": str(variables)}
-    path = desk.project("blog", upstream, ref="origin/main", **own, **over_ssh(sshd))
-    done = desk.deploy("blog")
-    assert done.code == 0, done.out
-    return path
+def blog(site: Site) -> Path:
+    """The path of that project."""
+    return site.path
 
 
-def test_words_arrive_as_they_were_typed(desk: Desk, blog: Path, upstream: Upstream) -> None:
+def test_words_arrive_as_they_were_typed(site: Site, live: Desk, blog: Path) -> None:
     """No shell reads them on the way, and no template is filled in. The environment is that of the hooks."""
-    done = desk.deploy("blog", "exec", "--", "python3", "-c", PRINT, *WORDS)
+    done = live.deploy("blog", "exec", "--", "python3", "-c", PRINT, *WORDS)
     assert done.code == 0, done.err
     words, directory, environment = json.loads(done.out)
     assert words == WORDS
-    commit = upstream.git("rev-parse", "HEAD")
+    commit = site.upstream.git("rev-parse", "HEAD")
     assert directory == str(blog / "releases" / commit[:12])
     assert (environment["SECRET"], environment["PLAIN"]) == ("s3cret\n", "x y")
     assert (environment["SHARED"], environment["DEPLOY_COMMIT"]) == (str(blog / "shared"), commit)
@@ -63,24 +56,26 @@ def test_variables_of_the_key_env_are_those_of_the_live_release(desk: Desk, upst
         assert desk.deploy("blog", "exec", "printenv", "PLAIN").out == f"{value}\n"
 
 
-def test_the_environment_of_the_release_comes_first(desk: Desk, blog: Path) -> None:
+def test_the_environment_of_the_release_comes_first(live: Desk, blog: Path) -> None:
     """Its programs are found before those of the system."""
     own = (blog / "current").resolve() / ".venv/bin/python3"
     own.parent.mkdir(parents=True)
     own.write_text("#!/bin/sh\necho the release\n")
     own.chmod(0o755)
-    assert desk.deploy("blog", "exec", "python3").out == "the release\n"
+    try:
+        assert live.deploy("blog", "exec", "python3").out == "the release\n"
+    finally:
+        shutil.rmtree(own.parents[1])
 
 
-@pytest.mark.usefixtures("blog")
-def test_output_and_exit_code_are_those_of_the_command(desk: Desk) -> None:
+def test_output_and_exit_code_are_those_of_the_command(live: Desk) -> None:
     """Output byte by byte; --json passes it through Ansible."""
     words = ["blog", "exec", "sh", "-c", "echo out; echo err >&2; printf '\\377'; exit 7"]
-    done = subprocess.run(desk.argv(*words), cwd=desk.folder, env=desk.environment, capture_output=True, check=False)
+    done = subprocess.run(live.argv(*words), cwd=live.folder, env=live.environment, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (7, b"out\n\xff", b"err\n")
-    assert desk.deploy("blog", "exec", "sh", "-c", "kill -9 $$").code == 128 + 9
-    assert desk.deploy("blog", "exec", "sh", "-c", "exit 255").code == 255
-    collected = desk.deploy("blog", "exec", "--json", *words[2:])
+    assert live.deploy("blog", "exec", "sh", "-c", "kill -9 $$").code == 128 + 9
+    assert live.deploy("blog", "exec", "sh", "-c", "exit 255").code == 255
+    collected = live.deploy("blog", "exec", "--json", *words[2:])
     [result] = json.loads(collected.out)["results"]
     assert (collected.code, result["rc"], result["stdout"], result["stderr"]) == (2, 7, "out\n�", "err\n")
 
@@ -102,27 +97,26 @@ NOT_STARTED = [
 ]
 
 
-def test_a_program_that_cannot_be_started(desk: Desk, blog: Path) -> None:
+def test_a_program_that_cannot_be_started(live: Desk, blog: Path) -> None:
     """The exit codes are those of a shell."""
     for name, text in (("script", "#!/no/interpreter\n"), ("text", "text")):
         file = (blog / "current").resolve() / name
         file.write_text(text)
         file.chmod(0o755)
     for word, code, error in NOT_STARTED:
-        done = desk.deploy("blog", "exec", word)
+        done = live.deploy("blog", "exec", word)
         assert (done.code, done.out, done.err) == (code, "", error)
-    [result] = json.loads(desk.deploy("blog", "exec", "--json", "no-such-program").out)["results"]
+    [result] = json.loads(live.deploy("blog", "exec", "--json", "no-such-program").out)["results"]
     assert (result["rc"], result["msg"]) == (127, "blog: no-such-program: not found. Check its name and the release")
 
 
-def test_check_shows_what_would_be_run_and_where(desk: Desk, blog: Path) -> None:
-    done = desk.deploy("blog", "exec", "--check", "--", "touch", "a file")
+def test_check_shows_what_would_be_run_and_where(live: Desk, blog: Path) -> None:
+    done = live.deploy("blog", "exec", "--check", "--", "touch", "a file")
     shown = f"would run touch 'a file' in {(blog / 'current').resolve()}"
     assert (done.code, shown in done.out) == (0, True)
     assert not (blog / "current/a file").exists()
 
 
-@pytest.mark.usefixtures("blog")
 def test_a_server_that_cannot_be_reached(desk: Desk, upstream: Upstream) -> None:
     desk.project("shop", upstream, connection=None, host="127.0.0.1", port=free_port(), user=getpass.getuser())
     done = desk.deploy("shop", "exec", "true")
@@ -156,11 +150,10 @@ def running(desk: Desk, *words: str) -> Iterator[Running]:
         yield Running(process)
 
 
-@pytest.mark.usefixtures("blog")
-def test_output_comes_as_it_is_written(desk: Desk, tmp_path: Path) -> None:
+def test_output_comes_as_it_is_written(live: Desk, tmp_path: Path) -> None:
     """Also the beginning of a line."""
     script = f"printf begun; until test -e {tmp_path}/go; do sleep 0.05; done; echo , ended; cat"
-    with running(desk, "blog", "exec", "sh", "-c", script) as command:
+    with running(live, "blog", "exec", "sh", "-c", script) as command:
         command.read_until(lambda seen: seen == b"begun")
         (tmp_path / "go").touch()
         command.read_until(lambda seen: seen == b"begun, ended\n")
@@ -200,10 +193,10 @@ def text_of(file: Path) -> str:
         return ""
 
 
-def test_ctrl_c_ends_the_command_on_the_server(desk: Desk, blog: Path) -> None:
+def test_ctrl_c_ends_the_command_on_the_server(live: Desk, blog: Path) -> None:
     """With all that it has started, also where nothing more is written."""
     mark = f"{blog}/a-mark"
-    terminal = Terminal(desk, desk.argv("blog", "exec", "sh", "-c", f": {mark}; echo begun; sleep 1000; true"))
+    terminal = Terminal(live, live.argv("blog", "exec", "sh", "-c", f": {mark}; echo begun; sleep 1000; true"))
     terminal.wait_for("begun")
     terminal.type("\x03")
     assert terminal.end() == 130
@@ -211,20 +204,20 @@ def test_ctrl_c_ends_the_command_on_the_server(desk: Desk, blog: Path) -> None:
     until(lambda: is_gone(mark), "the end of the command")
 
 
-def test_ctrl_c_ends_the_command_of_the_playbook(desk: Desk, blog: Path) -> None:
-    mark, started = f"{blog}/a-mark", desk.folder / "started"
+def test_ctrl_c_ends_the_command_of_the_playbook(live: Desk, blog: Path) -> None:
+    mark, started = f"{blog}/a-mark", live.folder / "started"
     words = ["sh", "-c", f": {mark}; touch {started}; sleep 1000; true"]
-    terminal = Terminal(desk, desk.argv("blog", "exec", "--json", *words))
+    terminal = Terminal(live, live.argv("blog", "exec", "--json", *words))
     until(started.exists, "the command")
     terminal.type("\x03")
     assert terminal.end() == 130
     until(lambda: is_gone(mark), "the end of the command")
 
 
-def test_a_reader_that_has_enough_ends_it(desk: Desk, blog: Path) -> None:
+def test_a_reader_that_has_enough_ends_it(live: Desk, blog: Path) -> None:
     """As with `| head -1`."""
     mark = f"{blog}/a-mark"
-    with running(desk, "blog", "exec", "sh", "-c", f": {mark}; while echo more; do sleep 0.05; done") as command:
+    with running(live, "blog", "exec", "sh", "-c", f": {mark}; while echo more; do sleep 0.05; done") as command:
         command.read_until(lambda seen: b"more\n" in seen)
         assert command.process.stdout
         command.process.stdout.close()
@@ -232,12 +225,12 @@ def test_a_reader_that_has_enough_ends_it(desk: Desk, blog: Path) -> None:
     until(lambda: is_gone(mark), "the end of the command")
 
 
-def test_the_playbook_alone_does_the_same(desk: Desk, blog: Path) -> None:
+def test_the_playbook_alone_does_the_same(live: Desk, blog: Path) -> None:
     """With words in a list or in one text."""
-    playbook = [str(Path(desk.argv()[0]).with_name("ansible-playbook")), "-i", "projects.yml", "onetouch.deploy.exec"]
+    playbook = [str(Path(live.argv()[0]).with_name("ansible-playbook")), "-i", "projects.yml", "onetouch.deploy.exec"]
     for argv in ('["echo", "{{ x }}  y"]', "\"echo '{{ x }}  y'\""):
         words = [*playbook, "-e", "project=blog", "-e", f'{{"argv": {argv}}}']
-        done = subprocess.run(words, cwd=desk.folder, env=desk.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(words, cwd=live.folder, env=live.environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
         assert "\nblog@127.0.0.1:\n{{ x }}  y\n" in done.stdout
     assert blog.is_dir()
@@ -250,11 +243,11 @@ def talk(desk: Desk, words: list[str], lines: str) -> tuple[int, str]:
     return terminal.end(), terminal.screen
 
 
-def test_console_is_a_shell_in_the_release_with_the_apps_variables(desk: Desk, blog: Path) -> None:
+def test_console_is_a_shell_in_the_release_with_the_apps_variables(live: Desk, blog: Path) -> None:
     """On a terminal, over ssh; the exit code is the shell's."""
-    code, screen = talk(desk, ["blog", "console"], 'echo "<$PWD|$PLAIN|$SHARED>"; tty; exit 5\n')
-    live = (blog / "current").resolve()
-    assert f"<{live}|x y|{blog}/shared>" in screen, screen
+    code, screen = talk(live, ["blog", "console"], 'echo "<$PWD|$PLAIN|$SHARED>"; tty; exit 5\n')
+    release = (blog / "current").resolve()
+    assert f"<{release}|x y|{blog}/shared>" in screen, screen
     assert "/dev/pts/" in screen
     assert code == 5, screen
 

@@ -48,7 +48,7 @@ def test_six_projects_on_two_servers(desk: Desk, sshd: Sshd, upstream: Upstream)
     assert sorted(rows) == [f"✔ {f'{name}@{server}':<17}  {sha}  went live 0.0 s  Say one" for name, server in PLACES]
     assert last == "✔ 6 projects on 2 servers, 0.0 s"
 
-    # One of the servers is away: its projects share the reason.
+    # One of the servers is away: its projects share the reason, and no line is broken within a word.
     away = free_port()
     for name, server in PLACES[1::2]:
         desk.project(name, upstream, **{**over_ssh(sshd, server), "port": away})
@@ -66,6 +66,13 @@ def test_six_projects_on_two_servers(desk: Desk, sshd: Sshd, upstream: Upstream)
             r"Connection refused\. Check that it runs, and that `host`, `port` and its firewall are right",
             reason,
         ), reason
+
+    with typed(desk, "blog", "exec", "ls") as terminal:
+        lines = lines_of(terminal)
+    assert lines[0].startswith("deploy: blog@127.0.0.2 cannot be reached, or the connection broke: connect to")
+    assert " ".join(" ".join(lines).split()).endswith(
+        "Connection refused. Check that it runs, and that `host`, `port` and its firewall are right."
+    )
 
 
 def test_a_name_and_a_key_that_are_misspelt(desk: Desk, upstream: Upstream) -> None:

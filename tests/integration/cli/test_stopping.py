@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.conftest import Desk, Terminal, over_ssh, serving
+from tests.integration.cli.conftest import Desk, Site, Terminal, over_ssh
 from tests.integration.cli.test_exec import is_gone, running
 from tests.integration.playbooks.conftest import Upstream
 from tests.support.releases.shim import opened
@@ -20,37 +20,6 @@ from tests.support.waiting import until
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 NOHUP = ["/usr/bin/env", "nohup"]
-
-
-@dataclass(frozen=True)
-class Site:
-    """A project that is live behind ssh, and a directory in which all temporary files are made."""
-
-    desk: Desk
-    sshd: Sshd
-    upstream: Upstream
-    path: Path
-    temporary: Path
-
-    def leftovers(self) -> list[str]:
-        return [file.name for file in self.temporary.iterdir()]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One deploy is enough for all: exec and console change nothing."""
-    folder = tmp_path_factory.mktemp("site")
-    for name in ("desk", "temporary"):
-        (folder / name).mkdir()
-    desk, upstream, temporary = Desk(folder / "desk"), Upstream(folder / "upstream"), folder / "temporary"
-    upstream.commit("one")
-    with serving(desk, folder / "ssh") as sshd:
-        path = desk.project("blog", upstream, ref="origin/main", **over_ssh(sshd))
-        assert desk.deploy("blog").code == 0
-        desk.environment |= {"TMPDIR": str(temporary), "ANSIBLE_LOCAL_TEMP": str(temporary)}
-        yield Site(desk, sshd, upstream, path, temporary)
-        for terminal in desk.terminals:
-            terminal.hang_up()
 
 
 @dataclass(frozen=True)

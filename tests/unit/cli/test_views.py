@@ -85,6 +85,19 @@ def test_the_table_shows_what_the_lines_show() -> None:
     ]
 
 
+@pytest.mark.parametrize("hosts", [("blog@a",), ("blog@a", "blog@b")])
+def test_the_table_fits_a_small_terminal(hosts: tuple[str, ...]) -> None:
+    """No cell is cut but a long ref; the reason of a failure goes on below itself."""
+    failed = entry("2026-11-01T00:00:00Z", ref="a-branch-with-a-long-name", error="the new workers failed to start")
+    found = views.attempts([answer(host, journal=[{**failed, "outcome": "put_back"}]) for host in hosts], lines=None)
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(views.history_table(found, 80))
+    head, first, *_more = console.export_text().splitlines()
+    assert head.split() == ["WHEN", "WHO" if len(hosts) == 1 else "WHERE", "WHAT", "REF", "COMMIT", "TOOK", "ENDED"]
+    middle = "tj" if len(hosts) == 1 else "blog@a"
+    assert first.split()[:8] == ["2026-11-01", "00:00", middle, "deploy", "a-branch-wi…", "1f0c9a2", "-", "put_back:"]
+
+
 VALUES = {"ref": "v1", "post_deploy": "./x", "forward_agent": True, "heartbeat": {"path": "/up"}, "hosts": ["a", "b"]}
 
 

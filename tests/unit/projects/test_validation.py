@@ -163,6 +163,8 @@ def test_every_key_in_every_sound_form_is_accepted() -> None:
         ("env", {"A": None}, "env.A: must be a string (put quotes around yes, no and decimal numbers)"),
         ("env", {"A-B": "x"}, "env.A-B: a variable's name may have letters, digits and '_' only"),
         ("env", {1: "x"}, "env: names must be strings, not 1"),
+        ("uvicorn", {"": None}, "uvicorn: a name is empty"),
+        ("heartbeat", {"": 1}, "heartbeat: a name is empty"),
         ("heartbeat", "/up", "heartbeat: must be a mapping, not '/up'"),
         ("heartbeat", {"pth": "/"}, "heartbeat.pth: unknown key; did you mean 'path'?"),
         ("heartbeat", {"path": "up"}, "heartbeat.path: must be a path that starts with '/', not 'up'"),

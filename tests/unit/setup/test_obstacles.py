@@ -143,7 +143,9 @@ def test_a_server_that_does_not_answer_is_named_once() -> None:
 def test_each_login_is_judged_for_itself() -> None:
     refused = Answer(login={"kind": "refused", "text": ""})
     found = [one.text() for one in find(BLOG, refused, refused)]
-    assert found[0].startswith("the server web1 refuses the login as root. Let your key log in (ssh-copy-id root@web1)")
+    assert found[0].startswith(
+        "the server web1 refuses the login as root. Let your key log in (`ssh-copy-id root@web1`)"
+    )
     assert "correct `key` or `admin`" in found[0]
     assert "correct `key` or `user`" in found[1]
 
@@ -317,7 +319,7 @@ def test_obstacles_of_one_kind_have_their_remedy_once() -> None:
         "blog@web1: path /srv/blog is occupied",
         "cricket@web1: path /srv/cricket is occupied",
         "shop@web1: path /srv/shop is occupied",
-        "    Move it away",
+        "  Move it away",
         "blog, cricket, shop, wiki, api, docs on web2: the disk is full. Free some space",
     ]
 
@@ -362,7 +364,7 @@ def test_without_ssh_there_is_no_login_to_try() -> None:
 def test_an_obstacle_names_port_and_key() -> None:
     refused = Answer(login={"kind": "refused", "text": ""})
     [one, *_] = find(replace(BLOG, port="2222", key="/keys/a"), refused, refused)
-    assert "(ssh-copy-id -i /keys/a -p 2222 root@web1)" in one.text()
+    assert "(`ssh-copy-id -i /keys/a -p 2222 root@web1`)" in one.text()
 
 
 @pytest.mark.parametrize(

@@ -572,8 +572,8 @@ def test_a_summary_that_fails_or_follows_a_deploy(run: Run) -> None:
 
 def test_a_report_that_fails_has_its_lines_before_the_reason(live: Run) -> None:
     """Its lines are broken between words, and further to the right; what is to be copied stays whole."""
-    live.begin(TWO, Kind.SUMMARY)
-    key = "k" * 90
+    live.begin(TWO, Kind.REPORT)
+    key = f"ssh-ed25519 {'k' * 68} blog@web1"
     live.end({"failed": True, "lines": [f"  NO  {'word ' * 20}end"], "msg": f"Add this:\n    {key}\n{'word ' * 20}end"})
     words = " ".join(["word"] * 14)
     assert live.raw.rpartition("\x1b[?25h")[2].split("\n")[:-1] == [
@@ -587,6 +587,13 @@ def test_a_report_that_fails_has_its_lines_before_the_reason(live: Run) -> None:
     ]
 
 
+def test_commands_of_a_summary_are_not_broken(live: Run) -> None:
+    command = f"Stop it  kill $(cat /a) && rm -rf /{'x' * 60}"
+    live.begin(TWO, Kind.SUMMARY)
+    live.end({"lines": [command]})
+    assert f"{command}\n" in live.raw
+
+
 @pytest.mark.parametrize(
     ("admin", "now"),
     [
@@ -595,7 +602,7 @@ def test_a_report_that_fails_has_its_lines_before_the_reason(live: Run) -> None:
             "Has `ansible-playbook setup.yml -e project=blog` run? For a new server it lets your key log in as "
             "deploy. Otherwise try `ssh -p 2222 deploy@192.0.2.1`.",
         ),
-        ("", "Let your key log in (ssh-copy-id -p 2222 deploy@192.0.2.1), or correct `key` or `user`."),
+        ("", "Let your key log in (`ssh-copy-id -p 2222 deploy@192.0.2.1`), or correct `key` or `user`."),
     ],
 )
 def test_a_server_that_refuses_a_login_has_what_to_do_with_its_address(run: Run, admin: str, now: str) -> None:

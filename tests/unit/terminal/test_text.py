@@ -40,6 +40,8 @@ def test_a_text_is_filled_up_by_cells() -> None:
         ("a" * 10, ["a" * 10]),
         ("a " + "b" * 9 + " c", ["a", "b" * 9, "c"]),
         ("", [""]),
+        ("ab `ls -l a` b", ["ab", "`ls -l a`", "b"]),
+        ("it`s one two", ["it`s one", "two"]),
     ],
 )
 def test_a_text_is_wrapped_between_words(text: str, lines: list[str]) -> None:
