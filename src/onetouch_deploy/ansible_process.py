@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from . import output
+from .asking import Question
 from .errors import INTERRUPTED, OF_A_SIGNAL, OUTPUT_FAILED
 
 NOTHING_DONE = "Interrupted before anything was done."
@@ -34,12 +35,20 @@ class Stop:
 
     def __init__(self) -> None:
         self.number = 0
+        self.question = Question()
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Interrupt this process, once."""
-        if not self.number:
-            self.number = number
+        if self._is_first(number):
             os.kill(os.getpid(), signal.SIGINT)
+
+    def _is_first(self, number: int) -> bool:
+        """Return whether no such signal came before, after what goes for each first one."""
+        if self.number:
+            return False
+        self.number = number
+        self.question.interrupt()
+        return True
 
     def install(self) -> None:
         """Handle both, unless this process was started to ignore one, as by nohup."""
@@ -58,10 +67,8 @@ class Stop:
 
         @wraps(ansibles)
         def handle(manager: TaskQueueManager, number: int, frame: FrameType | None) -> None:
-            if number != signal.SIGINT:
-                if self.number:
-                    return
-                self.number = number
+            if number != signal.SIGINT and not self._is_first(number):
+                return
             ansibles(manager, signal.SIGINT, frame)
 
         setattr(TaskQueueManager, ansibles.__name__, handle)
@@ -80,6 +87,7 @@ def main() -> NoReturn:
         # Of the errors that Ansible prints, on a terminal that has gone.
         if not stop.number:
             raise
+    stop.question.restore()
     if isinstance(code, str):
         _keep_error(os.environ.get(ERRORS), code)
     if printed.failure:

@@ -6,12 +6,15 @@ import fcntl
 import json
 import os
 import subprocess
+import termios
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.integration.cli.conftest import Desk, Terminal
 from tests.integration.playbooks.conftest import Upstream
+from tests.support.waiting import until
 
 # A server without systemd: its files are in directories of the test.
 PLAIN = ("-e", "project_system=false", "-e", "supervisor_systemd=false")
@@ -103,6 +106,29 @@ def test_on_a_terminal_the_name_is_the_answer(desk: Desk, blog: Path, answer: st
     terminal.answer(f"{answer}\r", shows="TASK [Stop without that answer]")
     assert terminal.end() == code, terminal.screen
     assert blog.exists() == (code != 0)
+
+
+def close(terminal: Terminal) -> None:
+    os.close(terminal.leader)
+
+
+def terminate(terminal: Terminal) -> None:
+    terminal.process.terminate()
+
+
+@pytest.mark.parametrize(("end", "code"), [(close, 129), (terminate, 143)], ids=["closed-terminal", "SIGTERM"])
+def test_the_question_ends_with_its_terminal_or_by_a_signal(
+    desk: Desk, blog: Path, end: Callable[[Terminal], None], code: int
+) -> None:
+    """Ansible waits for the answer, which can no longer be given. The terminal is as it was."""
+    terminal = Terminal(desk, desk.argv("blog", "remove", "--data", *options(desk)))
+    before = termios.tcgetattr(terminal.leader)
+    terminal.wait_for("Type its name to go on")
+    until(lambda: termios.tcgetattr(terminal.leader) != before, "the question")
+    end(terminal)
+    assert terminal.process.wait(60) == code
+    assert end is close or termios.tcgetattr(terminal.leader) == before
+    assert blog.exists()
 
 
 def test_a_running_deploy_is_not_disturbed(desk: Desk, blog: Path) -> None:
