@@ -144,7 +144,7 @@ class Watched(io.FileIO):
 def watch(*, goes_on: bool = False) -> Watched:
     """Make all that this process prints go through a Watched, and return that."""
     watched, before = Watched(goes_on=goes_on), cast("io.TextIOWrapper", sys.stdout)
-    sys.stdout = io.TextIOWrapper(
-        io.BufferedWriter(watched), before.encoding, before.errors, line_buffering=before.line_buffering
-    )
+    # With PYTHONUNBUFFERED Python writes everything at once, and has no lines.
+    at_once = before.line_buffering or before.write_through
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(watched), before.encoding, before.errors, line_buffering=at_once)
     return watched

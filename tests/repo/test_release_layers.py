@@ -21,7 +21,7 @@ LAYERS: list[set[str]] = [
     {"release"},
     {"deploy"},
     {"states", "facts"},
-    {"configure"},
+    {"configure", "question"},
 ]
 """Rooms and modules at the door, lowest first."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from http.client import HTTPException
 
 import pytest
@@ -22,6 +23,11 @@ Of = Callable[[str], Upstream]
 def web(servers: list[Server]) -> Server:
     """The server that boots; the other one only has the repositories."""
     return servers[1]
+
+
+def without_retries(laptop: Laptop) -> Laptop:
+    """Return the laptop with an ssh that does not deploy once more on a server that has booted meanwhile."""
+    return replace(laptop, environment=laptop.environment | {"ANSIBLE_SSH_RETRIES": "0"})
 
 
 def deployed(laptop: Laptop, upstream: Of, version: str) -> Done:
@@ -71,7 +77,7 @@ def test_a_deploy_without_power_is_undone_by_the_next(laptop: Laptop, web: Serve
     """The switch was before the hook, so the new release serves after the boot, until a deploy undoes that."""
     deployed(laptop, upstream, "three")
     lost = upstream("blog").publish("waits for power")
-    running = laptop.start("deploy", project="blog")
+    running = without_retries(laptop).start("deploy", project="blog")
     wait_for_the_hook(web)
     web.lose_power()
     assert running.wait().code != 0
@@ -92,7 +98,7 @@ def test_a_deploy_that_a_shutdown_ends_puts_the_old_release_back(laptop: Laptop,
     deploy closes that attempt.
     """
     lost = upstream("blog").publish("waits for a shutdown")
-    running = laptop.start("deploy", project="blog")
+    running = without_retries(laptop).start("deploy", project="blog")
     wait_for_the_hook(web)
     web.reboot()
     assert running.wait().code != 0

@@ -18,7 +18,8 @@ The way of one deploy, which is the way to read it:
     procmon.py              what procmon answers
     report.py               what the module returns
 
-Beside it, `facts.py` is what `releases_info` returns, `configure.py` how setup writes a configuration.
+Beside it, `facts.py` is what `releases_info` returns, `question.py` its options, `configure.py` how setup
+writes a configuration.
 
 Rooms: `system` knows the operating system, `git` the git program, `records` the files that record what was done,
 `environment` Python environments, `configuration` procmon's settings and the app's variables, `release` release
