@@ -77,7 +77,9 @@ class Stop:
 def main() -> NoReturn:
     """Run ansible-playbook with the arguments of this process, and end with its exit code."""
     sys.argv[0] = "ansible-playbook"
-    printed, stop = output.watch(goes_on=True), Stop()
+    # A terminal is never full, and Ansible's questions need its own output there.
+    printed = None if os.isatty(output.STDOUT) else output.watch(goes_on=True)
+    stop = Stop()
     stop.install()
     code: int | str | None = None
     try:
@@ -90,7 +92,7 @@ def main() -> NoReturn:
     stop.question.restore()
     if isinstance(code, str):
         _keep_error(os.environ.get(ERRORS), code)
-    if printed.failure:
+    if printed and printed.failure:
         output.report(str(printed.failure))
         code = code or OUTPUT_FAILED
     sys.exit(OF_A_SIGNAL + stop.number if stop.number else code)
