@@ -26,7 +26,7 @@ class Question:
         self._terminal = os.dup(STDIN) if self._settings else STDIN
 
     def interrupt(self) -> None:
-        """Have Ctrl-C read as the answer to a question that is open."""
+        """Answer a question that is open with Ctrl-C."""
         if self._settings:
             reading, writing = os.pipe()
             os.write(writing, CTRL_C)
@@ -35,7 +35,7 @@ class Question:
                 os.close(descriptor)
 
     def restore(self) -> None:
-        """Let the terminal show what is typed again, which it does not while a question is open."""
+        """Set the terminal as it was: while a question is open, it does not show what is typed."""
         # The terminal may have gone.
         with suppress(termios.error):
             if self._settings:
