@@ -14,8 +14,9 @@ from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.t
 MAX_CHARACTERS = 20000
 TAB_CELLS = 8
 HANGING = "    "
-# Outside of backticks: an even number of them follows.
-BLANK = re.compile(r" (?=(?:[^`]*`[^`]*`)*[^`]*$)")
+QUOTED = re.compile("`[^`]*`")
+# In place of a blank that is not to be broken at: no text that is shown has this character.
+KEPT = "\0"
 
 
 def clean(text: object) -> str:
@@ -50,10 +51,18 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
     begin with `indent`.
     """
     lines = [""]
-    for word in BLANK.split(text) if text.count("`") % 2 == 0 else text.split(" "):
+    for word in _words(text):
         longer = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
         lines[-1:] = [longer] if cells(longer) <= width else [*filter(str.strip, lines[-1:]), indent + word]
     return lines
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a text; a command in backticks is one, where all backticks have a partner."""
+    if text.count("`") % 2:
+        return text.split(" ")
+    kept = QUOTED.sub(lambda quoted: quoted[0].replace(" ", KEPT), text)
+    return [word.replace(KEPT, " ") for word in kept.split(" ")]
 
 
 def hang(text: str, width: int) -> list[str]:
