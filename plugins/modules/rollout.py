@@ -14,8 +14,8 @@ description:
   - Internal to the playbooks and roles of this collection.
   - Runs M(onetouch.deploy.releases) with the variables C(project_*) of the host as its options, and shows how it ended
     in one line.
-  - Different projects do not wait for each other. The servers of one project get the commit that the first one finds,
-    and go live one after the other, or C(at_once) at a time. One that fails stops those after it.
+  - Within a step, different projects do not wait for each other. The servers of one project get the commit that the
+    first one finds, and go live one after the other, or C(at_once) at a time. One that fails stops those after it.
 options:
   state:
     description: The state of M(onetouch.deploy.releases).
