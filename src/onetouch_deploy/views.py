@@ -119,9 +119,9 @@ def history_table(found: Sequence[Attempt], width: int = WIDE_COLUMNS) -> Table:
         *columns, took, outcome, error = (attempt if is_wide else narrow(attempt)).cells()
         style = OUTCOME_STYLES.get(outcome, "red")
         ended = _cell(f"{outcome}: {error}" if error else outcome, style)
-        bar = [Text(time_bar(attempt.seconds, longest), style=style)] if is_wide else []
+        drawn = [Text(time_bar(attempt.seconds, longest), style=style)] if is_wide else []
         kept = [_cell(cell) for name, cell in zip(HEADS, columns, strict=True) if name in shown]
-        table.add_row(*kept, took, *bar, ended)
+        table.add_row(*kept, took, *drawn, ended)
     return table
 
 

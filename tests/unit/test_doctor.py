@@ -143,6 +143,11 @@ def test_a_server_that_has_everything() -> None:
     ]
 
 
+def test_a_directory_that_is_there() -> None:
+    facts = Answer(facts={**FACTS, "path": {**FACTS["path"], "nearest": "/srv/blog"}})
+    assert "ok  path: /srv/blog" in examined(system=facts, own=facts)
+
+
 def test_a_disk_without_a_limit_of_inodes() -> None:
     disks = [{**disk, "free_inodes": None} for disk in FACTS["disks"]]
     facts = Answer(facts={**FACTS, "disks": disks})

@@ -138,9 +138,11 @@ def normal_paths(value: object) -> object:
 
 def normal_shared(value: object) -> object:
     """Return the paths of shared_paths in their normal form: with / at the end, one is a directory."""
-    if not isinstance(value, list):
-        return value
-    return [f"{normal_path(path)}{'/' if str(path).endswith('/') else ''}" for path in value]
+    return [_normal_shared_path(path) for path in value] if isinstance(value, list) else value
+
+
+def _normal_shared_path(path: object) -> str:
+    return f"{normal_path(path)}{'/' if str(path).endswith('/') else ''}"
 
 
 def normal_bind(value: object) -> object:

@@ -113,8 +113,8 @@ class Session:
         """Begin a task of the play."""
         self.task = task
         self.active.clear()
-        if task.kind is Kind.DEPLOY:
-            self._print_head()
+        if task.kind is Kind.DEPLOY and self._play:
+            self._print_head(self._play)
         self.draw()
 
     def begin_host(self, host: str) -> None:
@@ -232,10 +232,7 @@ class Session:
         if alone:
             self.screen.print(lines)
 
-    def _print_head(self) -> None:
-        play = self._play
-        if play is None:
-            return
+    def _print_head(self, play: Play) -> None:
         lines = self._head_lines(play)
         play.has_head = True
         if lines:
@@ -305,7 +302,7 @@ class Session:
         where = f"{clean(host)}: " if len(play.hosts) > 1 else ""
         name = where + clean(self.task.name)
         if result.get("failed") or result.get("changed"):
-            self._print_head()
+            self._print_head(play)
         if result.get("failed"):
             self._print_failure(cut(name, self.look.columns - 2), *failure_lines(self.look, result))
         elif result.get("changed"):

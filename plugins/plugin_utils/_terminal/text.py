@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import accumulate
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.text import one_line
 
@@ -75,12 +76,7 @@ def hang(text: str, width: int) -> list[str]:
 
 
 def _head(text: str, width: int) -> str:
-    used = 0
-    for index, character in enumerate(text):
-        used += _cells(character)
-        if used > width:
-            return text[:index]
-    return text
+    return text[: sum(used <= width for used in accumulate(map(_cells, text)))]
 
 
 def _cells(character: str) -> int:

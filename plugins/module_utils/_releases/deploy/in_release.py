@@ -69,7 +69,7 @@ def main(words: Sequence[str]) -> int | str:
         place = live(name, Path(path), Path(env_file) if env_file else None)
         return attended.run(argv, place.release, place.environment) if argv else _become_shell(place)
     except attended.NotStartedError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return error.code
     except ReleaseError as error:
         return str(error)
