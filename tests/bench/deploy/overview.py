@@ -43,10 +43,10 @@ class Overview(Playbooks):
 
     def deploy(self) -> None:
         """Deploy on one server: the other one has the same trees."""
-        self._play(ROOT / "playbooks/deploy.yml", "-e", "project=all", "--limit", "*@web0")
+        self._on_one_server("deploy")
 
     def revert(self) -> None:
-        raise NotImplementedError
+        self._on_one_server("revert")
 
     def ways(self) -> Ways:
         """Return what is compared."""
@@ -57,6 +57,9 @@ class Overview(Playbooks):
             "ansible-playbook status.yml": lambda: self._play(ROOT / "playbooks/status.yml"),
             "deploy status": self._type_status,
         }
+
+    def _on_one_server(self, name: str) -> None:
+        self._play(ROOT / f"playbooks/{name}.yml", "-e", "project=all", "--limit", "*@web0")
 
     def _play(self, playbook: Path, *words: str) -> None:
         self.play(str(playbook), "-i", str(self.place.folder / "projects.yml"), *words)
