@@ -17,13 +17,18 @@ import sys
 from functools import wraps
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import output
 from .asking import Question
 from .errors import INTERRUPTED, OF_A_SIGNAL, OUTPUT_FAILED
 
+if TYPE_CHECKING:
+    from ansible.executor.task_queue_manager import TaskQueueManager
+
 NOTHING_DONE = "Interrupted before anything was done."
+# For the end of what a process of a task sends at once.
+LOCK_SECONDS = 5.0
 # Of ansible-playbook.
 ANSIBLES_OWN = 99
 # The variable with the file that gets what Ansible reports as errors: one text in JSON per line.
@@ -43,12 +48,9 @@ class Stop:
             os.kill(os.getpid(), signal.SIGINT)
 
     def _is_first(self, number: int) -> bool:
-        """Return whether no such signal came before, after what goes for each first one."""
-        if self.number:
-            return False
-        self.number = number
-        self.question.interrupt()
-        return True
+        """Return whether no such signal came before."""
+        is_first, self.number = not self.number, self.number or number
+        return is_first
 
     def install(self) -> None:
         """Handle both, unless this process was started to ignore one, as by nohup."""
@@ -69,15 +71,33 @@ class Stop:
         def handle(manager: TaskQueueManager, number: int, frame: FrameType | None) -> None:
             if number != signal.SIGINT and not self._is_first(number):
                 return
+            if self.number and self.question.is_open:
+                _kill_workers(manager)
+                self.question.interrupt()
             ansibles(manager, signal.SIGINT, frame)
 
         setattr(TaskQueueManager, ansibles.__name__, handle)
+        self.question.notice()
+
+
+def _kill_workers(manager: TaskQueueManager) -> None:
+    """End the process that has asked, at a moment at which it does not hold the lock of the queue to this one.
+
+    Ansible waits for that lock when it ends.
+    """
+    lock = vars(manager._final_q)["_wlock"]  # noqa: SLF001  Ansible has no public way
+    is_held = lock.acquire(timeout=LOCK_SECONDS)
+    for worker in filter(None, manager._workers):  # noqa: SLF001  as above
+        worker.kill()
+        worker.join()
+    if is_held:
+        lock.release()
 
 
 def main() -> NoReturn:
     """Run ansible-playbook with the arguments of this process, and end with its exit code."""
     sys.argv[0] = "ansible-playbook"
-    # A terminal is never full, and Ansible's questions need its own output there.
+    # A terminal is never full.
     printed = None if os.isatty(output.STDOUT) else output.watch(goes_on=True)
     stop = Stop()
     stop.install()

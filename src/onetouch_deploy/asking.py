@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 import termios
 from contextlib import suppress
+from functools import wraps
+from typing import Any
 
 from .output import STDIN
 
@@ -24,6 +26,23 @@ class Question:
     def __init__(self) -> None:
         self._settings = termios.tcgetattr(STDIN) if os.isatty(STDIN) else None
         self._terminal = os.dup(STDIN) if self._settings else STDIN
+        self.is_open = False
+
+    def notice(self) -> None:
+        """Keep whether Ansible has asked, and waits for the answer."""
+        from ansible.utils.display import Display  # noqa: PLC0415  the slow part
+
+        ansibles = Display.prompt_until
+
+        @wraps(ansibles)
+        def prompt_until(*args: Any, **options: Any) -> Any:  # noqa: ANN401  those of Ansible
+            self.is_open = True
+            try:
+                return ansibles(*args, **options)
+            finally:
+                self.is_open = False
+
+        setattr(Display, ansibles.__name__, prompt_until)
 
     def interrupt(self) -> None:
         """Answer a question that is open with Ctrl-C."""
