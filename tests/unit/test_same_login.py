@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible.errors import AnsibleError
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._same_login import alike
 
 HOSTS = ("blog@a", "blog@b", "shop@a", "shop@b")
@@ -33,3 +34,15 @@ def test_whatever_differs_in_how_it_is_reached_separates(name: str) -> None:
 
 def test_hosts_without_an_address_are_reached_by_their_names() -> None:
     assert [*alike("blog@a", HOSTS, {host: {} for host in HOSTS})] == ["blog@a"]
+
+
+class Unknown(dict[str, object]):
+    """Variables of which none can be evaluated."""
+
+    def __getitem__(self, name: str) -> object:
+        raise AnsibleError(f"{name} is undefined")
+
+
+def test_a_host_whose_variables_cannot_be_evaluated_is_like_no_other() -> None:
+    found = {**variables(), "blog@b": Unknown(ansible_host="b"), "shop@a": Unknown(ansible_host="a")}
+    assert [[*alike(host, HOSTS, found)] for host in HOSTS] == [[host] for host in HOSTS]
