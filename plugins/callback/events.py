@@ -39,7 +39,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
-from ansible_collections.onetouch.deploy.plugins.callback.results import ANSWERS, returned
+from ansible_collections.onetouch.deploy.plugins.callback.results import returned
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._answers import ANSWERS
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._board import Board, board_folder
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.progress import ProgressFile
 

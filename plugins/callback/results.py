@@ -32,8 +32,7 @@ from typing import Any
 
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.plugins.callback import CallbackBase
-
-ANSWERS = frozenset(f"onetouch.deploy.{name}" for name in ("rollout", "restart", "project_status", "project_command"))
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._answers import ANSWERS
 
 # What Ansible adds to a result.
 ANSIBLES_OWN = ("_ansible_", "invocation", "failed_when_result")

@@ -247,7 +247,7 @@ class CallbackModule(Default):
         kind = KINDS.get(task.action.removeprefix(COLLECTION), Kind.OTHER)
         if kind is Kind.DEPLOY and task.args.get("state") == "present":
             kind = Kind.OTHER
-        if kind is Kind.SUMMARY and task.args.get("verdict"):
+        if kind in {Kind.SUMMARY, Kind.REPORT} and task.args.get("verdict"):
             kind = Kind.VERDICT
         folder = board_folder(task.get_play())
         self.session.begin_task(

@@ -394,7 +394,7 @@ def completion(shell: str) -> None:
 def parse(words: Sequence[str]) -> Plan | int:
     """Return what the words ask for; an exit code when it has been done already, as --help.
 
-    Raises click.ClickException for words that make no command.
+    Raises click.ClickException for words that make no command, SystemExit where the reader of the help has left.
     """
     result = root.main(list(words), PROGRAM, COMPLETE_VARIABLE, standalone_mode=False)
     return result if isinstance(result, Plan) else int(result or 0)
@@ -416,8 +416,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except CommandError as error:
         output.report(str(error))
         return error.code
-    except OSError as error:
-        if not printed or error is not printed.error:
+    except (OSError, SystemExit) as error:
+        if not printed or not printed.error or (error is not printed.error and isinstance(error, OSError)):
             raise
         output.drop()
         if not printed.failure:
