@@ -83,7 +83,7 @@ def _touch(path: Path, answered: int) -> int:
         return path.stat().st_mtime_ns
     except PermissionError as error:
         raise ClientError(
-            f"restart_file: {path} cannot be touched: {error.strerror}. {_advise(path.parent)}"
+            f"restart_file: {path} cannot be touched: {error.strerror}. {_advise(_existing(path.parent))}"
         ) from error
     except OSError as error:
         raise ConfigError(f"restart_file: {path} cannot be touched: {error.strerror}") from error
@@ -98,6 +98,11 @@ def _create(path: Path) -> None:
     if not path.exists():
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o664))
         _give_to_owner(path)
+
+
+def _existing(directory: Path) -> Path:
+    """Return a directory, or of one that is missing the nearest above it."""
+    return next(one for one in (directory, *directory.parents) if one.exists())
 
 
 def _give_to_owner(path: Path) -> None:
