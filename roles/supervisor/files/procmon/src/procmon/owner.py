@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def become_owner(config: Path) -> None:
-    """Give up the rights of root, for the rest of this process, where another user decides what is in a configuration."""
+    """Drop the rights of root for the rest of this process where another user decides what is in a configuration."""
     # A file that is not there is reported when it is read.
     user = deciding_user(config) if os.geteuid() == 0 and config.exists() else 0
     if not user:
