@@ -179,6 +179,7 @@ def test_root_acts_as_the_user_who_decides_what_is_in_the_configuration(
     done = as_root(command, give(running))
     assert (done.returncode, done.stdout) == (1, "")
     assert "Run this command as root" in done.stderr
+    assert (command == "reload") == (f"or let nobody own {running.restart_file.parent}" in done.stderr)
     assert not running.restart_file.parent.joinpath("root").exists()
     os.kill(int((running.state / lock.NAME).read_text()), 0)
 

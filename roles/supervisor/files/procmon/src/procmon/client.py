@@ -82,8 +82,10 @@ def _touch(path: Path, answered: int) -> int:
             os.utime(path, ns=(later, later))
         return path.stat().st_mtime_ns
     except PermissionError as error:
+        directory, user = _existing(path.parent), _user_name(os.geteuid())
         raise ClientError(
-            f"restart_file: {path} cannot be touched: {error.strerror}. {_advise(_existing(path.parent))}"
+            f"restart_file: {path} cannot be touched: {error.strerror}. "
+            f"{_advise(directory)}, or let {user} own {directory}"
         ) from error
     except OSError as error:
         raise ConfigError(f"restart_file: {path} cannot be touched: {error.strerror}") from error
