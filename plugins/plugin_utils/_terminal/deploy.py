@@ -42,12 +42,15 @@ class Deploy:
     _fetch: Mapping[str, Any] | None = None
     _characters: int = 0
     _line: str = ""
+    _named: str = ""
+    _last: str = ""
 
     def add(self, event: Mapping[str, Any], now: float) -> list[str]:
         """Return the lines that an event adds."""
         self.has_started = True
         if "start" in event:
-            self.phase, self.since, self._characters = str(event["start"]), now, 0
+            self.phase = self._last = str(event["start"])
+            self.since, self._characters, self._named = now, 0, ""
             self.has_switched |= self.phase == "switch"
             return [] if event["start"] == "fetch" else self._release_fetch()
         if "output" in event:
@@ -62,32 +65,40 @@ class Deploy:
             self._fetch = None
             return []
         lines = [line for event in self._missing(result) for line in self.add(event, now)]
+        lines += [*self._release_fetch(), *self._flush_output()]
         self.phase = ""
-        return [*lines, *self._release_fetch(), *self._flush_output()]
+        return lines
 
     def live_lines(self, now: float, start: float) -> list[str]:
         """Return the line for what is under way."""
-        since = self.since if self.phase else start
-        name = pad(NAMES.get(self.phase, self.phase) or "starting", NAME_CELLS)
-        spent = now - since
+        name = pad(self.doing() or "starting", NAME_CELLS)
+        spent = now - (self.since if self._last else start)
         return [f"  {self.look.spinner(now)} {name}{int(spent):>{SECONDS_CELLS - 2}} s"]
+
+    def doing(self) -> str:
+        """Return the name of the phase under way, between two that of the one before; nothing before the first."""
+        return NAMES.get(self._last, self._last)
 
     def _missing(self, result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the events that have not been seen."""
         outputs: list[Mapping[str, Any]] = [*(result.get("output") or [])]
         silent: Mapping[str, Any] = {"text": "", "characters": 0}
-        for number, phase in enumerate(result.get("phases") or []):
+        phases = result.get("phases") or []
+        # A revert fetches nothing: it knows its commit before its first phase.
+        if self._lacks_commits(result) and not any(phase["name"] == "fetch" for phase in phases):
+            yield {"found": result}
+        for number, phase in enumerate(phases):
             own = outputs.pop(0) if outputs and outputs[0]["name"] == phase["name"] else silent
             if number >= self.ended:
                 yield from self._missing_phase(phase, own)
             if phase["name"] == "fetch" and self._lacks_commits(result):
                 yield {"found": result}
-        if self._lacks_commits(result):
-            yield {"found": result}
 
     def _missing_phase(self, phase: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the rest of what a hook wrote, and the end of the phase."""
         missing = own["characters"] - (self._characters if self.phase == phase["name"] else 0)
+        if self.phase != phase["name"]:
+            yield {"start": phase["name"]}
         if missing > 0:
             yield {"output": own["text"][-missing:]}
         yield {"end": phase}
@@ -97,8 +108,8 @@ class Deploy:
 
     def _end_phase(self, phase: Mapping[str, Any]) -> list[str]:
         self.ended += 1
-        self.phase, self._characters = "", 0
         lines = self._flush_output()
+        self.phase, self._characters = "", 0
         if phase["name"] == "fetch" and not phase.get("failed"):
             # The commits come with the next event.
             self._fetch = phase
@@ -129,7 +140,12 @@ class Deploy:
         if not self.look.output:
             return []
         self.output = [*self.output, *(line for line in lines if line.strip())][-TAIL_LINES:]
-        return bar_lines(self.look, lines, INDENT)
+        return [*self._name_lines(), *bar_lines(self.look, lines, INDENT)]
+
+    def _name_lines(self) -> list[str]:
+        """Return the name above the first output of a phase: the line with its time comes when it has ended."""
+        is_new, self._named = self.phase != self._named, self.phase
+        return [INDENT + self.look.paint(clean(NAMES.get(self.phase, self.phase)), "dim")] if is_new else []
 
 
 def head_line(look: Look, project: str, server: str, check: bool = False) -> str:

@@ -85,8 +85,9 @@ def lost_result(result: Mapping[str, Any], address: str, hint: str = "", *, star
 
 
 def bar_lines(look: Look, lines: Sequence[str], indent: str = "  ") -> list[str]:
-    """Return what a program wrote, behind a bar; wrapped where lines are drawn over."""
-    pieces = fitting(look, lines, len(indent) + 2)
+    """Return what a program wrote, each line behind a bar; on a terminal in lines that fit."""
+    width = look.columns - len(indent) - 2
+    pieces = [part for line in lines for part in (hang(line, width, breaks=True) if look.live else [line])]
     return [f"{indent}{look.mark('bar')} {look.paint(piece, 'dim')}".rstrip() for piece in pieces]
 
 

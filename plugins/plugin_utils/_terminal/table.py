@@ -15,12 +15,14 @@ from typing import Any
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._rollout import UNREACHABLE, succeeded
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import rollout_row
 
-from .deploy import NAMES, Deploy, address
+from .deploy import Deploy, address
 from .failure import failure_lines, message_of
 from .look import Look, in_seconds
 from .text import clean, cut, pad
 
 RUNS_CELLS, NOTE_CELLS = 12, 16
+# As long as a slow login takes. What a server does later on is not known unless it has been followed.
+STARTING_SECONDS = 5.0
 
 
 @dataclass
@@ -108,8 +110,9 @@ class Table:
         name = pad(clean(row.host), self.width)
         if row.since is None:
             return f"{self.look.mark('waiting')} {cut(f'{name}  waiting', self.look.columns - 2)}"
-        doing = NAMES.get(row.deploy.phase, row.deploy.phase) or "under way"
-        text = cut(f"{name}  {pad(doing, RUNS_CELLS)}  {int(now - row.since)} s", self.look.columns - 2)
+        spent = now - row.since
+        doing = row.deploy.doing() or ("starting" if spent < STARTING_SECONDS else "under way")
+        text = cut(f"{name}  {pad(doing, RUNS_CELLS)}  {int(spent)} s", self.look.columns - 2)
         return f"{self.look.spinner(now)} {text}"
 
 

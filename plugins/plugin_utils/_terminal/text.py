@@ -66,13 +66,28 @@ def _words(text: str) -> list[str]:
     return [word.replace(KEPT, " ") for word in kept.split(" ")]
 
 
-def hang(text: str, width: int) -> list[str]:
-    """Return a text in lines that fit, with its own indentation, and more of it from the second line on."""
+def hang(text: str, width: int, *, breaks: bool = False) -> list[str]:
+    """Return a text in lines that fit, with its own indentation, and more of it from the second line on.
+
+    With `breaks` also a word that is longer than a line is broken, and none is left to the terminal.
+    """
     if cells(text) <= width:
         return [text]
     indent = text[: len(text) - len(text.lstrip(" "))]
+    if len(indent) > width // 2:
+        indent = ""
     first, *more = wrap(text.lstrip(" "), width - len(indent), HANGING)
-    return [indent + line for line in (first.lstrip(" "), *more)]
+    lines = [indent + line for line in (first.lstrip(" "), *more)]
+    return [part for line in lines for part in _broken(line, width, indent + HANGING)] if breaks else lines
+
+
+def _broken(line: str, width: int, indent: str) -> list[str]:
+    """Return a line in parts that fit, those from the second on with `indent`."""
+    parts = []
+    while cells(line) > width:
+        head = _head(line, width)
+        parts, line = [*parts, head], indent + line[len(head) :]
+    return [*parts, line]
 
 
 def _head(text: str, width: int) -> str:

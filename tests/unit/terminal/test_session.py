@@ -125,6 +125,7 @@ blog on web1
   ✔ settings                workers, env.COLOUR
   ✔ environment      0.0 s  reused
   ✔ switch           0.7 s
+    post_deploy
     │ one
     │ two
   ✔ post_deploy      3.2 s
@@ -138,12 +139,21 @@ def test_a_deploy(run: Run) -> None:
     assert run.shown() == DEPLOYED
 
 
+FETCHED = [{"start": "fetch"}, {"end": LIVE["phases"][0]}]
+REVERTED = {**LIVE, "phases": LIVE["phases"][1:]}
+BACK = DEPLOYED.replace("fetch            0.4 s  12", "commits                 12")
+
+
 @pytest.mark.parametrize("seen", range(8))
-def test_a_deploy_that_is_watched_ends_in_the_same_lines(tmp_path: Path, seen: int) -> None:
+@pytest.mark.parametrize(
+    ("first", "result", "shown"), [(FETCHED, LIVE, DEPLOYED), ([], REVERTED, BACK)], ids=["deploy", "revert"]
+)
+def test_a_deploy_that_is_watched_ends_in_the_same_lines(
+    tmp_path: Path, seen: int, first: list[dict[str, Any]], result: dict[str, Any], shown: str
+) -> None:
     """However much of it the progress file has had."""
     events = [
-        {"start": "fetch"},
-        {"end": LIVE["phases"][0]},
+        *first,
         {"found": {key: LIVE[key] for key in ("commits", "commit_count", "dropped_count", "settings")}},
         {"start": "checkout"},
         {"end": LIVE["phases"][1]},
@@ -164,20 +174,23 @@ def test_a_deploy_that_is_watched_ends_in_the_same_lines(tmp_path: Path, seen: i
         run = Run(folder, Look(live=True))
         run.begin(BLOG)
         run.progress("blog@web1", *events[:count])
-        run.end(LIVE)
-        assert run.shown() == DEPLOYED
+        run.end(result)
+        assert run.shown() == shown
 
 
 def test_what_is_under_way_is_the_last_line(live: Run) -> None:
     live.begin(BLOG)
     assert live.model.text() == "blog on web1\n  ⠋ starting           0 s"
     live.progress("blog@web1", {"start": "fetch"}, {"end": {"name": "fetch", "seconds": 0.1}}, {"start": "post_deploy"})
+    assert live.model.text().endswith("  ⠋ post_deploy        0 s"), "without output its line alone"
     live.progress("blog@web1", {"output": "collecting\nnot yet a line"})
     live.time += 3.1
     live.session.tick()
     assert live.model.text() == (
-        "blog on web1\n  ✔ fetch            0.1 s\n    │ collecting\n  ⠙ post_deploy        3 s"
+        "blog on web1\n  ✔ fetch            0.1 s\n    post_deploy\n    │ collecting\n  ⠙ post_deploy        3 s"
     )
+    live.progress("blog@web1", {"end": {"name": "post_deploy", "seconds": 3.1}})
+    assert live.model.text().endswith("  ⠙ post_deploy        3 s"), "until the next phase begins"
 
 
 def test_nothing_new_is_two_lines(run: Run) -> None:
@@ -220,6 +233,7 @@ def test_a_failure_has_the_reason_first_and_its_output_once(run: Run) -> None:
     run.begin(BLOG)
     run.end(FAILED)
     assert run.shown().split("\n")[6:] == [
+        "    test",
         "    │ no page",
         "  ✘ test             0.1 s",
         "✘ test failed (exit 1): ./test.",
@@ -420,8 +434,11 @@ def test_a_low_screen_shows_what_is_under_way(tmp_path: Path) -> None:
     run.session.begin_host("p4@web")
     assert (
         run.model.text()
-        == "p0, p1, p2, p3, p4 on 1 server\n⠋ p4@web  under way     0 s\n· p0@web  waiting\n  and 3 more"
+        == "p0, p1, p2, p3, p4 on 1 server\n⠋ p4@web  starting      0 s\n· p0@web  waiting\n  and 3 more"
     )
+    run.time += 6
+    run.session.tick()
+    assert "p4@web  under way     6 s" in run.model.text(), "not followed: what it does is not known"
 
 
 def test_all_servers_went_well(tmp_path: Path) -> None:
@@ -462,11 +479,17 @@ def test_a_command_that_failed_is_named(tmp_path: Path, command: str, done: str)
 
 
 def test_output_is_wrapped_between_words(live: Run) -> None:
-    """On a terminal: with its own indentation, and a path that is too long stays whole."""
+    """On a terminal: with its own indentation; of a path that is too long, each line is behind the bar."""
     live.begin(BLOG)
     path = f"/{'x' * 90}"
     live.progress("blog@web1", {"start": "test"}, {"output": f"    {'word ' * 20}\n{path}\n"})
-    assert f"    │     {' '.join(['word'] * 14)}\n    │         {' '.join(['word'] * 6)}\n    │ {path}\n" in live.raw
+    assert (
+        f"    │     {' '.join(['word'] * 14)}\n    │         {' '.join(['word'] * 6)}\n    │ {path[:74]}\n    │     {path[74:]}\n"
+        in live.raw
+    )
+    live.progress("blog@web1", {"output": f"{' ' * 60}^^^^ here is the fault\n{'三' * 50}\n"})
+    assert "^^^^ here is the fault" in live.raw
+    assert max(map(cells, live.model.history().split("\n"))) <= 80
 
 
 def test_a_server_that_cannot_be_reached_has_a_row(run: Run) -> None:
@@ -716,10 +739,10 @@ def test_colours_and_marks(tmp_path: Path) -> None:
     run.session.end_play()
     assert run.raw == (
         "\x1b[1mblog\x1b[0m on web1\n"
-        "  \x1b[32m✔\x1b[0m reload      \x1b[2m1 min 05 s\x1b[0m  2 workers ready\n"
         "  \x1b[32m✔\x1b[0m commits     \x1b[2m          \x1b[0m  12 commits\n"
         "    \x1b[2m1f0c9a2be6f3\x1b[0m Greet in French\n"
         "    \x1b[2mand 11 more\x1b[0m\n"
+        "  \x1b[32m✔\x1b[0m reload      \x1b[2m1 min 05 s\x1b[0m  2 workers ready\n"
         "\x1b[32m✔\x1b[0m \x1b[1m1f0c9a2be6f3\x1b[0m Greet in French is live, 5.0 s\n"
     )
 
