@@ -245,8 +245,6 @@ class CallbackModule(Default):
 
     def _begin_task(self, task: Any) -> None:  # noqa: ANN401
         kind = KINDS.get(task.action.removeprefix(COLLECTION), Kind.OTHER)
-        if kind is Kind.DEPLOY and task.args.get("state") == "present":
-            kind = Kind.OTHER
         if kind is Kind.SUMMARY and task.args.get("verdict"):
             kind = Kind.VERDICT
         folder = board_folder(task.get_play())

@@ -28,7 +28,6 @@ RELEASE = ("strategy", "keep", "shared_paths", "restart_file", "lock_wait", "ind
 SOURCE = ("repo",)
 HOOKS = ("pre_deploy", "post_deploy", "test", "hook_timeout", "reload_timeout")
 BY_STATE = {
-    "present": (*RELEASE, *SOURCE),
     "prepared": (*RELEASE, *SOURCE),
     "deployed": (*RELEASE, *SOURCE, *HOOKS),
     "reverted": (*RELEASE, *HOOKS),
