@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: doctor_report
-short_description: Prints what is right about projects, and what to do about the rest
+short_description: Print what is right about projects, and what to do about the rest
 version_added: 0.2.0
 author: The onetouch.deploy contributors (@onetouch)
 description:
@@ -41,6 +41,7 @@ lines:
   type: list
   elements: str
   returned: always
+  sample: ["blog@web1", "  ok  clock: 0 s from this machine's"]
 findings:
   description: Of each host its findings, each with C(text) and C(is_right), which is null for what is neither.
   type: dict

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: project_command
-short_description: Runs a command in the live release of a project
+short_description: Run a command in the live release of a project
 version_added: 0.2.0
 author:
   - The onetouch.deploy contributors (@onetouch)

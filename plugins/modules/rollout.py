@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollout
-short_description: Runs the module releases on the servers of a project, in their order
+short_description: Run the module releases on the servers of a project, in their order
 version_added: 0.1.0
 author:
   - The onetouch.deploy contributors (@onetouch)
