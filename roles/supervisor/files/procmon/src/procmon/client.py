@@ -204,7 +204,7 @@ def _report_reload(config: Config, before: dict[str, Any]) -> int:
     if NO_INTERPRETER in restart["error"]:
         print(
             f"{config.name}: the live release cannot start: {restart['error'].strip()}. "
-            "Build its environment again by a deploy with force=true",
+            "Deploy it again: that builds its environment",
             file=sys.stderr,
         )
         return PENDING
