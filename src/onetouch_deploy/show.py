@@ -126,7 +126,9 @@ def _console(plan: Plan, found: files.Found) -> int:
 def _logs(plan: Plan, found: files.Found) -> int:
     hosts = [host for host in _hosts(plan, found) if host.text("project_app")]
     if not hosts:
-        raise CommandError(f"{plan.project} has no app, so that no unit writes a journal for it.")
+        raise CommandError(
+            f"{plan.project} has no app, so that no unit writes a journal for it. shared/logs/deploy.log has its hooks."
+        )
     commands = {host.name: remote.journal(host, plan.lines or 1, follow=plan.follow) for host in hosts}
     return next((code for code in streams.show(commands).values() if code), 0)
 
