@@ -17,7 +17,11 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._rollout import UNREACHABLE
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._status_table import attention, status_lines
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import rollout_table
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import (
+    left_in_configuration,
+    removal_lines,
+    rollout_table,
+)
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
 
 # Of the process that has loaded this: the one that runs the task has another standard output.
@@ -27,6 +31,7 @@ OPTIONS = {
     "rollout": {"type": "str"},
     "status": {"type": "str"},
     "verdict": {"type": "str"},
+    "removed": {"type": "str"},
 }
 
 
@@ -42,6 +47,8 @@ class ActionModule(ActionBase):
         if arguments["verdict"] is not None:
             return {**result, **_verdict(arguments["verdict"], task_vars or {})}
         lines = _lines(arguments, task_vars or {})
+        if arguments["removed"] is not None:
+            lines += _removal_lines(arguments["removed"], task_vars or {}, check=self._task.check_mode)
         if not lines:
             return {**result, "changed": False, "lines": [], "skipped": True}
         if not is_chosen():
@@ -68,6 +75,16 @@ def _lines(arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> list[s
         registered = _registered(arguments["rollout"], variables["ansible_play_hosts_all"], variables)
         lines += rollout_table({host: result or {} for host, result in registered.items()})
     return lines
+
+
+def _removal_lines(name: str, variables: Mapping[str, Any], *, check: bool) -> list[str]:
+    """Return what was removed from this host, and below the last host what is left to do."""
+    host, hosts = variables["inventory_hostname"], variables["ansible_play_hosts_all"]
+    lines, project = removal_lines(host, variables[name], check=check), variables["project_name"]
+    if check or host != hosts[-1]:
+        return lines
+    removed = [one for one in hosts if one.partition("@")[0] == host.partition("@")[0]]
+    return [*lines, left_in_configuration(project, removed, variables["groups"].get(project, []))]
 
 
 def _registered(name: str, hosts: Iterable[str], variables: Mapping[str, Any]) -> dict[str, Mapping[str, Any] | None]:

@@ -50,6 +50,7 @@ notes:
 
 import atexit
 import os
+import re
 import signal
 import sys
 import threading
@@ -76,7 +77,8 @@ MIN_COLUMNS = 40
 INTERRUPTED = 130
 # Of /proc/<pid>/stat, counted from the third: when the process began.
 START_FIELD = 19
-COLLECTION = "onetouch.deploy."
+# Of this collection, and of Ansible
+PREFIXES = re.compile(r"^(?:onetouch\.deploy|ansible\.builtin)\.")
 KINDS = {
     "rollout": Kind.DEPLOY,
     "restart": Kind.DEPLOY,
@@ -85,6 +87,8 @@ KINDS = {
     "setup_report": Kind.REPORT,
     "doctor_report": Kind.REPORT,
     "control_repository": Kind.SUMMARY,
+    "assert": Kind.CHECK,
+    "fail": Kind.CHECK,
 }
 
 
@@ -246,9 +250,11 @@ class CallbackModule(Default):
         return bool(self.get_option(option))  # type: ignore[no-untyped-call]
 
     def _begin_task(self, task: Any) -> None:  # noqa: ANN401
-        kind = KINDS.get(task.action.removeprefix(COLLECTION), Kind.OTHER)
+        kind = KINDS.get(PREFIXES.sub("", task.action), Kind.OTHER)
         if kind in {Kind.SUMMARY, Kind.REPORT} and task.args.get("verdict"):
             kind = Kind.VERDICT
+        if kind is Kind.SUMMARY and task.args.get("removed"):
+            kind = Kind.REPORT
         folder = board_folder(task.get_play())
         self.session.begin_task(
             Task(

@@ -31,6 +31,12 @@ options:
         asked, so that the exit code of the playbook shows what the table has.
     type: str
     version_added: 0.2.0
+  removed:
+    description:
+      - The name of the variable that holds the result of M(onetouch.deploy.remove_project) on the host.
+      - Shows what was removed and kept there, and on the last host of the play what is left to do.
+    type: str
+    version_added: 0.2.0
   rollout:
     description:
       - The name of the variable that holds the result of M(onetouch.deploy.releases) on each host.

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._rollout import LOST, NOT_REACHED, UNKNOWN, UNREACHABLE, succeeded
+from ._typed import option, typed
 
 ROLLOUT_HEAD = ("SERVER", "RUNS", "NOTE")
 # Of a result that failed: the rest says more.
@@ -103,6 +104,25 @@ def rollout_row(host: str, result: Mapping[str, Any]) -> list[str]:
         NOT_REACHED: (before, f"{wanted} is prepared, not reached" if wanted else "not reached"),
     }
     return [host, *rows.get(outcome, (before, "failed, nothing was changed"))]
+
+
+def removal_lines(host: str, result: Mapping[str, Any], *, check: bool) -> list[str]:
+    """Return what `remove_project` has taken from a host, and what it has kept."""
+    gone = ", ".join(result.get("removed") or []) or "nothing"
+    lines = [f"{host}: {'would remove' if check else 'removed'} {gone}"]
+    kept = [part for part in (result.get("kept"), result.get("kept_key")) if part]
+    if kept:
+        command = f"{typed('remove', host.partition('@')[0])} {option('data')}"
+        them = "both" if len(kept) > 1 else "it"
+        lines += [f"{host}: kept {' and the deploy key '.join(kept)}; `{command}` removes {them} as well"]
+    return lines
+
+
+def left_in_configuration(project: str, removed: Sequence[str], hosts: Sequence[str]) -> str:
+    """Return what is to be taken out of the configuration once a project is off the hosts `removed`, of all `hosts`."""
+    servers = ", ".join(host.partition("@")[2] for host in removed)
+    what = f"the section {project}" if {*hosts} <= {*removed} else f"{servers} in the section {project}"
+    return f"Now take {what} out of projects.yml or deploy.conf: until then `{typed('status')}` shows it as not set up."
 
 
 def _short(commit: object) -> str:

@@ -7,6 +7,8 @@ import json
 import pytest
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import (
     failed_result,
+    left_in_configuration,
+    removal_lines,
     restart_result,
     result_text,
     rollout_table,
@@ -127,3 +129,34 @@ def test_a_restart_that_failed_gives_the_reason_of_procmon() -> None:
 )
 def test_a_result_is_one_line_with_its_times(result: dict[str, object], line: str) -> None:
     assert result_text("blog@web1", "blog", result) == line
+
+
+@pytest.mark.parametrize(
+    ("result", "lines"),
+    [
+        ({"removed": ["a", "b"]}, ["removed a, b"]),
+        (
+            {"removed": [], "kept": "/srv"},
+            ["removed nothing", "kept /srv; `deploy blog remove --data` removes it as well"],
+        ),
+        (
+            {"kept": "/srv", "kept_key": "/k"},
+            ["removed nothing", "kept /srv and the deploy key /k; `deploy blog remove --data` removes both as well"],
+        ),
+    ],
+)
+def test_what_a_removal_has_taken_and_kept(
+    monkeypatch: pytest.MonkeyPatch, result: dict[str, object], lines: list[str]
+) -> None:
+    monkeypatch.setenv("ONETOUCH_DEPLOY_TYPED", "deploy")
+    assert removal_lines("blog@web1", result, check=False) == [f"blog@web1: {line}" for line in lines]
+    assert removal_lines("blog@web1", {"removed": ["a"]}, check=True) == ["blog@web1: would remove a"]
+    monkeypatch.delenv("ONETOUCH_DEPLOY_TYPED")
+    kept = removal_lines("blog@web1", {"kept": "/srv"}, check=False)[1]
+    assert "`ansible-playbook remove.yml -e project=blog -e data=true` removes it" in kept
+
+
+def test_what_is_left_in_the_configuration_after_a_removal() -> None:
+    both = ["blog@web1", "blog@web2"]
+    assert left_in_configuration("blog", both, both).startswith("Now take the section blog out of projects.yml")
+    assert left_in_configuration("blog", both[:1], both).startswith("Now take web1 in the section blog out of")

@@ -22,7 +22,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import type
 from . import deploy as single
 from . import interruption
 from .deploy import Deploy
-from .failure import failure_lines, fitting, lost_result
+from .failure import failure_lines, fitting, lost_result, message_of
 from .look import in_seconds
 from .progress import ProgressFile
 from .screen import Screen
@@ -39,14 +39,19 @@ DONE = {"revert": "reverted", "restart": "restarted"}
 
 
 class Kind(Enum):
-    """What a task is to the screen: a step of a deploy, a question, lines or text to print, an exit code, or other."""
+    """What a task is to the screen.
+
+    A step of a deploy, a question to servers, lines to print as they are, lines to print so that they fit, an exit
+    code, a check whose message is all, or other.
+    """
 
     DEPLOY = 1
     QUESTION = 2
     SUMMARY = 3
     REPORT = 4
     VERDICT = 5
-    OTHER = 6
+    CHECK = 6
+    OTHER = 7
 
 
 @dataclass(frozen=True)
@@ -145,9 +150,10 @@ class Session:
         handle = {
             Kind.DEPLOY: self._end_deploy,
             Kind.SUMMARY: self._end_summary,
-            Kind.REPORT: self._end_summary,
             Kind.QUESTION: self._end_question,
+            Kind.REPORT: self._end_summary,
             Kind.VERDICT: self._end_verdict,
+            Kind.CHECK: self._end_check,
             Kind.OTHER: self._end_other,
         }
         handle[self.task.kind](play, host, result, active)
@@ -287,8 +293,7 @@ class Session:
             lines = [clean(part) for line in result.get("lines") or [] for part in str(line).split("\n")]
             self.screen.print(fitting(self.look, lines) if self.task.kind is Kind.REPORT else lines)
         if result.get("failed"):
-            first, *more = failure_lines(self.look, result)
-            self._print_failure(first.strip(), *more)
+            self._print_reason(result)
 
     def _end_question(self, play: Play, host: str, result: Mapping[str, Any], active: Active | None) -> None:
         if result.get("failed"):
@@ -296,6 +301,13 @@ class Session:
 
     def _end_verdict(self, _play: Play, _host: str, _result: Mapping[str, Any], _active: Active | None) -> None:
         """Print nothing: the table has it."""
+
+    def _end_check(self, play: Play, host: str, result: Mapping[str, Any], _active: Active | None) -> None:
+        """Print the message of a check that has failed: what its task is called says less."""
+        play.others += 1
+        if result.get("failed"):
+            self._print_head(play)
+            self._print_reason(result, f"{clean(host)}: " if len(play.hosts) > 1 else "")
 
     def _end_other(self, play: Play, host: str, result: Mapping[str, Any], active: Active | None) -> None:
         play.others += 1
@@ -311,6 +323,10 @@ class Session:
             width = min(TASK_CELLS, self.look.columns - 16)
             line = f"{pad(cut(name, width), width)}{self.look.paint(f'{took:>10}', 'dim')}"
             self.screen.print([f"  {self.look.mark('ok')} {line}"])
+
+    def _print_reason(self, result: Mapping[str, Any], where: str = "") -> None:
+        first, *more = failure_lines(self.look, {**result, "results": [], "msg": f"{where}{message_of(result)}"})
+        self._print_failure(first.strip(), *more)
 
     def _print_failure(self, head: str, *more: str) -> None:
         took = self.look.paint(f"  Failed after {in_seconds(self._now() - self._start)}.", "dim")

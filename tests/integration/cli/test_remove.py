@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import subprocess
 import termios
 from collections.abc import Callable
@@ -43,7 +44,8 @@ def test_the_configuration_goes_and_the_data_stays(desk: Desk, blog: Path) -> No
     assert [file.name for file in (desk.folder / "etc").iterdir()] == ["blogger.toml"]
     assert not (desk.folder / "state/blog").exists()
     assert (blog / "current/page").is_file()
-    assert f"blog@localhost: kept {blog}; -e data=true removes it as well" in done.out
+    assert f"blog@localhost: kept {blog}; `deploy blog remove --data` removes it as well" in done.out
+    assert "Now take the section blog out of projects.yml or deploy.conf: until then `deploy status` shows" in done.out
     again = desk.deploy("blog", "remove", "--yes", *options(desk))
     assert (again.code, "blog@localhost: removed nothing" in again.out) == (0, True)
 
@@ -55,7 +57,7 @@ def test_the_deploy_key_is_named_and_goes_with_the_data(desk: Desk, blog: Path) 
     for name in ("deploy_blog", "deploy_blog.pub", "deploy_blogger"):
         (keys / name).write_text("key")
     kept = desk.deploy("blog", "remove", "--yes", *options(desk))
-    both = f"blog@localhost: kept {blog} and the deploy key {keys}/deploy_blog; -e data=true removes both as well"
+    both = f"kept {blog} and the deploy key {keys}/deploy_blog; `deploy blog remove --data` removes both as well"
     assert (kept.code, both in kept.out) == (0, True), kept.out
     gone = desk.deploy("blog", "remove", "--yes", "--data", *options(desk))
     assert f"blog@localhost: removed {blog}, {keys}/deploy_blog, {keys}/deploy_blog.pub" in gone.out
@@ -95,16 +97,25 @@ def test_it_asks_and_without_a_terminal_refuses(desk: Desk, blog: Path) -> None:
         )
         assert done.returncode == 2
         assert "Nothing was removed: the answer was not blog" in " ".join(done.stdout.split())
+        assert "or give -e confirm=blog." in " ".join(done.stdout.split())
     assert (desk.folder / "etc/blog.toml").exists()
     assert blog.exists()
 
 
-@pytest.mark.parametrize(("answer", "code"), [("blog", 0), ("yes", 2), ("", 2)])
-def test_on_a_terminal_the_name_is_the_answer(desk: Desk, blog: Path, answer: str, code: int) -> None:
-    terminal = Terminal(desk, desk.argv("blog", "remove", "--data", *options(desk)))
-    terminal.wait_for("This removes blog from its servers, with its directory: releases, clone and uploads.")
-    terminal.answer(f"{answer}\r", shows="TASK [Stop without that answer]")
+REFUSED = "✘ Nothing was removed: the answer was not blog."
+
+
+@pytest.mark.parametrize(("answer", "code", "shows"), [("blog", 0, "blog@localhost: removed"), ("yes", 2, REFUSED)])
+def test_on_a_terminal_the_name_is_the_answer(desk: Desk, blog: Path, answer: str, code: int, shows: str) -> None:
+    """It shows what the answer means, in the place of the names of tasks."""
+    ours = {"ANSIBLE_STDOUT_CALLBACK": "onetouch.deploy.terminal", "ONETOUCH_DEPLOY_LIVE": "false", "NO_COLOR": "1"}
+    terminal = Terminal(desk, desk.argv("blog", "remove", "--data", *options(desk)), **ours)
+    terminal.wait_for("This removes blog from localhost, with its directory: releases, clone and uploads.")
+    terminal.answer(f"{answer}\r", shows=shows)
     assert terminal.end() == code, terminal.screen
+    assert "[Remove blog]" in terminal.screen
+    assert ("Run it again and type blog, or give --yes." in " ".join(terminal.screen.split())) == (code == 2)
+    assert not re.search("Check the answer|Ask on", terminal.screen)
     assert blog.exists() == (code != 0)
 
 
@@ -123,7 +134,7 @@ def test_the_question_ends_with_its_terminal_or_by_a_signal(
     """Ansible waits for the answer, which can no longer be given. The terminal is as it was."""
     terminal = Terminal(desk, desk.argv("blog", "remove", "--data", *options(desk)))
     before = termios.tcgetattr(terminal.leader)
-    terminal.wait_for("Type its name to go on")
+    terminal.wait_for("Type blog to go on")
     until(lambda: termios.tcgetattr(terminal.leader) != before, "the question")
     end(terminal)
     assert terminal.process.wait(60) == code

@@ -483,10 +483,8 @@ def test_output_is_wrapped_between_words(live: Run) -> None:
     live.begin(BLOG)
     path = f"/{'x' * 90}"
     live.progress("blog@web1", {"start": "test"}, {"output": f"    {'word ' * 20}\n{path}\n"})
-    assert (
-        f"    │     {' '.join(['word'] * 14)}\n    │         {' '.join(['word'] * 6)}\n    │ {path[:74]}\n    │     {path[74:]}\n"
-        in live.raw
-    )
+    words = f"    │     {' '.join(['word'] * 14)}\n    │         {' '.join(['word'] * 6)}\n"
+    assert f"{words}    │ {path[:74]}\n    │     {path[74:]}\n" in live.raw
     live.progress("blog@web1", {"output": f"{' ' * 60}^^^^ here is the fault\n{'三' * 50}\n"})
     assert "^^^^ here is the fault" in live.raw
     assert max(map(cells, live.model.history().split("\n"))) <= 80
@@ -608,6 +606,16 @@ def test_a_report_that_fails_has_its_lines_before_the_reason(live: Run) -> None:
         f"      {' '.join(['word'] * 5)} end",
         "  Failed after 5.0 s.",
     ]
+
+
+@pytest.mark.parametrize(("hosts", "where"), [(BLOG, ""), (TWO, "blog@web1: ")])
+def test_a_check_that_fails_is_its_message(run: Run, hosts: dict[str, tuple[str, str]], where: str) -> None:
+    """The name of its task is for those who read playbooks."""
+    run.begin(hosts, Kind.CHECK, name="Check the answer")
+    run.end({"changed": False}, [*hosts][-1])
+    run.end({"failed": True, "msg": "Task failed: Action failed: it was not blog. Type blog.", "assertion": False})
+    assert run.shown().split("\n")[-2:] == [f"✘ {where}it was not blog. Type blog.", "  Failed after 10.0 s."]
+    assert "Check the answer" not in run.raw
 
 
 def test_commands_of_a_summary_are_not_broken(live: Run) -> None:
