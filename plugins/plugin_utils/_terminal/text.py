@@ -83,7 +83,7 @@ def hang(text: str, width: int, *, breaks: bool = False) -> list[str]:
 
 def _broken(line: str, width: int, indent: str) -> list[str]:
     """Return a line in parts that fit, those from the second on with `indent`."""
-    parts = []
+    parts: list[str] = []
     while cells(line) > width:
         head = _head(line, width)
         parts, line = [*parts, head], indent + line[len(head) :]
