@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import env_file
 
 # Returns the value of a variable, None where it is not set.
@@ -96,8 +97,17 @@ def _configuration(read: Read) -> dict[str, Any]:
 def _settings(read: Read) -> dict[str, Any]:
     """Return the settings of procmon. The variables of the role `supervisor` take precedence, as in setup."""
     sections = {key: read(f"supervisor_{key}") or read(f"project_{key}") or {} for key in SECTIONS}
-    workers = int(read("supervisor_workers") or read("project_workers") or WORKERS)
-    return {"app": read("project_app"), "bind": read("project_bind"), "workers": workers, **sections}
+    return {"app": read("project_app"), "bind": read("project_bind"), "workers": _workers(read), **sections}
+
+
+def _workers(read: Read) -> int:
+    """Return the number of workers. Raises AnsibleError: a template, or a static inventory, may make it anything."""
+    value = read("supervisor_workers") or read("project_workers") or WORKERS
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        found = f"workers is {value!r}. It must be a whole number of 1 or more."
+        raise AnsibleActionFail(found) from None  # type: ignore[no-untyped-call]  # Ansible ships few types
 
 
 def _writable(read: Read) -> dict[str, Any]:

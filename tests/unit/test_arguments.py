@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.errors import AnsibleError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.options import DEFAULTS
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _arguments
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import (
@@ -145,3 +146,9 @@ def test_status_and_restart_need_few_variables() -> None:
     assert "config" not in info_arguments(Variables(HERE))
     argv = reload_command(Variables({**APP, "supervisor_home": "/opt/p"}))["argv"]
     assert argv[-2:] == ["/opt/p/current/venv/bin/procmon", "/etc/procmon/blog.toml"]
+
+
+@pytest.mark.parametrize("value", ["many", {"a": 1}, [2, 3]])
+def test_a_number_of_workers_that_is_none_is_an_error(value: object) -> None:
+    with pytest.raises(AnsibleError, match=r"workers is .*It must be a whole number of 1 or more"):
+        arguments("deployed", **APP, project_workers=value)

@@ -66,6 +66,19 @@ def test_settings_and_variables_go_live_without_a_new_commit(site: Site, served:
     assert not site.deploy(**served.options("blue", workers=2)).changed
 
 
+def test_another_restart_file_that_exists_already(site: Site, served: RealProcmon) -> None:
+    """What is touched is the file that procmon watches until then, so that is what it has to answer."""
+    other = site.paths.shared / "public/system/other"
+    other.touch()
+    asked = {**served.options(), "restart_file": "public/system/other", "reload_timeout": 20}
+    failed = site.fail(state="deployed", ref="master", test="false", **asked)
+    assert failed.text.endswith("was restored and is live")
+    assert str(served.status()["restart_file"]).endswith("/restart")
+    assert site.deploy(**asked).settings == ["restart_file"]
+    assert str(served.status()["restart_file"]).endswith("/other")
+    assert site.deploy(**asked, force=True).changed
+
+
 def test_nothing_new_is_no_deploy(site: Site, served: RealProcmon) -> None:
     generation = served.status()["generation"]
     report = site.deploy(**served.options())
