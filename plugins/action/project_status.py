@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, The onetouch.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module `releases_info` with the variables of a host. A failure is part of the answer.
+"""Runs the module `releases_info` with the variables of a host. Unless `required`, a failure is part of the answer.
 
 With `by_server` the first of the hosts that log in alike asks for all of them, in one remote execution, and the others
 wait for what it posts: its process depends on none of theirs, which may start later.
@@ -20,7 +20,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._rollout import UN
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._same_login import alike
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction
 
-OPTIONS = {"by_server": {"type": "bool", "default": False}}
+OPTIONS = {name: {"type": "bool", "default": False} for name in ("by_server", "required")}
 display = Display()
 # host -> its answer. A host without one asks itself.
 Answers = dict[str, dict[str, Any]]
@@ -39,8 +39,12 @@ class ActionModule(ServerAction):
         self.require("project_path")
         answer = self._alone() if answer is None else answer
         answer.pop("exception", None)
-        url = {} if answer.get("outcome") == UNREACHABLE else self.url()
-        return {**result, "changed": False, **answer, **url, "failed": False}
+        is_reached = answer.get("outcome") != UNREACHABLE
+        url = self.url() if is_reached else {}
+        failure = {}
+        if options["required"] and "commit" not in answer:
+            failure = {"failed": True} if is_reached else {"unreachable": True}
+        return {**result, "changed": False, **answer, **url, "failed": False, **failure}
 
     def _alone(self) -> dict[str, Any]:
         return self._reached(partial(self.on_server, "onetouch.deploy.releases_info", info_arguments(self.read)))

@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._rollout import UNREACHABLE
@@ -51,11 +50,11 @@ class ActionModule(ActionBase):
 
 
 def _verdict(name: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a failure where a host needs attention. Raises AnsibleConnectionFailure where it could not be reached."""
+    """Return a failure where a host needs attention, and that it is unreachable where it could not be asked."""
     host, registered = variables["inventory_hostname"], _registered(name, variables["groups"]["all"], variables)
     answer = registered[host] or {}
     if answer.get("outcome") == UNREACHABLE:
-        raise AnsibleConnectionFailure(str(answer["msg"]))
+        return {"changed": False, "unreachable": True, "msg": answer["msg"]}
     reasons = attention(host, {name: result for name, result in registered.items() if result is not None})
     return {"changed": False, "failed": bool(reasons), **({"msg": "; ".join(reasons)} if reasons else {})}
 

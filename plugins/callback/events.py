@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: events
 type: notification
-short_description: Writes what a run does to a file while it goes on
+short_description: Write what a run does to a file while it goes on
 version_added: 0.2.0
 author:
   - The onetouch.deploy contributors (@onetouch)
@@ -39,7 +39,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
-from ansible_collections.onetouch.deploy.plugins.callback.results import ANSWERS, returned
+from ansible_collections.onetouch.deploy.plugins.callback.results import returned
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._answers import ANSWERS
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._board import Board, board_folder
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.progress import ProgressFile
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: results
 type: notification
-short_description: Writes the results of this collection's modules to a file
+short_description: Write the results of this collection's modules to a file
 version_added: 0.2.0
 author:
   - The onetouch.deploy contributors (@onetouch)
@@ -32,8 +32,7 @@ from typing import Any
 
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.plugins.callback import CallbackBase
-
-ANSWERS = frozenset(f"onetouch.deploy.{name}" for name in ("rollout", "restart", "project_status", "project_command"))
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._answers import ANSWERS
 
 # What Ansible adds to a result.
 ANSIBLES_OWN = ("_ansible_", "invocation", "failed_when_result")

@@ -6,20 +6,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: project_status
-short_description: Runs the module releases_info with the variables of a host
+short_description: Run the module releases_info with the variables of a host
 version_added: 0.1.0
 author:
   - The onetouch.deploy contributors (@onetouch)
 description:
   - Internal to the playbooks of this collection.
   - Runs M(onetouch.deploy.releases_info) with the variables C(project_*) of the host as its options.
-  - A server that cannot be reached, and a project that cannot be read, do not fail. Their reason is in RV(msg).
+  - A server that cannot be reached, and a project that cannot be read, do not fail unless O(required). Their reason is
+    in RV(msg).
 options:
   by_server:
     description:
       - Ask for all projects that log in alike in one remote execution per server, by
         M(onetouch.deploy.server_releases_info).
       - All hosts of the play must run the task.
+    type: bool
+    default: false
+    version_added: 0.2.0
+  required:
+    description:
+      - Fail where the project cannot be read. A server that cannot be reached counts as unreachable.
     type: bool
     default: false
     version_added: 0.2.0

@@ -238,14 +238,16 @@ def front(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
 
 
 def report(findings: Mapping[str, Sequence[Finding]]) -> list[str]:
-    """Return the lines of the report: a head per host, then its findings."""
+    """Return the lines of the report: a head per host with its findings, and at the end how many need a person."""
     marks = {True: "ok", False: "NO", None: "--"}
     lines: list[str] = []
     for host, found in findings.items():
         lines += [host, *(f"  {marks[one.is_right]}  {one.text}" for one in found)]
-    return lines
+    count = sum(len(problems(found)) for found in findings.values())
+    needs = "1 finding needs" if count == 1 else f"{count} findings need"
+    return [*lines, *(["", f"{needs} you: see NO above."] if count else [])]
 
 
-def problems(findings: Mapping[str, Sequence[Finding]]) -> int:
-    """Return how many findings need a person."""
-    return sum(one.is_right is False for found in findings.values() for one in found)
+def problems(findings: Iterable[Finding]) -> list[str]:
+    """Return the findings of one host that need a person."""
+    return [one.text for one in findings if one.is_right is False]

@@ -113,7 +113,8 @@ def hint(text: str, login: Login | None, setup: str) -> str:
     if kind in ENDED_BY_SETUP and login.admin not in ("", login.user):
         lets = f"it lets your key log in as {login.user}" if login.user else "it lets your key log in"
         return f"Has `{setup}` run? For a new server {lets}. Otherwise try `ssh {login.words()}`"
-    return found_and_remedy(kind, login, text=text)[1]
+    setting = "admin" if login.user and login.user == login.admin else "user"
+    return found_and_remedy(kind, login, text=text, setting=setting)[1]
 
 
 def found_and_remedy(kind: str, login: Login, *, text: str, setting: str = "user") -> tuple[str, str]:

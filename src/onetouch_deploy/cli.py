@@ -20,14 +20,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
 from . import output, stopping
-from .errors import FAILED, OUTPUT_FAILED, WRONG_USAGE, CommandError
+from .errors import FAILED, OUTPUT_FAILED, CommandError
 from .plan import PROGRAM, Options, Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
 COMPLETE_VARIABLE = "_DEPLOY_COMPLETE"
+SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 VERBATIM = {**SETTINGS, "ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -383,19 +384,16 @@ def init(ctx: click.Context, directory: Path, deploy_conf: Path | None) -> Plan:
 
 
 @root.command(context_settings=SETTINGS)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice([*SHELLS]))
 def completion(shell: str) -> None:
     """Print the completion of a shell, such as eval "$(deploy completion bash)"."""
-    found = get_completion_class(shell)
-    if found is None:
-        raise CommandError(f"There is no completion for {shell}.", WRONG_USAGE)
-    click.echo(found(root, {}, PROGRAM, COMPLETE_VARIABLE).source())
+    click.echo(SHELLS[shell](root, {}, PROGRAM, COMPLETE_VARIABLE).source())
 
 
 def parse(words: Sequence[str]) -> Plan | int:
     """Return what the words ask for; an exit code when it has been done already, as --help.
 
-    Raises click.ClickException for words that make no command.
+    Raises click.ClickException for words that make no command, SystemExit where the reader of the help has left.
     """
     result = root.main(list(words), PROGRAM, COMPLETE_VARIABLE, standalone_mode=False)
     return result if isinstance(result, Plan) else int(result or 0)
@@ -417,8 +415,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except CommandError as error:
         output.report(str(error))
         return error.code
-    except OSError as error:
-        if not printed or error is not printed.error:
+    except (OSError, SystemExit) as error:
+        if not printed or not printed.error or (error is not printed.error and isinstance(error, OSError)):
             raise
         output.drop()
         if not printed.failure:

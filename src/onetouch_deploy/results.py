@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._answers import ANSWERS
+
 from .errors import FAILED
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ NOT_REACHED = "not_reached"
 # What failed apart from any server.
 REFUSED = "refused"
 STATUS = "onetouch.deploy.project_status"
-ANSWERS = frozenset(f"onetouch.deploy.{name}" for name in ("rollout", "restart", "project_status", "project_command"))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -89,22 +91,48 @@ def _hosts(plan: Plan, found: files.Found) -> list[remote.Host]:
 def _exec(plan: Plan, found: files.Found) -> int:
     """Run a command in the live release on every server at the same time. Its exit code is ours."""
     hosts = _hosts(plan, found)
+    try:
+        return _on_each(plan, hosts, lambda host, log: remote.command(host, console.program(host, plan.words), log=log))
+    except stopping.Stopped:
+        below = "\n" if os.isatty(output.STDERR) else ""  # of `^C`
+        output.report("interrupted: the command is ended on the server.", below)
+        raise
+
+
+def _logs(plan: Plan, found: files.Found) -> int:
+    hosts = [host for host in _hosts(plan, found) if host.text("project_app")]
+    if not hosts:
+        raise CommandError(
+            f"{plan.project} has no app, so that no unit writes a journal for it. shared/logs/deploy.log has its hooks."
+        )
+    return _on_each(plan, hosts, lambda host, log: remote.journal(host, plan.lines or 1, follow=plan.follow, log=log))
+
+
+def _on_each(plan: Plan, hosts: Sequence[remote.Host], command: Callable[[remote.Host, Path], list[str]]) -> int:
+    """Run a command of each host at the same time. Returns the first exit code that is not 0."""
+    with _errors_of_ssh(hosts) as logs:
+        codes = streams.show({host.name: command(host, logs[host.name]) for host in hosts})
+        every = [_exit_code(host, plan, codes[host.name], logs[host.name]) for host in hosts]
+    return next((code for code in every if code), 0)
+
+
+def _console(plan: Plan, found: files.Found) -> int:
+    """Open the shell, on the first server."""
+    host = _hosts(plan, found)[0]
+    with _errors_of_ssh([host]) as logs:
+        log = logs[host.name]
+        code = foreground.run(remote.command(host, console.program(host), terminal=True, log=log))
+        return _exit_code(host, plan, code, log)
+
+
+@contextmanager
+def _errors_of_ssh(hosts: Sequence[remote.Host]) -> Iterator[dict[str, Path]]:
+    """Yield a file for what the ssh of each host reports itself."""
     with tempfile.TemporaryDirectory(prefix="deploy-") as directory:
-        logs = {host.name: Path(directory) / host.name for host in hosts}
-        commands = {
-            host.name: remote.command(host, console.program(host, plan.words), log=logs[host.name]) for host in hosts
-        }
-        try:
-            codes = streams.show(commands)
-        except stopping.Stopped:
-            below = "\n" if os.isatty(output.STDERR) else ""  # of `^C`
-            output.report("interrupted: the command is ended on the server.", below)
-            raise
-        every = [_exit_code(host, plan.project, codes[host.name], logs[host.name]) for host in hosts]
-        return next((code for code in every if code), 0)
+        yield {host.name: Path(directory) / host.name for host in hosts}
 
 
-def _exit_code(host: remote.Host, project: str, code: int, log: Path) -> int:
+def _exit_code(host: remote.Host, plan: Plan, code: int, log: Path) -> int:
     """Return the exit code for that of an ssh: of its own failure where it has reported one, which is shown."""
     from ansible_collections.onetouch.deploy.plugins.plugin_utils import _login_failure  # noqa: PLC0415
 
@@ -112,23 +140,11 @@ def _exit_code(host: remote.Host, project: str, code: int, log: Path) -> int:
     if code != SSH_FAILED or not errors:
         return code
     login = _login_failure.read_login(host.variables, host.name)
-    why = _login_failure.not_reached(errors.splitlines()[-1], login, f"{PROGRAM} {project} setup")
+    if login and plan.view == "logs" and login.admin:
+        login = replace(login, user=login.admin)
+    why = _login_failure.not_reached(errors.splitlines()[-1], login, f"{PROGRAM} {plan.project} setup")
     output.report(f"{host.name} cannot be reached, or the connection broke: {why}.")
     return UNREACHABLE
-
-
-def _console(plan: Plan, found: files.Found) -> int:
-    """Open the shell, on the first server."""
-    host = _hosts(plan, found)[0]
-    return foreground.run(remote.command(host, console.program(host), terminal=True))
-
-
-def _logs(plan: Plan, found: files.Found) -> int:
-    hosts = [host for host in _hosts(plan, found) if host.text("project_app")]
-    if not hosts:
-        raise CommandError(f"{plan.project} has no app, so that no unit writes a journal for it.")
-    commands = {host.name: remote.journal(host, plan.lines or 1, follow=plan.follow) for host in hosts}
-    return next((code for code in streams.show(commands).values() if code), 0)
 
 
 WITHOUT_PLAYBOOK: Mapping[str, Callable[[Plan, files.Found], int]] = MappingProxyType(

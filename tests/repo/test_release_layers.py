@@ -13,7 +13,7 @@ MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.p
 LAYERS: list[set[str]] = [
     {"printable"},
     {"errors", "model", "restart_file", "unit"},
-    {"system"},
+    {"system", "env_file"},
     {"progress"},
     {"git", "report"},
     {"options", "procmon"},

@@ -27,10 +27,16 @@ def service(**changed: object) -> dict[str, Any]:
     }
 
 
+def lines(findings: list[Finding]) -> list[str]:
+    """Return the report's lines about one host."""
+    shown = _doctor.report({"blog@web1": findings})
+    return [line.strip() for line in shown if line.startswith("  ")]
+
+
 def texts(**changed: object) -> list[str]:
     """Return the report's lines about a service."""
     found = _doctor.service(WANTED, service(**changed), _doctor.ACCEPTED)
-    return [line.strip() for line in _doctor.report({"blog@web1": [*found]})[1:]]
+    return lines([*found])
 
 
 def test_a_service_that_is_right() -> None:
@@ -114,8 +120,11 @@ def test_a_server_without_an_answer() -> None:
 
 def test_problems_are_counted() -> None:
     found = {"a": [Finding("x"), Finding("y", is_right=False)], "b": [Finding("z", is_right=None)]}
-    assert _doctor.problems(found) == 1
-    assert _doctor.report(found) == ["a", "  ok  x", "  NO  y", "b", "  --  z"]
+    shown = ["a", "  ok  x", "  NO  y", "b", "  --  z"]
+    assert _doctor.report(found) == [*shown, "", "1 finding needs you: see NO above."]
+    assert _doctor.report({**found, "b": found["a"]})[-1] == "2 findings need you: see NO above."
+    assert _doctor.report({"b": found["b"]}) == shown[3:]
+    assert [_doctor.problems(one) for one in found.values()] == [["y"], []]
 
 
 def examined(wanted: Wanted = BLOG, system: Answer | None = None, own: Answer | None = None) -> list[str]:
@@ -123,7 +132,7 @@ def examined(wanted: Wanted = BLOG, system: Answer | None = None, own: Answer | 
     seen = Seen(
         system or Answer(facts=FACTS), own or Answer(facts=FACTS), {"commit": None, "notes": ["not set up"]}, {}
     )
-    return [line.strip() for line in _doctor.report({"blog@web1": _doctor.examine(wanted, seen)})[1:]]
+    return lines(_doctor.examine(wanted, seen))
 
 
 def test_a_server_that_has_everything() -> None:

@@ -117,11 +117,14 @@ def test_check_shows_what_would_be_run_and_where(live: Desk, blog: Path) -> None
     assert not (blog / "current/a file").exists()
 
 
-def test_a_server_that_cannot_be_reached(desk: Desk, upstream: Upstream) -> None:
-    desk.project("shop", upstream, connection=None, host="127.0.0.1", port=free_port(), user=getpass.getuser())
-    done = desk.deploy("shop", "exec", "true")
+@pytest.mark.parametrize("words", [["exec", "true"], ["logs"], ["console"]], ids=" ".join)
+def test_a_server_that_cannot_be_reached(desk: Desk, upstream: Upstream, words: list[str]) -> None:
+    login = {"host": "127.0.0.1", "port": free_port(), "user": getpass.getuser(), "admin": "root"}
+    desk.project("shop", upstream, connection=None, app="main:app", bind="127.0.0.1:3001", **login)
+    done = desk.deploy("shop", *words)
     assert (done.code, done.out) == (4, "")
     assert done.err.startswith("deploy: shop@127.0.0.1 cannot be reached, or the connection broke: connect to ")
+    assert done.err.endswith("Check that it runs, and that `host`, `port` and its firewall are right.\n")
     assert len(done.err.splitlines()) == 1
 
 
@@ -309,4 +312,5 @@ def test_logs_follow_until_the_reader_has_enough(journal: Desk) -> None:
 def test_logs_of_a_project_without_an_app(desk: Desk, upstream: Upstream) -> None:
     desk.project("blog", upstream)
     done = desk.deploy("blog", "logs")
-    assert (done.code, done.err) == (1, "deploy: blog has no app, so that no unit writes a journal for it.\n")
+    reason = "blog has no app, so that no unit writes a journal for it. shared/logs/deploy.log has its hooks."
+    assert (done.code, done.err) == (1, f"deploy: {reason}\n")

@@ -132,7 +132,7 @@ def test_a_failure_keeps_its_code_on_a_full_disk(live: Desk) -> None:
     assert (done.code, done.err) == (2, FULL)
 
 
-@pytest.mark.parametrize("words", [["blog"], ["blog", "config"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["blog"], ["blog", "config"], ["--help"]], ids=" ".join)
 def test_a_reader_that_has_left_is_no_failure(live: Desk, words: Sequence[str]) -> None:
     """As with `| head`."""
     done = shell(live, "| true", *words, extra=TERMINAL)

@@ -1,4 +1,4 @@
-"""What `status` tells machines: one exit code for what the table shows and for what --json has."""
+"""What `status`, `list` and `doctor` report to machines: one exit code for what is shown and for what --json has."""
 
 from __future__ import annotations
 
@@ -80,3 +80,36 @@ def test_text_and_json_end_alike(
     assert says in f"{document}{found.err}"
     answered = outcome != "refused"
     assert {result["project"] for result in document["results"]} == ({*desk.projects} if answered else set())
+
+
+@pytest.mark.parametrize("command", ["list", "history"])
+def test_a_server_that_is_away_hides_no_other(desk: Desk, upstream: Upstream, command: str) -> None:
+    """The exit code is that of status."""
+    desk.project("blog", upstream, **CURRENT)
+    assert desk.deploy("blog").code == 0
+    is_away(desk, upstream)
+    text, found = desk.deploy("all", command), desk.deploy("all", command, "--json")
+    assert (text.code, found.code) == (4, 4), text.out + text.err
+    assert upstream.git("rev-parse", "main")[:7] in text.out
+    assert text.err.startswith("deploy: shop@127.0.0.1: cannot be reached: ")
+    document = json.loads(found.out)
+    assert [(error["host"], error["outcome"]) for error in document["errors"]] == [("shop@127.0.0.1", "unreachable")]
+    assert [(result["project"], result["ok"]) for result in document["results"]] == [("blog", True)]
+
+
+def test_the_document_of_doctor_has_its_findings(desk: Desk, upstream: Upstream) -> None:
+    """Each host has its own, and fails for them alone."""
+    desk.project("blog", upstream, **CURRENT)
+    desk.project("shop", upstream, **CURRENT)
+    assert desk.deploy("blog").code == 0
+    done = desk.deploy("all", "doctor", "--json")
+    document = json.loads(done.out)
+    assert (done.code, document["exit_code"], document["errors"]) == (2, 2, [])
+    texts = {}
+    for result in document["results"]:
+        wrong = [one["text"] for one in result["findings"] if one["is_right"] is False]
+        assert (result["ok"], result.get("msg", "")) == (not wrong, " ".join(wrong))
+        texts[result["project"]] = [one["text"] for one in result["findings"]]
+    commit = upstream.git("rev-parse", "main")
+    assert f"live: {commit[:12]} Say one" in texts["blog"]
+    assert "live: not set up. Run setup" in texts["shop"]

@@ -47,10 +47,10 @@ class Project:
         return self.restart_file.stat().st_mtime_ns
 
 
-def served() -> dict[str, Any]:
-    """Return the status of a procmon that serves."""
+def served(restart_file: Path) -> dict[str, Any]:
+    """Return the status of a procmon that serves, and watches a restart file."""
     core = Story().served().core
-    return report(core, {}, core.config)
+    return {**report(core, {}, core.config), "restart_file": str(restart_file)}
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def running(project: Project) -> Iterator[Project]:
     fd = lock.acquire(project.state)
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
         (project.state / lock.NAME).write_text(f"{process.pid}\n")
-        StatusFile(project.state).write({**served(), "pid": process.pid})
+        StatusFile(project.state).write({**served(project.restart_file), "pid": process.pid})
         yield project
         process.kill()
     os.close(fd)
@@ -116,7 +116,7 @@ def test_each_reload_leaves_a_newer_stamp_where_whole_seconds_are_kept(
 def test_the_stamp_is_newer_than_the_one_that_was_answered_last(running: Project) -> None:
     """As after a deletion of the file, or a step of the clock."""
     answered = 4_000_000_000 * SECOND_NS
-    status = served()
+    status = served(running.restart_file)
     status["restart"]["stamp"] = answered
     StatusFile(running.state).write(status)
     assert running.touch() > answered
@@ -136,6 +136,67 @@ def test_an_existing_restart_file_keeps_its_owner(running: Project) -> None:
     os.chown(running.restart_file.parent, OTHER_USER, OTHER_USER)
     running.touch()
     assert running.restart_file.stat().st_uid == 0
+
+
+# -- root --------------------------------------------------------------------------------------------------------------
+
+
+def as_root(command: str, config: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of root."""
+    assert os.geteuid() == 0, "this test gives files away: run it as root"
+    argv = [sys.executable, "-m", "procmon", command, str(config)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(procmon.__file__).parents[1])}
+    return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+
+
+def given_file(project: Project) -> Path:
+    os.chown(project.config, OTHER_USER, OTHER_USER)
+    return project.config
+
+
+def given_directory(project: Project) -> Path:
+    """In it the user may replace what is root's."""
+    os.chown(project.config.parent, OTHER_USER, OTHER_USER)
+    return project.config
+
+
+def given_link(project: Project) -> Path:
+    """As /etc/procmon has it: root's link leads to the user's, which leads to a file of root."""
+    links = [project.config.with_name(name) for name in ("theirs", "ours")]
+    links[0].symlink_to(project.config)
+    links[1].symlink_to("./theirs")
+    os.chown(links[0], OTHER_USER, OTHER_USER, follow_symlinks=False)
+    return links[1]
+
+
+@pytest.mark.parametrize("give", [given_file, given_directory, given_link])
+@pytest.mark.parametrize("command", ["reload", "stop", "upgrade"])
+def test_root_acts_as_the_user_who_decides_what_is_in_the_configuration(
+    running: Project, command: str, give: Callable[[Project], Path]
+) -> None:
+    """That user may create no file of root, and stop no process of another."""
+    running.config.write_text(running.config.read_text().replace("public/restart", "public/root/restart"))
+    done = as_root(command, give(running))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Run this command as root" in done.stderr
+    assert (command == "reload") == (f"or let nobody own {running.restart_file.parent}" in done.stderr)
+    assert not running.restart_file.parent.joinpath("root").exists()
+    os.kill(int((running.state / lock.NAME).read_text()), 0)
+
+
+def test_root_reloads_a_project_of_a_user(running: Project) -> None:
+    for path in (running.config.parent, *running.config.parent.rglob("*")):
+        os.chown(path, OTHER_USER, OTHER_USER)
+    done = as_root("reload", running.config)
+    assert not done.stderr
+    assert done.returncode == 0
+    assert running.restart_file.stat().st_uid == OTHER_USER
+
+
+def test_root_reads_of_a_configuration_that_is_not_there(project: Project) -> None:
+    done = as_root("reload", project.config.with_name("other.toml"))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "No such file" in done.stderr
 
 
 # -- what users read --------------------------------------------------------------------------------------------------

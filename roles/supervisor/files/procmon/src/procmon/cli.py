@@ -21,8 +21,12 @@ from .master.listener import ListenError, describe, open_listener, resolve_addre
 from .master.master import Master, MasterResources
 from .master.output import Output, OutputHandler, is_journal
 from .master.release import ReleaseError, ReleaseMissingError, resolve
+from .owner import become_owner
 
 USER_ERRORS = (ConfigError, HandoverError, ListenError, lock.LockError, ReleaseError, client.ClientError)
+
+CHANGING = (client.reload, client.upgrade, client.stop)
+"""They touch files and signal processes that the configuration names."""
 
 INTERNAL = ["check-handover", "adopt-check"]
 """Not for people: one command, and what procmon 0.1.0 calls it."""
@@ -38,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
+        if command in CHANGING:
+            become_owner(arguments.config)
         return command(arguments)
     except USER_ERRORS as error:
         print(f"procmon: {error}", file=sys.stderr)

@@ -82,8 +82,10 @@ def _touch(path: Path, answered: int) -> int:
             os.utime(path, ns=(later, later))
         return path.stat().st_mtime_ns
     except PermissionError as error:
+        directory, user = _existing(path.parent), _user_name(os.geteuid())
         raise ClientError(
-            f"restart_file: {path} cannot be touched: {error.strerror}. {_advise(path.parent)}"
+            f"restart_file: {path} cannot be touched: {error.strerror}. "
+            f"{_advise(directory)}, or let {user} own {directory}"
         ) from error
     except OSError as error:
         raise ConfigError(f"restart_file: {path} cannot be touched: {error.strerror}") from error
@@ -98,6 +100,11 @@ def _create(path: Path) -> None:
     if not path.exists():
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o664))
         _give_to_owner(path)
+
+
+def _existing(directory: Path) -> Path:
+    """Return a directory, or of one that is missing the nearest above it."""
+    return next(one for one in (directory, *directory.parents) if one.exists())
 
 
 def _give_to_owner(path: Path) -> None:
@@ -124,7 +131,7 @@ def _await(config: Config, wanted: Callable[[dict[str, Any]], bool], what: str) 
     until, quiet = began + patience, True
     while time.monotonic() < until:
         if not lock.running(config.state_path):
-            raise ClientError(f"{config.name} stopped before it answered")
+            raise ClientError(f"{config.name} stopped before it answered. See: journalctl -u procmon@{config.name}")
         found = _read_status(config)
         if wanted(found):
             return found
@@ -142,7 +149,9 @@ def _read_status(config: Config) -> dict[str, Any]:
         return status_file.read(config.state_path)
     except (OSError, ValueError) as error:
         # It may have been unable to write, as on a full disk.
-        raise ClientError(f"{config.name} runs, but its status cannot be read: {error}") from error
+        raise ClientError(
+            f"{config.name} runs, but its status cannot be read: {error}. See: journalctl -u procmon@{config.name}"
+        ) from error
 
 
 def _not_running(config: Config) -> ClientError:
@@ -204,7 +213,7 @@ def _report_reload(config: Config, before: dict[str, Any]) -> int:
     if NO_INTERPRETER in restart["error"]:
         print(
             f"{config.name}: the live release cannot start: {restart['error'].strip()}. "
-            "Build its environment again by a deploy with force=true",
+            "Deploy it again: that builds its environment",
             file=sys.stderr,
         )
         return PENDING
