@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import env_file
 
 # Returns the value of a variable, None where it is not set.
@@ -28,7 +29,8 @@ RELOAD = '"$1" reload --wait "$2" >&2 && { "$1" status --json "$2" || true; }'
 # Options of `releases` whose variable is their name with `project_` before it
 RELEASE = ("strategy", "keep", "shared_paths", "restart_file", "lock_wait", "index")
 SOURCE = ("repo",)
-HOOKS = ("pre_deploy", "post_deploy", "test", "hook_timeout", "reload_timeout")
+COMMANDS_OF_HOOKS = ("pre_deploy", "post_deploy", "test")
+HOOKS = (*COMMANDS_OF_HOOKS, "hook_timeout", "reload_timeout")
 BY_STATE = {
     "prepared": (*RELEASE, *SOURCE),
     "deployed": (*RELEASE, *SOURCE, *HOOKS),
@@ -38,7 +40,8 @@ BY_STATE = {
 
 def release_arguments(state: str, read: Read, by: str, commit: str = "") -> dict[str, Any]:
     """Return the arguments of `releases` for `state`; `commit` is what the project's first server has found."""
-    arguments = {option: read(f"project_{option}") for option in BY_STATE[state]}
+    left_out = () if _has_hooks(read) else COMMANDS_OF_HOOKS
+    arguments = {option: read(f"project_{option}") for option in BY_STATE[state] if option not in left_out}
     arguments |= {"state": state, "by": by, "python": read("project_python") or PYTHON, **_place(read)}
     arguments["force"] = read("force")
     if state == "reverted":
@@ -69,6 +72,16 @@ def config_error(value: object) -> str | None:
 def has_app(read: Read) -> bool:
     """Return whether procmon serves the project."""
     return bool(read("project_app"))
+
+
+def _has_hooks(read: Read) -> bool:
+    """Return whether hooks run. Raises AnsibleError for -e hooks with another value than those of a boolean."""
+    value = read("hooks")
+    try:
+        return value in (None, "") or boolean(value)
+    except TypeError:
+        found = f"hooks is {value!r}. Its only values are true and false."
+        raise AnsibleActionFail(found) from None  # type: ignore[no-untyped-call]  # Ansible ships few types
 
 
 def _place(read: Read) -> dict[str, Any]:

@@ -84,6 +84,7 @@ PLAYED = (
 # What the commands take that put a release live.
 LIVE: tuple[Callable[[Any], Any], ...] = (
     click.option("-T", "--no-tests", is_flag=True, help="Leave out the test hook."),
+    click.option("--no-hooks", is_flag=True, help="Leave out all hooks, which a former release may have no files for."),
     click.option("--force", is_flag=True, help="Also what is live already, and work that is not pushed."),
     click.option("--at-once", type=COUNT, metavar="N", help="How many servers switch at the same time."),
     click.option("--keep-config", is_flag=True, help="Deploy code alone, with the settings that serve."),
@@ -193,10 +194,10 @@ def _play(context: click.Context, playbook: str, **variables: object) -> Plan:
     return Plan(project_of(context), playbook, given, options=options(context))
 
 
-def _live(*, no_tests: bool, force: bool, at_once: int | None, keep_config: bool) -> dict[str, object]:
+def _live(*, no_tests: bool, no_hooks: bool, force: bool, at_once: int | None, keep_config: bool) -> dict[str, object]:
     """Return the variables for the options LIVE."""
     settings = {"project_test": "" if no_tests else None, "config": "keep" if keep_config else None}
-    return {"force": force or None, "at_once": at_once, **settings}
+    return {"force": force or None, "at_once": at_once, "hooks": False if no_hooks else None, **settings}
 
 
 def _view(context: click.Context, view: str, **settings: Any) -> Plan:  # noqa: ANN401  they are those of Plan

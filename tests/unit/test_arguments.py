@@ -52,6 +52,18 @@ def test_what_is_not_set_is_left_to_the_module() -> None:
     }
 
 
+@pytest.mark.parametrize("state", ["deployed", "reverted"])
+def test_hooks_may_be_left_out(state: str) -> None:
+    hooks = {"pre_deploy": "a", "post_deploy": "b", "test": "c"}
+    given = {f"project_{name}": command for name, command in hooks.items()}
+    for value in (None, "", True, "yes"):
+        assert hooks.items() <= arguments(state, **given, hooks=value).items()
+    for value in (False, "false", "no"):
+        assert not hooks.keys() & arguments(state, **given, hooks=value).keys()
+    with pytest.raises(AnsibleError, match=r"hooks is 'maybe'\. Its only values are true and false\."):
+        arguments(state, hooks="maybe")
+
+
 def test_the_defaults_of_the_role_are_those_of_the_module_and_of_this_file() -> None:
     """A project that is deployed has the settings with which it was set up."""
     defaults = yaml.safe_load((ROLES / "project/defaults/main.yml").read_text())
