@@ -241,6 +241,18 @@ def meant(first: str, ref: str) -> dict[str, str]:
     return {kind: command for kind, command in found.items() if command}
 
 
+def _meant_option(error: click.NoSuchOption) -> str:
+    """Return the option that may be meant by an unknown one, or that it is a key: click names what is hardly like."""
+    from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import schema  # noqa: PLC0415
+
+    name = error.option_name.lstrip("-")
+    known = [one.lstrip("-") for param in (error.ctx.command.params if error.ctx else ()) for one in param.opts]
+    like, key = _like(name, known), name.replace("-", "_")
+    if like:
+        return f" Did you mean --{like}?"
+    return f" {key} is a key of projects.yml: set it there." if key in schema.known("project") else ""
+
+
 def _like(word: str, known: Iterable[str]) -> str:
     return next(iter(get_close_matches(word, known, 1, LIKENESS)), "")
 
@@ -396,7 +408,10 @@ def parse(words: Sequence[str]) -> Plan | int:
 
     Raises click.ClickException for words that make no command, SystemExit where the reader of the help has left.
     """
-    result = root.main(list(words), PROGRAM, COMPLETE_VARIABLE, standalone_mode=False)
+    try:
+        result = root.main(list(words), PROGRAM, COMPLETE_VARIABLE, standalone_mode=False)
+    except click.NoSuchOption as error:
+        raise click.UsageError(f"{error.message}{_meant_option(error)}", error.ctx) from error
     return result if isinstance(result, Plan) else int(result or 0)
 
 

@@ -112,5 +112,6 @@ def command(
 def journal(host: Host, lines: int, *, follow: bool, log: Path | None = None) -> list[str]:
     """Return the command that prints the journal of a project's unit; root's login where setup uses it."""
     wanted = ["--unit", f"procmon@{host.text('project_name')}.service", "--lines", str(lines), "--no-pager"]
-    wanted += ["--output", "short-iso", *(["--follow"] if follow else [])]
+    # One server's lines need not name it, and those of several begin with its name.
+    wanted += ["--output", "short-iso", "--no-hostname", *(["--follow"] if follow else [])]
     return command(host, ["sh", "-c", JOURNAL, "journal", *wanted], user=host.text("project_admin"), log=log)

@@ -13,13 +13,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .look import Look
-from .text import clean, clean_lines, hang, wrap
+from .text import clean, clean_lines, cut, hang, wrap
 
 # What Ansible puts before the message of a task, an action or a module.
 PREFIXES = re.compile(r"(?:(?:Task|Action|Module) failed: |Failed to connect to the host via ssh: )+")
 TAIL_LINES = 20
 # How Ansible's modules name what a program wrote.
 OUTPUTS = ("traceback_tail", "module_stderr", "stderr", "module_stdout", "stdout")
+# What procmon puts before the error of a worker, and Python before the lines of a traceback.
+WORKER = re.compile(r"worker \d+ \(pid \d+, generation \d+\) (?:failed \(\w+\): )?")
+TRACEBACK = "Traceback (most recent call last):"
+CAUSE_CELLS = 300
 # How a line begins in a message of ours that is to be copied: a key, or a command
 COPIED = "    "
 UNCHANGED = "Nothing was changed"
@@ -50,8 +54,24 @@ def _parts(result: Mapping[str, Any]) -> tuple[str, list[str], list[str]]:
     if result.get("reason"):
         reason, more = str(result["reason"]), []
     tail = [line for line in clean_lines(detail) if line.strip()]
+    cause = cause_of(tail)
+    if cause and cause not in reason:
+        reason = f"{reason.rstrip('.')}: {cut(cause, CAUSE_CELLS)}"
     # A message may end with the output.
     return sentence(reason), [] if tail else [clean(line) for line in more if line.strip()], tail
+
+
+def cause_of(tail: Sequence[str]) -> str:
+    """Return the line that names the cause in what procmon reports of a worker: of a traceback the exception.
+
+    Nothing where the lines are no such report.
+    """
+    head = WORKER.match(tail[0]) if tail else None
+    if not head:
+        return ""
+    lines = [tail[0][head.end() :], *tail[1:]]
+    last = max((number for number, line in enumerate(lines) if line == TRACEBACK), default=-1)
+    return next((line for line in lines[last + 1 :] if line.strip() and not line.startswith(" ")), "")
 
 
 def own_lines(look: Look, lines: Sequence[str], indent: int = 0) -> list[str]:

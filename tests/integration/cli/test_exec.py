@@ -283,7 +283,7 @@ def journal(desk: Desk, sshd: Sshd, upstream: Upstream) -> Desk:
 
 def test_logs_of_all_servers(journal: Desk) -> None:
     done = journal.deploy("blog", "logs", "-n", "7")
-    asked = "--unit procmon@blog.service --lines 7 --no-pager --output short-iso"
+    asked = "--unit procmon@blog.service --lines 7 --no-pager --output short-iso --no-hostname"
     assert (done.code, sorted(done.out.splitlines())) == (
         *(0, [f"blog@127.0.0.1: {asked}", f"blog@127.0.0.2: {asked}"]),
     )

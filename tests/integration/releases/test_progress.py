@@ -69,7 +69,11 @@ def test_the_phase_that_failed_is_marked(site: Site, upstream: Upstream) -> None
     assert failed == ["test"]
     assert answered["reason"] == "test failed (exit 1): false"
     assert answered["now"].startswith("Nothing was live before")
+    assert "put back" not in [phase["name"] for phase in answered["phases"]], "there is nothing to put back"
     assert answered["msg"] == f"blog: {answered['reason']}. {answered['now']}"
+    deploy(site)
+    upstream.commit("v2")
+    assert "put back" in [phase["name"] for phase in deploy(site, test="false")["phases"]]
 
 
 def test_each_run_begins_a_new_file(site: Site, upstream: Upstream) -> None:

@@ -141,6 +141,23 @@ def test_words_that_make_no_command_are_refused(line: str, message: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("blog --forse", "No such option '--forse'. Did you mean --force?"),
+        ("blog restart --at-onec 2", "No such option '--at-onec'. Did you mean --at-once?"),
+        ("--jsn blog", "No such option '--jsn'. Did you mean --json?"),
+        ("blog --workers 3", "No such option '--workers'. workers is a key of projects.yml: set it there."),
+        ("blog --post-deploy x", "No such option '--post-deploy'. post_deploy is a key of projects.yml: set it there."),
+        ("blog --frob", "No such option '--frob'."),
+    ],
+)
+def test_an_unknown_option_is_answered_with_what_is_really_like_it(line: str, message: str) -> None:
+    with pytest.raises(click.UsageError) as refused:
+        parse(line.split())
+    assert refused.value.format_message() == message
+
+
+@pytest.mark.parametrize(
     ("line", "expected"),
     [
         ("blog v1", ["onetouch.deploy.deploy", "-i", "/p.yml", "-e", '{"project": "blog", "ref": "v1"}']),

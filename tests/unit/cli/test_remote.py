@@ -77,4 +77,4 @@ def test_the_journal_is_read_by_the_one_who_sets_up() -> None:
     host = Host("blog@a", {"project_name": "blog", "ansible_user": "www-data", "project_admin": "root"})
     *ssh, text = remote.journal(host, 7, follow=True)
     assert ssh[2:4] == ["-l", "root"]
-    assert text.endswith("--unit procmon@blog.service --lines 7 --no-pager --output short-iso --follow")
+    assert text.endswith("--unit procmon@blog.service --lines 7 --no-pager --output short-iso --no-hostname --follow")

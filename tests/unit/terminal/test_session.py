@@ -242,6 +242,41 @@ def test_a_failure_has_the_reason_first_and_its_output_once(run: Run) -> None:
     ]
 
 
+WORKER = "worker 6 (pid 1513, generation 3) "
+TRACEBACK = "Traceback (most recent call last):"
+
+
+@pytest.mark.parametrize(
+    ("tail", "cause"),
+    [
+        (
+            f"{WORKER}failed (import): ModuleNotFoundError: No module named 'foo'",
+            "ModuleNotFoundError: No module named 'foo'",
+        ),
+        (f"{WORKER}failed (import): {TRACEBACK}\n  File 'a'\n    import foo\nKeyError: 'A'", "KeyError: 'A'"),
+        (
+            f"{WORKER}failed (lifespan): {TRACEBACK}\n  File 'a'\nOSError: 1\n\nDuring it:\n\n{TRACEBACK}\n  File 'b'\n"
+            "ValidationError: 1 error for Settings\nDATABASE\n  Field required",
+            "ValidationError: 1 error for Settings",
+        ),
+        (
+            f"{WORKER}failed (import):   File 'a', line 1\n    f(\n     ^\nSyntaxError: '(' was never closed",
+            "SyntaxError: '(' was",
+        ),
+        (f"{WORKER}could not start: /srv no longer exists", "could not start: /srv no longer exists"),
+        ("no page", ""),
+        (f"{TRACEBACK}\n  File 'a'\nKeyError: 'A'", ""),
+    ],
+)
+def test_the_cause_that_a_worker_has_reported_is_part_of_the_reason(run: Run, tail: str, cause: str) -> None:
+    """What procmon reports begins with the worker, and ends with the line that matters."""
+    run.begin(BLOG)
+    run.end({**FAILED, "reason": "the new workers failed to start", "output": [], "traceback_tail": tail})
+    end = " ".join(run.shown().partition("✘ the")[2].split())
+    assert end.startswith(f"new workers failed to start{f': {cause}' if cause else '.'}")
+    assert all(f"│ {line}\n" in run.raw for line in tail.split("\n") if line), "nothing of the report is lost"
+
+
 def test_output_that_is_not_shown_is_part_of_the_failure(tmp_path: Path) -> None:
     run = Run(tmp_path, Look(output=False))
     run.begin(BLOG)

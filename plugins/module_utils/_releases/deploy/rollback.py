@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from ..configuration import store
@@ -26,7 +27,8 @@ def restore(activation: Activation, failure: ReleaseError) -> ReleaseError:
     """Restore the release that was live, journal the attempt, and return the error: what failed, and what is live."""
     project, before = activation.project, activation.before
     try:
-        with project.report.phase("put back"):
+        # Where nothing was live before, this removes links: no step to report.
+        with project.report.phase("put back") if before.link else nullcontext():
             recreate_previous(project, before)
             restore_files(project, before)
             with signals.interruptible():
