@@ -36,6 +36,9 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._answers import AN
 
 # What Ansible adds to a result.
 ANSIBLES_OWN = ("_ansible_", "invocation", "failed_when_result")
+# What explains a result where there is something to explain.
+EXPLANATIONS = frozenset({"diff", "exception", "traceback_tail", "detail", "reason", "now"})
+NO_TRACEBACK = "(traceback unavailable)"
 
 
 class CallbackModule(CallbackBase):
@@ -78,5 +81,12 @@ class CallbackModule(CallbackBase):
 
 
 def returned(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a module returned, without what Ansible adds."""
-    return {name: value for name, value in result.items() if not name.startswith(ANSIBLES_OWN)}
+    """Return what a module returned, without what Ansible adds, and without explanations that are empty."""
+    own = {name: value for name, value in result.items() if not name.startswith(ANSIBLES_OWN)}
+    return {name: value for name, value in own.items() if name not in EXPLANATIONS or _explains(value)}
+
+
+def _explains(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(value.values())
+    return bool(value) and str(value) != NO_TRACEBACK

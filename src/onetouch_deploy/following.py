@@ -148,14 +148,16 @@ def missing(host: Host, found: Mapping[str, Any]) -> Iterator[Event]:
     """Yield what a result has and the progress had not: a short deploy is not followed, and a full disk ends it."""
     outputs: list[Mapping[str, Any]] = [*(found.get("output") or [])]
     lacks_commits = bool(found.get("commits")) and not host.has_found
-    for number, phase in enumerate(found.get("phases") or []):
+    phases = found.get("phases") or []
+    # A revert fetches nothing: it knows its commit before its first phase.
+    if lacks_commits and not any(phase["name"] == "fetch" for phase in phases):
+        yield from _progress(host, {"found": found})
+    for number, phase in enumerate(phases):
         own = outputs.pop(0) if outputs and outputs[0]["name"] == phase["name"] else {"text": "", "characters": 0}
         if number >= host.ended:
             yield from _missing_phase(host, phase, own)
         if phase["name"] == "fetch" and lacks_commits:
             yield from _progress(host, {"found": found})
-    if lacks_commits and not host.has_found:
-        yield from _progress(host, {"found": found})
 
 
 def _missing_phase(host: Host, phase: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[Event]:

@@ -56,9 +56,20 @@ class Configuration:
         return {key: value for key, value in views.flat(every).items() if key not in known}
 
     def value(self, key: str) -> object:
-        """Return the value of a key, given or by default; None when it has none."""
+        """Return the value of a key, given or by default, of a table all of its keys; None when it has none."""
         sources = (self.given, *self.of_servers.values(), self.defaults)
-        return next((found for one in sources if (found := views.value_of(one, key)) is not None), None)
+        return self._table(key) or next(
+            (found for one in sources if (found := views.value_of(one, key)) is not None), None
+        )
+
+    def _table(self, name: str) -> dict[str, object]:
+        """Return the keys of a table that have a value, those with a default in the order of these; none otherwise."""
+        # The first source that has a key counts.
+        sources = reversed([self.given, *self.of_servers.values()])
+        ordered = dict.fromkeys(views.flat(OF_APPS)) | self.defaults
+        every = ordered | {key: value for one in sources for key, value in views.flat(one).items()}
+        found = {key.partition(".")[2]: value for key, value in every.items() if key.startswith(f"{name}.")}
+        return {key: value for key, value in found.items() if value is not None}
 
     def lines(self) -> list[str]:
         """Return all as a section of deploy.conf, in which what is not in the section is a comment."""

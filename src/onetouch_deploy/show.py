@@ -79,7 +79,7 @@ def _config(plan: Plan, found: files.Found) -> int:
     elif not key:
         output.show(configuration.lines())
     elif configuration.value(key) is not None:
-        output.show([views.text(configuration.value(key))])
+        output.show(views.value_lines(configuration.value(key)))
     return 0 if not key or configuration.value(key) is not None else FAILED
 
 

@@ -174,6 +174,11 @@ def value_of(values: Mapping[str, object], key: str) -> object:
     return flat(values).get(plain, values.get(plain))
 
 
+def value_lines(value: object) -> list[str]:
+    """Return a value as `config` prints it alone: a table in one line per key."""
+    return [f"{key}={text(inner)}" for key, inner in value.items()] if isinstance(value, Mapping) else [text(value)]
+
+
 def text(value: object) -> str:
     """Return a value as deploy.conf has it."""
     if isinstance(value, bool):

@@ -91,3 +91,16 @@ def test_config_as_a_document(desk: Desk, upstream: Upstream) -> None:
     assert (result["given"]["post_deploy"], result["given"]["keep"]) == ("echo \x1b[31m", 7)
     assert (result["defaults"]["hook_timeout"], "keep" in result["defaults"]) == (3600, False)
     assert Path(result["given"]["path"]) == desk.folder / "srv/blog"
+
+
+def test_a_result_has_no_explanation_that_is_empty(desk: Desk, upstream: Upstream) -> None:
+    """Ansible gives a failed task a placeholder for its traceback, and an unchanged project has an empty diff."""
+    desk.project("blog", upstream, ref="origin/main")
+    [failed] = json.loads(desk.deploy("blog", "v9.9", "--json").out)["results"]
+    assert (failed["ok"], "v9.9" in failed["msg"]) == (False, True)
+    assert "v9.9" in failed["reason"]
+    assert not {"exception", "traceback_tail", "diff"} & failed.keys()
+    [live] = json.loads(desk.deploy("blog", "--json", "--diff").out)["results"]
+    assert live["diff"]["prepared"].startswith("+ ")
+    [again] = json.loads(desk.deploy("blog", "--json", "--diff").out)["results"]
+    assert (again["outcome"], "diff" in again) == ("unchanged", False)

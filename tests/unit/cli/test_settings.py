@@ -84,3 +84,16 @@ def test_what_counts_for_an_app_is_shown_where_there_is_one() -> None:
     assert "# heartbeat.interval 10" not in made.lines()
     assert (made.value("heartbeat.interval"), made.value("reload.surge"), made.value("workers")) == (3, "all", 2)
     assert (made.value("url"), made.value("keep")) == (None, 5)
+
+
+def test_the_name_of_a_table_gives_all_of_its_keys() -> None:
+    """Those of the section count before those of a server, and both before defaults; each has a line."""
+    env = {"GREETING": "good night", "SECRET_KEY": "(encrypted)"}
+    of_servers = {"web1": {"heartbeat": {"path": "/up", "interval": 5}}}
+    made = Configuration({"app": "a:b", "heartbeat": {"interval": 3}, "env": env}, of_servers)
+    assert views.value_lines(made.value("heartbeat")) == [
+        *("path=/up", "interval=3", "timeout=10", "accept=200 302", "guard=10"),
+    ]
+    assert views.value_lines(made.value("env")) == ["GREETING=good night", "SECRET_KEY=(encrypted)"]
+    assert made.value("uvicorn") is None
+    assert views.value_lines(made.value("keep")) == ["5"]
