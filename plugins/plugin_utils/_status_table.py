@@ -21,6 +21,9 @@ Answer = Mapping[str, Any]
 COMMIT_CHARACTERS = 12
 SUBJECT_CHARACTERS = 60
 LEAST_SUBJECT_CHARACTERS = 12
+# What a subject needs to be read: columns that say less than it are left out for that.
+READABLE_SUBJECT_CHARACTERS = 30
+LESS_THAN_SUBJECT = 4
 GAP = "  "
 LEAVING = ("draining", "dying")
 LIVE_OUTCOMES = ("live", "recovered")
@@ -172,7 +175,7 @@ def table(rows: Sequence[tuple[str, str, Answer]], width: int | None) -> list[st
     columns = [PROJECT, SERVER, *(column for column in COLUMNS if any(map(column.shows, answers)))]
     cells = [[column.head for column in columns], *(_cells(row, columns) for row in rows)]
     subjects = ["SUBJECT", *(_subject(answer) if is_answer(answer) else "" for answer in answers)]
-    columns, cells = _fit(columns, cells, width)
+    columns, cells = _fit(columns, cells, width, max(map(cells_of, subjects)))
     fixed = [_line(row, columns, _widths(cells)) for row in cells]
     left = None if width is None else width - max(map(cells_of, fixed)) - len(GAP)
     if left is not None and left < LEAST_SUBJECT_CHARACTERS:
@@ -188,13 +191,15 @@ def _cells(row: tuple[str, str, Answer], columns: Sequence[Column]) -> list[str]
 
 
 def _fit(
-    columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int | None
+    columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int | None, subject: int
 ) -> tuple[list[Column], list[list[str]]]:
-    """Leave out columns until a row fits, with some room for the subject."""
+    """Leave out columns until a row fits, with some room for a subject that is `subject` wide."""
     kept = list(range(len(columns)))
-    while width is not None and _total(cells, kept) + LEAST_SUBJECT_CHARACTERS > width:
+    while width is not None:
         least = max(kept, key=lambda index: columns[index].drop)
-        if not columns[least].drop:
+        readable = min(subject, READABLE_SUBJECT_CHARACTERS)
+        room = readable if columns[least].drop >= LESS_THAN_SUBJECT else LEAST_SUBJECT_CHARACTERS
+        if not columns[least].drop or _total(cells, kept) + room <= width:
             break
         kept.remove(least)
     return [columns[index] for index in kept], [[row[index] for index in kept] for row in cells]

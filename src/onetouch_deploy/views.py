@@ -108,8 +108,10 @@ def history_table(found: Sequence[Attempt], width: int = WIDE_COLUMNS) -> Table:
     is_wide, several = width >= WIDE_COLUMNS, len({attempt.host for attempt in found}) > 1
     shown = {name for name in HEADS if is_wide or name != ("WHO" if several else "WHERE")}
     table = Table(box=None, pad_edge=False, header_style="bold")
+    in_utc = not is_wide and all(attempt.time.endswith("Z") for attempt in found)
     for name in (name for name in HEADS if name in shown):
-        table.add_column(name, no_wrap=True)
+        # Without room for seconds there is none for the zone either.
+        table.add_column("WHEN (UTC)" if in_utc and name == "WHEN" else name, no_wrap=True)
     table.add_column("TOOK", justify="right", no_wrap=True)
     if is_wide:
         table.add_column("", no_wrap=True)
