@@ -78,7 +78,7 @@ def _has_hooks(read: Read) -> bool:
     """Return whether hooks run. Raises AnsibleError for -e hooks with another value than those of a boolean."""
     value = read("hooks")
     try:
-        return value in (None, "") or boolean(value)
+        return value in (None, "") or boolean(value)  # type: ignore[no-untyped-call]  # Ansible ships few types
     except TypeError:
         found = f"hooks is {value!r}. Its only values are true and false."
         raise AnsibleActionFail(found) from None  # type: ignore[no-untyped-call]  # Ansible ships few types

@@ -183,6 +183,8 @@ def _start(command: str, project: str, variables: Mapping[str, object], asked: A
     _require_command(command, project, variables)
     require_no_template({"project": project, **variables})
     servers = (asked.servers,) if isinstance(asked.servers, str) else tuple(asked.servers)
+    # ansible-runner needs one, whatever the configuration is.
+    files.current_directory()
     found = _found(Path(asked.config or "."))
     known.require(found, project, servers)
     playbook.program()

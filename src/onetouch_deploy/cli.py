@@ -9,6 +9,7 @@ help and the completion for bash, zsh and fish.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -22,7 +23,7 @@ import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
 from . import output, stopping
-from .errors import OUTPUT_FAILED, CommandError
+from .errors import FAILED, OUTPUT_FAILED, CommandError
 from .plan import PROGRAM, Options, Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -407,7 +408,7 @@ def main(words: Sequence[str] | None = None) -> int:
         with stopping.handled():
             output.require_open()
             printed = output.watch()
-            code = _carry_out(given)
+            code = _carry_out(given, printed)
             sys.stdout.flush()
             return code
     except stopping.Stopped as end:
@@ -426,8 +427,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return OUTPUT_FAILED
 
 
-def _carry_out(words: Sequence[str]) -> int:
-    """Carry out a command line. With --json there is a document however it ends."""
+def _carry_out(words: Sequence[str], printed: output.Watched) -> int:
+    """Carry out a command line. With --json there is a document however it ends, unless it cannot be `printed`."""
     from . import commands  # noqa: PLC0415  completion and help do without
 
     try:
@@ -445,6 +446,18 @@ def _carry_out(words: Sequence[str]) -> int:
         return _refuse(error.code, str(error), json=plan.options.json)
     except stopping.Stopped as end:
         return _refuse(end.code, str(end), json=plan.options.json)
+    except OSError as error:
+        if error is printed.error:
+            raise
+        message = unusable(error)
+        output.report(message)
+        return _refuse(FAILED, message, json=plan.options.json)
+
+
+def unusable(error: OSError) -> str:
+    """Return what a file of this machine is the reason for."""
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
+    return f"{where}{error.strerror or error}. Correct that on this machine, and run it again."
 
 
 def _refuse(code: int, message: str, *, json: bool) -> int:

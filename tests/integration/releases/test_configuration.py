@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,18 @@ def test_without_a_configuration_the_live_one_stays(site: Site, upstream: Upstre
     assert site.deploy(**kept, post_deploy='test "$COLOUR" = red').settings == []
     assert served.answer() == ("v2", "red")
     assert not site.deploy(**kept).changed
+
+
+def test_a_live_configuration_that_is_gone_cannot_stay(site: Site, upstream: Upstream, served: RealProcmon) -> None:
+    """procmon could not read it: the deploy would fail after the switch, and so would the rollback."""
+    upstream.commit("v2")
+    shutil.rmtree(site.paths.configs)
+    kept = {**served.options(), "config": None, "env": None}
+    failed = site.fail(state="deployed", ref="master", **kept)
+    assert "is gone, and it has the settings that are to stay. Deploy with the settings" in failed.text
+    assert (site.version, site.outcomes[-1], served.answer()) == ("v1", "failed", ("v1", "red"))
+    assert site.deploy(**served.options("blue")).changed
+    assert served.answer() == ("v2", "blue")
 
 
 def test_where_it_is_and_who_can_read_it(site: Site, served: RealProcmon) -> None:
