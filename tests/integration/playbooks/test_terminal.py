@@ -43,6 +43,7 @@ def test_a_first_deploy_and_one_with_nothing_new_in_a_pipe(laptop: Laptop, upstr
         f"""blog on localhost
   ✔ fetch            0.0 s  1 commit
     {sha} Say one
+    post_deploy
     │ collecting
     │ \\x1b[31mred
   ✔ post_deploy      0.0 s
@@ -64,6 +65,7 @@ def test_a_deploy_shows_what_is_under_way(laptop: Laptop, upstream: Upstream, tm
     assert without_times(terminal.screen.history()).split("\n")[1:] == [
         "  ✔ fetch            0.0 s  1 commit",
         f"    {sha} Say one",
+        "    post_deploy",
         "    │ collecting 三",
         "    │ collected",
         "  ✔ post_deploy      0.0 s",
@@ -114,8 +116,10 @@ def test_a_failing_hook_in_a_pipe_is_explained_once(laptop: Laptop, upstream: Up
         f"""blog on localhost
   ✔ fetch            0.0 s  1 commit
     {second} Say two
+    post_deploy
     │ two
   ✘ post_deploy      0.0 s
+    post_deploy
     │ one
   ✔ post_deploy      0.0 s
   ✔ restore          0.0 s
@@ -142,7 +146,9 @@ def test_a_release_that_cannot_serve_shows_its_traceback(laptop: Laptop, served:
     assert terminal.end() == 2
     seen = terminal.screen.text()
     _before, reason = seen.split("\n✘ ")
-    assert seen.count("ModuleNotFoundError: No module named 'absent'") == reason.count("ModuleNotFoundError") == 1
+    assert seen.count("ModuleNotFoundError") == reason.count("ModuleNotFoundError") == 2
+    assert reason.startswith("the new workers failed to start: ModuleNotFoundError: No module named\n  'absent'.\n")
+    assert "\n  │ ModuleNotFoundError: No module named 'absent'\n" in reason, "as the end of its traceback"
     assert re.search(r"\n  \w{12} was restored and is live\.\n  Failed after \d+\.\d s\.$", reason)
 
 
