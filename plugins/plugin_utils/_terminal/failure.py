@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .look import Look
-from .text import clean, clean_lines, cut, hang, wrap
+from .text import break_up, clean, clean_lines, cut, hang, wrap
 
 # What Ansible puts before the message of a task, an action or a module.
 PREFIXES = re.compile(r"(?:(?:Task|Action|Module) failed: |Failed to connect to the host via ssh: )+")
@@ -107,7 +107,7 @@ def lost_result(result: Mapping[str, Any], address: str, hint: str = "", *, star
 def bar_lines(look: Look, lines: Sequence[str], indent: str = "  ") -> list[str]:
     """Return what a program wrote, each line behind a bar; on a terminal in lines that fit."""
     width = look.columns - len(indent) - 2
-    pieces = [part for line in lines for part in (hang(line, width, breaks=True) if look.live else [line])]
+    pieces = [part for line in lines for part in (break_up(line, width) if look.live else [line])]
     return [f"{indent}{look.mark('bar')} {look.paint(piece, 'dim')}".rstrip() for piece in pieces]
 
 

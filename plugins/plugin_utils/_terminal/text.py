@@ -66,28 +66,39 @@ def _words(text: str) -> list[str]:
     return [word.replace(KEPT, " ") for word in kept.split(" ")]
 
 
-def hang(text: str, width: int, *, breaks: bool = False) -> list[str]:
-    """Return a text in lines that fit, with its own indentation, and more of it from the second line on.
-
-    With `breaks` also a word that is longer than a line is broken, and none is left to the terminal.
-    """
+def hang(text: str, width: int) -> list[str]:
+    """Return a text in lines that fit, with its own indentation, and more of it from the second line on."""
     if cells(text) <= width:
         return [text]
-    indent = text[: len(text) - len(text.lstrip(" "))]
-    if len(indent) > width // 2:
-        indent = ""
+    indent = text[: _indentation(text)]
     first, *more = wrap(text.lstrip(" "), width - len(indent), HANGING)
-    lines = [indent + line for line in (first.lstrip(" "), *more)]
-    return [part for line in lines for part in _broken(line, width, indent + HANGING)] if breaks else lines
+    return [indent + line for line in (first.lstrip(" "), *more)]
 
 
-def _broken(line: str, width: int, indent: str) -> list[str]:
-    """Return a line in parts that fit, those from the second on with `indent`."""
-    parts: list[str] = []
-    while cells(line) > width:
-        head = _head(line, width)
-        parts, line = [*parts, head], indent + line[len(head) :]
-    return [*parts, line]
+def break_up(text: str, width: int) -> list[str]:
+    """Return a text as `hang` does, of which nothing is left to the terminal to break.
+
+    Where a line has no blank in its second half, it is broken behind a slash, or anywhere.
+    """
+    indent = " " * min(_indentation(text), width // 2) + HANGING
+    lines = []
+    while cells(text) > width:
+        end = _place_to_break(text, width)
+        lines.append(text[:end].rstrip())
+        text = indent + text[end:].lstrip(" ")
+    return [*lines, text]
+
+
+def _place_to_break(text: str, width: int) -> int:
+    head = _head(text, width)
+    least = max(width // 2, _indentation(text))
+    # A blank may also be what no longer fits.
+    blank, slash = text.rfind(" ", 0, len(head) + 1) + 1, head.rfind("/") + 1
+    return next((place for place in (blank, slash) if place > least), len(head))
+
+
+def _indentation(text: str) -> int:
+    return len(text) - len(text.lstrip(" "))
 
 
 def _head(text: str, width: int) -> str:

@@ -521,7 +521,6 @@ def test_output_is_wrapped_between_words(live: Run) -> None:
     words = f"    │     {' '.join(['word'] * 14)}\n    │         {' '.join(['word'] * 6)}\n"
     assert f"{words}    │ {path[:74]}\n    │     {path[74:]}\n" in live.raw
     live.progress("blog@web1", {"output": f"{' ' * 60}^^^^ here is the fault\n{'三' * 50}\n"})
-    assert "^^^^ here is the fault" in live.raw
     assert max(map(cells, live.model.history().split("\n"))) <= 80
 
 

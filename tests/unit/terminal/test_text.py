@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.text import (
+    break_up,
     cells,
     clean,
     clean_lines,
@@ -59,6 +60,25 @@ def test_a_text_is_wrapped_between_words(text: str, lines: list[str]) -> None:
 )
 def test_more_of_a_line_stands_further_to_the_right(text: str, lines: list[str]) -> None:
     assert hang(text, 9) == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one two three", ["one two three"]),
+        ('  File "/srv/a/lib/b.py", line 7', ['  File "/srv/a/', '      lib/b.py",', "      line 7"]),
+        ("one two three four", ["one two three", "    four"]),
+        ("a" * 40, ["a" * 16, "    " + "a" * 12, "    " + "a" * 12]),
+        (" " * 14 + "^^^^ here", [" " * 14 + "^^", " " * 12 + "^^", " " * 12 + "here"]),
+        (" " * 40 + "x", ["", " " * 12 + "x"]),
+        ("三" * 10, ["三" * 8, "    三三"]),
+    ],
+)
+def test_of_a_line_that_is_broken_up_nothing_is_left_to_the_terminal(text: str, lines: list[str]) -> None:
+    found = break_up(text, 16)
+    assert found == lines
+    assert max(map(cells, found)) <= 16
+    assert "".join("".join(found).split()) == "".join(text.split()), "nothing is lost"
 
 
 def test_text_of_others_sends_nothing_to_the_terminal() -> None:
