@@ -12,7 +12,8 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _control_repository
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._convert_conf import ProjectsError, convert
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._convert_conf import convert
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects.errors import ProjectsError
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen
 
 OPTIONS = {

@@ -26,11 +26,11 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import did_
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._unpushed import find_unpushed, unpushed_error
 
 OPTIONS = {
-    "state": {"type": "str", "required": True, "choices": ["present", "deployed", "reverted"]},
+    "state": {"type": "str", "required": True, "choices": ["deployed", "reverted"]},
     "step": {"type": "str", "choices": ["prepare", "activate"]},
 }
 UNKNOWN_REF = re.compile(r"\bref '.*' is unknown")
-COMMANDS = {"present": "setup", "deployed": "deploy", "reverted": "revert"}
+COMMANDS = {"deployed": "deploy", "reverted": "revert"}
 
 
 class ActionModule(ServerAction):
@@ -101,7 +101,7 @@ class ActionModule(ServerAction):
         error = config_error(self.read("config"))
         if error:
             raise failure(error)
-        harmless = state in {"present", "prepared"} or bool(self._task.check_mode)
+        harmless = state == "prepared" or bool(self._task.check_mode)
         arguments = release_arguments(state, self.read, _user(), commit)
         url = self.url()
         result = {**self._run_releases(arguments, harmless=harmless), **url}

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup import host_keys
-from ansible_collections.onetouch.deploy.plugins.plugin_utils import _git_host, _login_failure
+from ansible_collections.onetouch.deploy.plugins.plugin_utils import _git_host, _login_failure, _obstacles
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction
 
 MODULE = "onetouch.deploy.server_facts"
@@ -25,7 +25,7 @@ class ActionModule(ServerAction):
         address = host_keys.parse_address(str((self._task.args.get("about") or {}).get("repo", "")))
         here = _git_host.lines_here(address) if address else []
         asked = self._ask(here)
-        if address and _git_host.is_unknown(asked.get("facts", {}).get("git", {})):
+        if address and _obstacles.is_unknown(asked.get("facts", {}).get("git", {})):
             # The server may have an alias that only its own ssh knows, and this machine the key of the host.
             more = _git_host.lines_for(asked["facts"]["git"]["name"])
             asked = self._ask(more) if more else asked

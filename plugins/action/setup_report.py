@@ -73,7 +73,7 @@ class ActionModule(ActionBase):
         ready, waiting = _setup_report.ready_lines(outcomes), _setup_report.waiting_lines(outcomes)
         if ready and not is_chosen():
             Display().display("\n".join(["", *ready]))
-        found = {"lines": ready, "ready": ready}
+        found = {"lines": ready}
         return {**found, "failed": True, "msg": "\n".join(waiting)} if waiting else found
 
 

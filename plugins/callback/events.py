@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: events
 type: notification
-short_description: Writes what a run does to a file while it goes on
+short_description: Write what a run does to a file while it goes on
 version_added: 0.2.0
 author:
   - The onetouch.deploy contributors (@onetouch)

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: results
 type: notification
-short_description: Writes the results of this collection's modules to a file
+short_description: Write the results of this collection's modules to a file
 version_added: 0.2.0
 author:
   - The onetouch.deploy contributors (@onetouch)

@@ -2,12 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Callback plugin: shows deploys as people read them. What it shows is decided in plugin_utils/_terminal."""
+
 from __future__ import annotations
 
 DOCUMENTATION = """
 name: terminal
 type: stdout
-short_description: Shows deploys as people read them
+short_description: Show deploys as people read them
 version_added: 0.1.0
 author:
   - The onetouch.deploy contributors (@onetouch)
@@ -245,8 +247,6 @@ class CallbackModule(Default):
 
     def _begin_task(self, task: Any) -> None:  # noqa: ANN401
         kind = KINDS.get(task.action.removeprefix(COLLECTION), Kind.OTHER)
-        if kind is Kind.DEPLOY and task.args.get("state") == "present":
-            kind = Kind.OTHER
         if kind in {Kind.SUMMARY, Kind.REPORT} and task.args.get("verdict"):
             kind = Kind.VERDICT
         folder = board_folder(task.get_play())

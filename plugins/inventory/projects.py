@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: projects
-short_description: Reads the projects to deploy, one inventory host for each project on each server
+short_description: Read the projects to deploy, one inventory host for each project on each server
 version_added: 0.1.0
 author:
   - The onetouch.deploy contributors (@onetouch)

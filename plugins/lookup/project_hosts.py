@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: project_hosts
-short_description: Returns the hosts of the projects that a playbook was asked for
+short_description: Return the hosts of the projects that a playbook was asked for
 version_added: 0.1.0
 author:
   - The onetouch.deploy contributors (@onetouch)

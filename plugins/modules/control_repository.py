@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: control_repository
-short_description: Writes a control repository
+short_description: Write a control repository
 version_added: 0.2.0
 author:
   - The onetouch.deploy contributors (@onetouch)

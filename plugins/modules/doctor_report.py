@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: doctor_report
-short_description: Prints what is right about projects, and what to do about the rest
+short_description: Print what is right about projects, and what to do about the rest
 version_added: 0.2.0
 author: The onetouch.deploy contributors (@onetouch)
 description:
@@ -52,6 +52,7 @@ lines:
   type: list
   elements: str
   returned: without verdict
+  sample: ["blog@web1", "  ok  clock: 0 s from this machine's"]
 findings:
   description: What was found on the host, each with C(text) and C(is_right), which is null for what is neither.
   type: list

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: git_access
-short_description: Gives the project's user what it takes to read the repository
+short_description: Give the project's user what it takes to read the repository
 version_added: 0.2.0
 author: The onetouch.deploy contributors (@onetouch)
 description:
@@ -65,10 +65,12 @@ added:
   type: list
   elements: str
   returned: success
+  sample: ["git.example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOx1CBkmnqVmnSmnHw9kGmCkYvzOYkWEt4pDk7VjFnXk"]
 waits_for:
   description: The public key that the git server has to accept first. Empty without O(make_key).
   type: str
   returned: success
+  sample: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOx1CBkmnqVmnSmnHw9kGmCkYvzOYkWEt4pDk7VjFnXk blog@web1
 """
 
 import os

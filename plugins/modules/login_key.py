@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: login_key
-short_description: Lets the key that logged in for setup log in as the project's user
+short_description: Authorize the key that logged in for setup to log in as the project's user
 version_added: 0.2.0
 author: The onetouch.deploy contributors (@onetouch)
 description:
@@ -75,6 +75,7 @@ added:
   type: list
   elements: str
   returned: success
+  sample: ["SHA256:uNiVztksCsDhcc0u9e8BrJXVNvZ31nQdvcNGIYtYkxE you@laptop"]
 path:
   description: The file that has the keys.
   type: str

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: project_command
-short_description: Runs a command in the live release of a project
+short_description: Run a command in the live release of a project
 version_added: 0.2.0
 author:
   - The onetouch.deploy contributors (@onetouch)
@@ -35,4 +35,20 @@ EXAMPLES = r"""
   onetouch.deploy.project_command:
 """
 
-RETURN = r""" # """
+RETURN = r"""
+rc:
+  description: The exit code of the command. All values are those of M(onetouch.deploy.release_command).
+  type: int
+  returned: when it ran, or could not be started
+  sample: 0
+stdout:
+  description: What it wrote.
+  type: str
+  returned: when it ran
+  sample: "3 migrations applied\n"
+stderr:
+  description: What it wrote as errors.
+  type: str
+  returned: when it ran
+  sample: ""
+"""

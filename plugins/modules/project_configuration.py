@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: project_configuration
-short_description: Writes the configuration of what is live, for setup
+short_description: Write the configuration of what is live, for setup
 version_added: 0.2.0
 author: The onetouch.deploy contributors (@onetouch)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: project_directories
-short_description: Creates directories of a project as root
+short_description: Create directories of a project as root
 version_added: 0.2.0
 author: The onetouch.deploy contributors (@onetouch)
 description:

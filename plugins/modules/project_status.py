@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: project_status
-short_description: Runs the module releases_info with the variables of a host
+short_description: Run the module releases_info with the variables of a host
 version_added: 0.1.0
 author:
   - The onetouch.deploy contributors (@onetouch)

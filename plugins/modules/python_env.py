@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: python_env
-short_description: Installs a program in a Python environment of its own
+short_description: Install a program in a Python environment of its own
 version_added: 0.2.0
 author: The onetouch.deploy contributors (@onetouch)
 description:
@@ -121,15 +121,18 @@ unused:
   type: list
   elements: str
   returned: with O(state=present)
+  sample: [0a1b2c3d4e5f]
 current:
   description: Where C(current) leads. Empty when it leads nowhere.
   type: str
   returned: success
+  sample: 1b2f6c0d4e5a
 removed:
   description: The names of the builds that were removed.
   type: list
   elements: str
   returned: with O(state=pruned)
+  sample: [0a1b2c3d4e5f]
 """
 
 import os

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_command
-short_description: Runs a command in the live release, with the environment of its hooks
+short_description: Run a command in the live release, with the environment of its hooks
 version_added: 0.2.0
 author: The onetouch.deploy contributors (@onetouch)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: releases_info
-short_description: Returns what is live of a project on a server
+short_description: Return what is live of a project on a server
 version_added: 0.1.0
 author: The onetouch.deploy contributors (@onetouch)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: remove_project
-short_description: Takes a project from a server
+short_description: Take a project from a server
 version_added: 0.2.0
 author: The onetouch.deploy contributors (@onetouch)
 description:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: restart
-short_description: Replaces the workers of a project by new ones
+short_description: Replace the workers of a project by new ones
 version_added: 0.1.0
 author:
   - The onetouch.deploy contributors (@onetouch)

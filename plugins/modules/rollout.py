@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollout
-short_description: Runs the module releases on the servers of a project, in their order
+short_description: Run the module releases on the servers of a project, in their order
 version_added: 0.1.0
 author:
   - The onetouch.deploy contributors (@onetouch)
 description:
-  - Internal to the playbooks and roles of this collection.
+  - Internal to the playbooks of this collection.
   - Runs M(onetouch.deploy.releases) with the variables C(project_*) of the host as its options, and shows how it ended
     in one line.
   - Within a step, different projects do not wait for each other. The servers of one project get the commit that the
@@ -21,7 +21,7 @@ options:
     description: The state of M(onetouch.deploy.releases).
     type: str
     required: true
-    choices: [present, deployed, reverted]
+    choices: [deployed, reverted]
   step:
     description:
       - With V(prepare) a project on several servers is prepared, and nothing live changes. A project on a single
@@ -56,4 +56,19 @@ EXAMPLES = r"""
     step: activate
 """
 
-RETURN = r""" # """
+RETURN = r"""
+outcome:
+  description:
+    - That of M(onetouch.deploy.releases), or how the server ended without its answer.
+    - V(not_reached) when its turn did not come, V(unreachable) when it could not be logged in to, V(lost) when the
+      connection broke, V(unknown) when the module was killed. All other values are those of
+      M(onetouch.deploy.releases).
+  type: str
+  returned: always
+  sample: live
+url:
+  description: Where people open the app.
+  type: str
+  returned: when the variable C(project_url) is set
+  sample: https://www.example.com
+"""

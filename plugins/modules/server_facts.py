@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: server_facts
-short_description: Collects what decides whether a project can be set up on a server
+short_description: Collect what decides whether a project can be set up on a server
 version_added: 0.2.0
 author: The onetouch.deploy contributors (@onetouch)
 description:
@@ -130,10 +130,12 @@ login:
   description: Why there are no other facts. Its C(kind) is empty when there are some.
   type: dict
   returned: always
+  sample: {"kind": "refused", "text": "deploy@web1: Permission denied (publickey)."}
 facts:
   description: What was found.
   type: dict
   returned: when the server could be asked
+  sample: {"system": "Debian GNU/Linux 12 (bookworm)", "apt": true, "missing_packages": ["git"], "clock_seconds": 0.0}
 """
 
 from pathlib import Path

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: server_releases_info
-short_description: Returns what is live of several projects on one server
+short_description: Return what is live of several projects on one server
 version_added: 0.2.0
 author:
   - The onetouch.deploy contributors (@onetouch)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service_facts
-short_description: Returns what a project's hooks see, and what answers where it serves
+short_description: Return what a project's hooks see, and what answers where it serves
 version_added: 0.2.0
 author: The onetouch.deploy contributors (@onetouch)
 description:

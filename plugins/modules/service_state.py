@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service_state
-short_description: Reports which files and units are not as setup would leave them
+short_description: Report which files and units are not as setup would leave them
 version_added: 0.2.0
 author: The onetouch.deploy contributors (@onetouch)
 description:
@@ -77,11 +77,13 @@ differing_files:
   type: list
   elements: str
   returned: success
+  sample: [/etc/systemd/system/procmon@.service]
 differing_units:
   description: The names of the units that are not in the wanted state.
   type: list
   elements: str
   returned: success
+  sample: [procmon@blog.service]
 """
 
 from pathlib import Path

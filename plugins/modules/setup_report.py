@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: setup_report
-short_description: Reports what keeps setup from its end, or that it came to it
+short_description: Report what keeps setup from its end, or that it came to it
 version_added: 0.2.0
 author: The onetouch.deploy contributors (@onetouch)
 description:
@@ -57,18 +57,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 lines:
-  description: What is shown.
+  description: One line for each project that is ready, as it is shown.
   type: list
   elements: str
   returned: with O(stage=end)
+  sample: ["blog is ready on web1; next: deploy blog"]
 obstacles:
   description: Each with C(found) and C(remedy).
   type: list
   elements: dict
+  returned: with O(stage=find), and with O(stage=obstacles) where there is none
+  sample: [{"found": "the file system of /var/www/blog is read-only", "remedy": "Mount it writable"}]
+about:
+  description: O(about), with how Ansible logs in, and without the secrets of the repository's address.
+  type: dict
   returned: with O(stage=find)
-ready:
-  description: One line for each project that is ready.
-  type: list
-  elements: str
-  returned: with O(stage=end)
+  sample: {"name": "blog", "user": "deploy", "port": "", "key": ""}
 """

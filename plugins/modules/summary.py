@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: summary
-short_description: Shows lines, or results of this collection's modules, as plain text
+short_description: Show lines, or results of this collection's modules, as plain text
 version_added: 0.1.0
 author:
   - The onetouch.deploy contributors (@onetouch)

@@ -9,9 +9,10 @@ defaults. The few that differ are here; the defaults of the roles are the same, 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
+
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import env_file
 
 # Returns the value of a variable, None where it is not set.
 Read = Callable[[str], Any]
@@ -28,7 +29,6 @@ RELEASE = ("strategy", "keep", "shared_paths", "restart_file", "lock_wait", "ind
 SOURCE = ("repo",)
 HOOKS = ("pre_deploy", "post_deploy", "test", "hook_timeout", "reload_timeout")
 BY_STATE = {
-    "present": (*RELEASE, *SOURCE),
     "prepared": (*RELEASE, *SOURCE),
     "deployed": (*RELEASE, *SOURCE, *HOOKS),
     "reverted": (*RELEASE, *HOOKS),
@@ -86,7 +86,8 @@ def _configuration(read: Read) -> dict[str, Any]:
     """Return the configuration that travels with the release. With config=keep none of it is evaluated."""
     if read("config"):
         return {}
-    found: dict[str, Any] = {"env": _env_text(read("project_env") or {})}
+    # A text: of a mapping Ansible would hide each value wherever it occurs, such as each 1.
+    found: dict[str, Any] = {"env": env_file.render(read("project_env") or {})}
     if has_app(read):
         found |= {"config": _settings(read), **_writable(read)}
     return {**found, **_given({"env_file": read("project_env_file")})}
@@ -102,12 +103,6 @@ def _settings(read: Read) -> dict[str, Any]:
 def _writable(read: Read) -> dict[str, Any]:
     """Return what the unit lets the app write to, which only setup changes."""
     return {"writable_paths": read("supervisor_writable_paths") or read("project_writable_paths") or []}
-
-
-def _env_text(variables: Mapping[str, object]) -> str:
-    """Return the app's variables as a text: of a mapping Ansible would hide each value, such as each 1."""
-    lines = (f"{name}={json.dumps(str(value), ensure_ascii=False)}\n" for name, value in variables.items())
-    return "".join(lines)
 
 
 def _given(arguments: dict[str, Any]) -> dict[str, Any]:

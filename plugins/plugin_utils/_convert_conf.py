@@ -11,7 +11,6 @@ from collections.abc import Mapping
 import yaml
 
 from ._projects.deploy_conf_reader import read_deploy_conf
-from ._projects.errors import ProjectsError
 from ._projects.placement import place
 from ._projects.section import LOCAL_PATHS, Section, local_path
 
@@ -53,6 +52,3 @@ def _values(section: Section, directory: str) -> Mapping[str, object]:
 def _moved(value: object, file: str, directory: str) -> object:
     path = os.path.normpath(str(local_path(value, file)))
     return value if str(value).startswith(("/", "~")) else os.path.relpath(path, directory)
-
-
-__all__ = ["ProjectsError", "convert"]

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup import host_keys
 from ansible_collections.onetouch.deploy.plugins.module_utils._setup.host_keys import Address
@@ -36,22 +35,17 @@ def lines_here(address: Address) -> list[str]:
 def lines_for(name: str) -> list[str]:
     """Return the lines that this machine has for a name of known_hosts, such as `[git.example.org]:2222`."""
     host, _bracket, port = name.lstrip("[").partition("]:")
-    files = lines_files(Address(host, port))
+    files = known_hosts_files(Address(host, port))
     return [key.line(name) for key in host_keys.known_keys(run, name, files)]
 
 
-def lines_files(address: Address) -> list[str]:
+def known_hosts_files(address: Address) -> list[str]:
     """Return the files of known hosts that this machine reads for an address."""
     try:
         found = host_keys.destination(run, address)
     except ValueError:
         return []
     return [*found.own, *found.shared]
-
-
-def is_unknown(git: Mapping[str, Any]) -> bool:
-    """Return whether the server has no key for the git server, and has got none."""
-    return bool(git.get("name")) and not git.get("known") and not git.get("add")
 
 
 def clock_difference(there: float, before: float, after: float) -> float:

@@ -310,8 +310,8 @@ def unanswered(found: Facts) -> list[Obstacle]:
 
 
 def is_unknown(found: Facts) -> bool:
-    """Return whether no side has a host key for the git server."""
-    return bool(found.get("name")) and not found["known"] and not found["add"]
+    """Return whether no side has a host key for the git server, by what was found of git."""
+    return bool(found.get("name")) and not found.get("known") and not found.get("add")
 
 
 def unknown_host_key(found: Facts) -> Obstacle:

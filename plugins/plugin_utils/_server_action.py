@@ -73,7 +73,9 @@ class ServerAction(ActionBase):
         try:
             return self._templar.template(self.variables[name])
         except AnsibleError as error:
-            raise failure(f"The variable {name} of {self.host} cannot be evaluated.") from error
+            raise failure(
+                f"The variable {name} of {self.host} cannot be evaluated. Correct it where the inventory sets it."
+            ) from error
 
     def require(self, name: str) -> str:
         """Return the value of a variable that must be set."""

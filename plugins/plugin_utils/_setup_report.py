@@ -74,14 +74,14 @@ def ready_lines(outcomes: Iterable[Outcome]) -> list[str]:
     for outcome in found:
         if not outcome.key:
             servers.setdefault(outcome.project, []).append(outcome.server)
-    return [f"{project} is ready on {together(names)}{_next(project, waiting)}" for project, names in servers.items()]
+    return [f"{project} is ready on {listed(names)}{_next(project, waiting)}" for project, names in servers.items()]
 
 
 def _next(project: str, waiting: set[str]) -> str:
     return "" if project in waiting else f"; next: {typed('deploy', project)}"
 
 
-def together(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
     """Return names as people list them."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 

@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
 from . import output, stopping
-from .errors import OUTPUT_FAILED, WRONG_USAGE, CommandError
+from .errors import OUTPUT_FAILED, CommandError
 from .plan import PROGRAM, Options, Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
 COMPLETE_VARIABLE = "_DEPLOY_COMPLETE"
+SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 VERBATIM = {**SETTINGS, "ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -382,13 +383,10 @@ def init(ctx: click.Context, directory: Path, deploy_conf: Path | None) -> Plan:
 
 
 @root.command(context_settings=SETTINGS)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice([*SHELLS]))
 def completion(shell: str) -> None:
     """Print the completion of a shell, such as eval "$(deploy completion bash)"."""
-    found = get_completion_class(shell)
-    if found is None:
-        raise CommandError(f"There is no completion for {shell}.", WRONG_USAGE)
-    click.echo(found(root, {}, PROGRAM, COMPLETE_VARIABLE).source())
+    click.echo(SHELLS[shell](root, {}, PROGRAM, COMPLETE_VARIABLE).source())
 
 
 def parse(words: Sequence[str]) -> Plan | int:

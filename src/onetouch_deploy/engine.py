@@ -57,11 +57,34 @@ def run_job(job: Job, directory: Path, cancel: Callable[[], bool], output: Calla
     `cancel` is called some ten times per second, and returns whether Ansible is to be killed. `output` gets what
     Ansible prints.
     """
-    from ansible_runner import Runner, RunnerConfig  # type: ignore[import-untyped]  # noqa: PLC0415  it takes long
+    from ansible_runner import Runner  # type: ignore[import-untyped]  # noqa: PLC0415  it takes long
 
     # A file, because arguments can be read by all users. Of settings, runner forgets those that are arguments.
     for name, content in (("extravars", job.variables), ("settings", {"pexpect_timeout": LOOK_SECONDS})):
         write_private(directory / "env" / name, json.dumps(content, default=str))
+    errors: list[str] = []
+    last: deque[str] = deque(maxlen=LAST_LINES)
+    keep = job.artifacts is not None
+
+    def handle(event: Mapping[str, Any]) -> bool:
+        text = str(event.get("stdout") or "")
+        if HEAD.match(text):
+            errors.append(error_text(text))
+        if text:
+            last.append(error_text(text))
+            output(text)
+        return keep
+
+    runner = Runner(prepared(job, directory), event_handler=handle, cancel_callback=cancel)
+    runner.run()
+    # It is None where a signal has ended Ansible.
+    return End(KILLED if runner.rc is None else int(runner.rc), " ".join(errors), " ".join(last))
+
+
+def prepared(job: Job, directory: Path) -> Any:  # noqa: ANN401  runner has no types
+    """Return runner's configuration of a job, without what runner sets that the user has not asked for."""
+    from ansible_runner import RunnerConfig  # noqa: PLC0415  it takes long
+
     config = RunnerConfig(
         private_data_dir=str(directory),
         project_dir=str(job.root),
@@ -79,23 +102,7 @@ def run_job(job: Job, directory: Path, cancel: Callable[[], bool], output: Calla
     if "ANSIBLE_HOST_KEY_CHECKING" not in os.environ:
         # Runner turns it off. What the user's ansible.cfg says counts, and otherwise host keys are checked.
         del config.env["ANSIBLE_HOST_KEY_CHECKING"]
-    errors: list[str] = []
-    last: deque[str] = deque(maxlen=LAST_LINES)
-    keep = job.artifacts is not None
-
-    def handle(event: Mapping[str, Any]) -> bool:
-        text = str(event.get("stdout") or "")
-        if HEAD.match(text):
-            errors.append(error_text(text))
-        if text:
-            last.append(error_text(text))
-            output(text)
-        return keep
-
-    runner = Runner(config, event_handler=handle, cancel_callback=cancel)
-    runner.run()
-    # It is None where a signal has ended Ansible.
-    return End(KILLED if runner.rc is None else int(runner.rc), " ".join(errors), " ".join(last))
+    return config
 
 
 def write_private(path: Path, text: str) -> None:

@@ -88,7 +88,8 @@ def source(found: Found) -> Source:
 
     text = found.file.read_text(encoding="utf-8", errors="replace")
     if text.startswith(VAULTED):
-        raise CommandError(f"{found.file} is encrypted as a whole: only Ansible can read it, with its password.")
+        advice = "Use ansible-playbook, or encrypt single values instead."
+        raise CommandError(f"{found.file} is encrypted as a whole: only Ansible can read it. {advice}")
     if found.is_original:
         return deploy_conf_reader.read_deploy_conf(text, str(found.file))
     return _yaml_source(found.file, text)

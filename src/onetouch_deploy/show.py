@@ -102,7 +102,9 @@ def _exec(plan: Plan, found: files.Found) -> int:
 def _logs(plan: Plan, found: files.Found) -> int:
     hosts = [host for host in _hosts(plan, found) if host.text("project_app")]
     if not hosts:
-        raise CommandError(f"{plan.project} has no app, so that no unit writes a journal for it.")
+        raise CommandError(
+            f"{plan.project} has no app, so that no unit writes a journal for it. shared/logs/deploy.log has its hooks."
+        )
     return _on_each(plan, hosts, lambda host, log: remote.journal(host, plan.lines or 1, follow=plan.follow, log=log))
 
 

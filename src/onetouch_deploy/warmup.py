@@ -35,18 +35,13 @@ TIMEOUT_SECONDS = 10
 ENVIRONMENT = re.compile(r"ANSIBLE_(SSH|HOST_KEY|PRIVATE|REMOTE|TRANSPORT|HOME|TIMEOUT|PASSWORD|INVENTORY|ASK_PASS)")
 FOLLOWED = frozenset({"ANSIBLE_SSH_CONTROL_PATH_DIR"})
 IN_DEFAULTS = (
-    *(
-        "ask_pass",
-        "home",
-        "host_key_checking",
-        "private_key_file",
-        "remote_port",
-        "remote_user",
-        "timeout",
-        "transport",
-    ),
+    *("ask_pass", "home", "host_key_checking", "private_key_file", "remote_port", "remote_user", "timeout"),
+    "transport",
 )
 IN_SSH = frozenset({"ssh_args", "control_path_dir", "pipelining", "retries"})
+# Directories with variables that only Ansible knows how to merge.
+VARIABLES = ("group_vars", "host_vars")
+PROGRAM = Path(__file__).with_name("ssh-when-open")
 
 
 @dataclass(frozen=True)
@@ -130,11 +125,6 @@ def environment(plan: Plan, found: Found) -> Mapping[str, str]:
     opening.touch(mode=0o600)
     _beside(lambda: _open_all(plan, found), opening)
     return {"ANSIBLE_SSH_EXECUTABLE": str(PROGRAM), "ONETOUCH_DEPLOY_OPENING": str(opening)}
-
-
-# Directories with variables that only Ansible knows how to merge.
-VARIABLES = ("group_vars", "host_vars")
-PROGRAM = Path(__file__).with_name("ssh-when-open")
 
 
 def _beside(work: Callable[[], None], opening: Path) -> None:

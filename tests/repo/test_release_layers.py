@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2] / "plugins/module_utils/_releases"
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py")
 LAYERS: list[set[str]] = [
     {"errors", "model", "restart_file", "unit"},
-    {"system"},
+    {"system", "env_file"},
     {"progress"},
     {"git", "report"},
     {"options", "procmon"},

@@ -92,9 +92,8 @@ def test_a_revert_asks_for_no_ref_and_goes_to_what_the_first_server_has_found() 
     assert arguments("prepared", "c")["commit"] == "c"
 
 
-@pytest.mark.parametrize("state", ["present", "prepared"])
-def test_hooks_are_only_for_what_goes_live(state: str) -> None:
-    assert not arguments(state, project_test="x", project_post_deploy="y").keys() & {"test", "post_deploy"}
+def test_hooks_are_only_for_what_goes_live() -> None:
+    assert not arguments("prepared", project_test="x", project_post_deploy="y").keys() & {"test", "post_deploy"}
 
 
 def test_a_project_with_an_app_brings_the_settings_of_procmon() -> None:

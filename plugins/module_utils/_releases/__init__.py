@@ -9,7 +9,7 @@
 The way of one deploy, which is the way to read it:
 
     options.py              the module's arguments, checked
-    states.py               one function for each value of `state`
+    states.py               what has to be done, by `state`, in check mode and for real
     records/lock.py         one run at a time
     deploy/recovery.py      what a run that died has left
     git/resolve.py          which commit the ref means
@@ -18,13 +18,15 @@ The way of one deploy, which is the way to read it:
     procmon.py              what procmon answers
     report.py               what the module returns
 
-Beside it, `facts.py` is what `releases_info` returns, `question.py` its options, `configure.py` how setup
-writes a configuration.
+Beside it, `facts.py` is what `releases_info` returns, `question.py` its options, `configure.py` how setup writes a
+configuration. `model.py`, `project.py` and `errors.py` are what all of it deals with, `progress.py` is what a run
+reports while it goes on, `restart_file.py` the touch, `env_file.py` the syntax of files of variables, `unit.py` what
+setup has written for systemd.
 
 Rooms: `system` knows the operating system, `git` the git program, `records` the files that record what was done,
 `environment` Python environments, `configuration` procmon's settings and the app's variables, `release` release
-directories, `deploy` the transaction. Each may import from those
-before it in this order, and from `errors` and `model`, never from those after it.
+directories, `deploy` the transaction. Each may import from those before it in this order, and from `errors` and
+`model`, never from those after it. `records`, `environment` and `configuration` do not import each other.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def collect_facts(paths: ProjectPaths, run: Run, question: Question) -> dict[str
         "interrupted": _interrupted(paths),
         "behind": _behind(git, live.commit, question.ref) if cloned else None,
         "drift": drift(live, [git.rev_parse(line) or line for line in lines[-1:]] if cloned else lines),
-        "procmon": _procmon(question.status_file),
+        "procmon": dict(procmon.report(question.status_file)) if question.status_file else None,
         "waiting_settings": [*waiting_settings(paths, live.configuration, question.config or {}), *_lost(live)],
     }
     facts["waiting_for_setup"] = _waiting_for_setup(facts["procmon"], question)
@@ -82,9 +82,9 @@ def _lost(live: Current) -> list[str]:
     return ["environment"] if live.release and current.has_lost_its_python(live.release) else []
 
 
-def _waiting_for_setup(procmon: Mapping[str, Any] | None, question: Question) -> list[str]:
-    """Return the settings of root that differ from what runs."""
-    running, wanted = (procmon or {}).get("bind"), (question.config or {}).get("bind")
+def _waiting_for_setup(status: Mapping[str, Any] | None, question: Question) -> list[str]:
+    """Return the settings of root that differ from what runs, by procmon's `status`."""
+    running, wanted = (status or {}).get("bind"), (question.config or {}).get("bind")
     bind = ["bind"] if running and wanted not in (None, running) else []
     return [*bind, *(["writable_paths"] if question.waiting_paths else [])]
 
@@ -216,12 +216,3 @@ def _interrupted(paths: ProjectPaths) -> dict[str, Any] | None:
     """Return the attempt that was left unfinished; while the lock is held it is simply under way."""
     found = None if lock.current_holder(paths.lock) else state.read(paths.state)
     return asdict(found) if found else None
-
-
-def _procmon(status_file: Path | None) -> dict[str, Any] | None:
-    if status_file is None:
-        return None
-    status, raw = procmon.read_status(status_file), procmon.read_raw(status_file)
-    if status is None or raw is None or not procmon.is_running(status_file, status):
-        return {"state": "not running", "workers": []}
-    return dict(raw)

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import re
 import shutil
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from . import env_file
 from .errors import ReleaseError
 from .git import refs
 from .model import ProjectPaths
@@ -218,17 +218,12 @@ def _shared_path(entry: str) -> str:
     return str(PurePosixPath(entry)) + ("/" if entry.endswith("/") else "")
 
 
-def variables_text(variables: Mapping[str, object]) -> str:
-    """Return variables in the syntax of an env file, one `NAME="value"` per line."""
-    return "".join(f"{name}={json.dumps(str(value), ensure_ascii=False)}\n" for name, value in variables.items())
-
-
 def _env(given: object) -> str | None:
     """Return the variables as text, which the controller sends: Ansible hides it as a whole, and no short value."""
     if given is None or isinstance(given, str):
         return given
     if isinstance(given, Mapping):
-        return variables_text(given)
+        return env_file.render(given)
     raise ReleaseError("env is neither a mapping nor a text", "set names with texts")
 
 

@@ -90,10 +90,7 @@ class Procmon:
 
     def report(self) -> Mapping[str, Any]:
         """Return all that procmon reports, for those who show it."""
-        status, raw = self.status(), read_raw(self.status_file)
-        if status is None or raw is None or not is_running(self.status_file, status):
-            return {"state": "not running", "workers": []}
-        return raw
+        return report(self.status_file)
 
     def require_running(self) -> Status:
         """Return the status of the running procmon. Raises ReleaseError when it is not running."""
@@ -263,6 +260,14 @@ def read_raw(path: Path) -> Mapping[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def report(path: Path) -> Mapping[str, Any]:
+    """Return all that the procmon with the status file `path` reports; without one that runs, its state alone."""
+    status, raw = read_status(path), read_raw(path)
+    if status is None or raw is None or not is_running(path, status):
+        return {"state": "not running", "workers": []}
+    return raw
 
 
 def is_running(path: Path, status: Status) -> bool:

@@ -6,8 +6,8 @@
 
 """The values of `state`: find the commit, decide what has to be done, report it, and outside of check mode do it.
 
-Check mode, diff mode and the real run share one decision (`decide`). They differ in where they look: check mode fetches
-into a scratch repository, the real run holds the project's lock and fetches into the clone.
+Check mode, diff mode and the real run share one decision (`is_needed`). They differ in where they look: check mode
+fetches into a scratch repository, the real run holds the project's lock and fetches into the clone.
 """
 
 from __future__ import annotations
@@ -50,13 +50,6 @@ class Choice:
     configuration: Plan = field(default_factory=Plan)
 
 
-@dataclass(frozen=True)
-class Decision:
-    """Whether a run has something to do."""
-
-    needed: bool
-
-
 def execute(project: Project, *, check: bool) -> None:
     """Bring the project into the wanted state; with `check` only find out what that takes. The report has the result.
 
@@ -74,8 +67,8 @@ def execute(project: Project, *, check: bool) -> None:
         raise as_failure(reason) from reason
 
 
-def decide(options: Options, choice: Choice, *, serving: bool, unfinished: bool) -> Decision:
-    """Decide whether there is something to do.
+def is_needed(options: Options, choice: Choice, *, serving: bool, unfinished: bool) -> bool:
+    """Return whether there is something to do.
 
     `serving` is whether procmon serves the live release, `unfinished` whether an interrupted run was undone or waits
     for the next activation.
@@ -83,7 +76,7 @@ def decide(options: Options, choice: Choice, *, serving: bool, unfinished: bool)
     live, target = choice.live, choice.target
     is_live = live.commit == target.commit and live.release == target.release.resolve() and serving
     same = is_live and not choice.configuration.changed
-    return Decision(needed=not same or options.force or unfinished)
+    return not same or options.force or unfinished
 
 
 def _present(project: Project, *, check: bool) -> None:
@@ -104,16 +97,16 @@ def _release(project: Project, *, check: bool) -> None:
     undone = activating and not check and recovery.recover(project)
     with _journal_failures(project, check=check), _find(project, check=check) as found:
         choice = replace(found, configuration=_plan_configuration(project, found))
-        decision = decide(
+        needed = is_needed(
             project.options,
             choice,
             serving=_is_served(project, choice.live),
             unfinished=undone or _is_unfinished(project, looking=check or not activating),
         )
-        _report(project, choice, decision)
+        _report(project, choice, needed=needed)
         if check:
-            _preview(project, choice, decision)
-        elif decision.needed:
+            _preview(project, choice, needed=needed)
+        elif needed:
             _carry_out(project, choice)
         else:
             _skip(project, choice)
@@ -258,11 +251,11 @@ def _read_live(project: Project) -> Current:
     return live
 
 
-def _report(project: Project, choice: Choice, decision: Decision) -> None:
+def _report(project: Project, choice: Choice, *, needed: bool) -> None:
     """Report what is live and what would be, with the commits between them."""
     report, git, live, target = project.report, choice.git, choice.live, choice.target
     report.commit, report.previous_commit, report.release = target.commit, live.commit, str(target.release)
-    if not decision.needed:
+    if not needed:
         report.subject = git.subject(target.commit)
         return
     report.settings = list(choice.configuration.changed)
@@ -278,22 +271,22 @@ def _report(project: Project, choice: Choice, decision: Decision) -> None:
     report.found()
 
 
-def _preview(project: Project, choice: Choice, decision: Decision) -> None:
+def _preview(project: Project, choice: Choice, *, needed: bool) -> None:
     """Report what would be done. Raises ReleaseError where the release could certainly not be made."""
-    if decision.needed and not project.in_place and not choice.target.release.is_dir():
+    if needed and not project.in_place and not choice.target.release.is_dir():
         in_commit = partial(choice.git.has_file, choice.target.commit)
         shared.require_sources(project.paths, project.options.shared_paths, in_commit)
-    _report_preview(project, choice, decision)
+    _report_preview(project, choice, needed=needed)
 
 
-def _report_preview(project: Project, choice: Choice, decision: Decision) -> None:
+def _report_preview(project: Project, choice: Choice, *, needed: bool) -> None:
     report, commit = project.report, choice.target.commit[:12]
     if project.options.state == "prepared":
-        report.changed = decision.needed and not project.in_place and not choice.target.release.exists()
+        report.changed = needed and not project.in_place and not choice.target.release.exists()
         future = "would be prepared" if report.changed else "is prepared"
     else:
-        report.changed = decision.needed
-        future = f"would go live ({_changes(project)})" if decision.needed else "is already live"
+        report.changed = needed
+        future = f"would go live ({_changes(project)})" if needed else "is already live"
     report.msg = f"{project.options.name}: {commit} {future}"
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .._releases.configuration import env_file
+from .._releases import env_file
 from .._releases.deploy.hooks import environment
 from .._releases.errors import ReleaseError
 from .._releases.model import ProjectPaths

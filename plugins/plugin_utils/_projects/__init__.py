@@ -9,6 +9,6 @@
     placement                         Source -> placements (project x server), or ProjectsError with all problems
     host_vars                         placements -> hosts, variables and groups of the inventory
 
-All of it is pure: plugins/inventory/projects.py reads the files. Problems are collected (errors.py), so that one run
-reports all of them. Private to this collection: may change in any release.
+`file` reads the text by Ansible's loader; all else is pure. Problems are collected (`errors`), so that one run reports
+all of them. Private to this collection: may change in any release.
 """

@@ -61,5 +61,5 @@ def read_source(loader: DataLoader, path: str) -> Source:
     conf = Path(str(local_path(data["deploy_conf"], path)))
     if not conf.is_file():
         line = line_of(text, "deploy_conf")
-        return source.merge(Source(problems=[Problem(path, line, "", f"there is no file {conf}")]))
+        return source.merge(Source(problems=[Problem(path, line, "", f"there is no file {conf}: correct deploy_conf")]))
     return source.merge(read_deploy_conf(loader.get_text_file_contents(str(conf)), str(conf)))

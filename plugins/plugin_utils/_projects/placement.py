@@ -82,7 +82,9 @@ def _collisions(placements: Iterable[Placement]) -> Iterator[Problem]:
         for key, value in _exclusive(placement):
             owner = taken.setdefault((*machine, key, value), placement.project.name)
             if owner != placement.project.name:
-                message = f"{value!r} on server {placement.server} is already used by project {owner}"
+                message = (
+                    f"{value!r} on server {placement.server} is already used by project {owner}: give each its own"
+                )
                 yield placement.project.problem(key, message)
 
 

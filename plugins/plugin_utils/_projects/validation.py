@@ -56,9 +56,7 @@ def _check_combinations(section: Section) -> Iterator[Problem]:
     elif not hosts and section.values.get("connection") != "local":
         yield section.problem("", "'host' (or 'hosts', or 'connection: local') is missing")
     if "env" in section.values and "env_file" in section.values:
-        yield section.problem(
-            "env_file", "'env' and 'env_file' cannot be combined: setup writes 'env' to a file of its own"
-        )
+        yield section.problem("env_file", "'env' and 'env_file' cannot be combined: put all variables into one of them")
     if "app" in section.values and "bind" not in section.values:
         yield section.problem(
             "app", "'bind' is missing: the address at which procmon serves the app, such as 127.0.0.1:3001"

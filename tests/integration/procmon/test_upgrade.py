@@ -359,7 +359,7 @@ def test_a_release_whose_interpreter_is_gone_waits_for_the_next_deploy(service: 
     done = s.run("upgrade", "--wait")
     assert done.returncode == PENDING, done.stderr
     assert f"{python.parent.resolve()}/python does not exist or cannot be executed" in done.stderr
-    assert "by a deploy with force=true" in done.stderr
+    assert "Deploy it again: that builds its environment" in done.stderr
 
 
 def test_another_address_takes_a_restart(service: Start) -> None:

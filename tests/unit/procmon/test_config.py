@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from procmon.config import Bind, ConfigError, identity_change, load, parse
+from procmon.config import Bind, ConfigError, identity_error, load, parse
 
 BASE = {"name": "blog", "app": "blog.main:app", "directory": "/srv/current", "bind": "127.0.0.1:3001"}
 
@@ -133,14 +133,14 @@ def test_the_digest_changes_with_the_file_and_with_the_state_of_its_env_file(tmp
     [("name", "shop", '"blog" to "shop"'), ("bind", "[::1]:80", ":3001"), ("state_dir", "/run/x", "/run/procmon/blog")],
 )
 def test_a_change_of_what_others_know_it_by_requires_a_restart(key: str, value: str, shown: str) -> None:
-    change = identity_change(parse(BASE), parse({**BASE, key: value}))
+    change = identity_error(parse(BASE).identity, parse({**BASE, key: value}))
     assert change.startswith(f"changing {key} from ")
     assert shown in change
     assert change.endswith("requires a restart of procmon")
 
 
 def test_other_changes_require_no_restart() -> None:
-    assert identity_change(parse(BASE), parse({**BASE, "app": "x:x", "workers": 3, "env": {"A": "1"}})) == ""
+    assert identity_error(parse(BASE).identity, parse({**BASE, "app": "x:x", "workers": 3, "env": {"A": "1"}})) == ""
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def test_every_error_is_reported_with_its_line(ansible: Ansible) -> None:
 @pytest.mark.parametrize(
     ("text", "conf", "expected"),
     [
-        ("deploy_conf: gone.conf", "", "projects.yml:2: there is no file {home}/gone.conf"),
+        ("deploy_conf: gone.conf", "", "projects.yml:2: there is no file {home}/gone.conf: correct deploy_conf"),
         ("deploy_conf: [a]", "", "projects.yml:2: 'deploy_conf' must be the path of a file, not ['a']"),
         ("deploy_conf: deploy.conf", "[a]\nhst x\n", "deploy.conf:2: project a: unknown key 'hst'"),
     ],

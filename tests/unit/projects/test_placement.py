@@ -64,17 +64,17 @@ def test_a_local_project_needs_no_host() -> None:
     [
         (
             "  a: {host: h, repo: r, path: /x}\n  b: {host: h, repo: r, path: /x/}",
-            "/etc/p.yml:3: project b, path: '/x' on server h is already used by project a",
+            "/etc/p.yml:3: project b, path: '/x' on server h is already used by project a: give each its own",
         ),
         (
             "  a: {host: h, repo: r, path: /a, app: 'a:b', bind: 'h:1'}\n"
             "  b: {hosts: [g, h], repo: r, path: /b, app: 'a:b', bind: 'h:1'}",
-            "/etc/p.yml:3: project b, bind: 'h:1' on server h is already used by project a",
+            "/etc/p.yml:3: project b, bind: 'h:1' on server h is already used by project a: give each its own",
         ),
         (
             "  a: {host: h, repo: r, path: /x}\n  b: {host: 192.0.2.1, repo: r, path: /x}\n"
             "servers: {h: {host: 192.0.2.1}}",
-            "/etc/p.yml:3: project b, path: '/x' on server 192.0.2.1 is already used by project a",
+            "/etc/p.yml:3: project b, path: '/x' on server 192.0.2.1 is already used by project a: give each its own",
         ),
         (
             "  a: {hosts: [h, g, h], repo: r, path: /a}",
@@ -124,4 +124,4 @@ def test_projects_whose_paths_are_written_differently_are_in_each_others_way() -
     a, b = ({"host": "h", "repo": "r", "path": f"/{name}", "app": "m:a"} for name in "ab")
     projects = {"a": {**a, "bind": "unix:/run/x/s"}, "b": {**b, "bind": "unix:/run//x/./s"}}
     [found] = complaints(yaml.safe_dump({"projects": projects}))
-    assert "'unix:/run/x/s' on server h is already used by project a" in found
+    assert "'unix:/run/x/s' on server h is already used by project a: give each its own" in found

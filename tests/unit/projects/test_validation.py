@@ -265,7 +265,7 @@ def test_a_name_that_the_original_takes_is_taken(name: str) -> None:
         ),
         (
             {**SOUND, "env": {}, "env_file": "/e"},
-            ["env_file: 'env' and 'env_file' cannot be combined: setup writes 'env' to a file of its own"],
+            ["env_file: 'env' and 'env_file' cannot be combined: put all variables into one of them"],
         ),
         (
             {**SOUND, "hosts": ["b", "b"], "host": "b"},

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import env_file
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.configuration import plan, text
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.configuration.text import Wanted
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.options import variables_text
 from procmon.config import Config, load
 from procmon.master.release import parse_env_file
 
@@ -74,7 +74,7 @@ def test_a_value_that_no_file_can_hold_is_refused(value: object) -> None:
 
 def test_variables_are_read_by_procmon_as_they_were_given() -> None:
     values = {"PLAIN": "a", "QUOTED": 'say "hi" # to $ALL', "LINES": "a\nb", "UMLAUT": "ü", "EMPTY": "", "NUMBER": "1"}
-    assert parse_env_file(variables_text(values)) == values
+    assert parse_env_file(env_file.render(values)) == values
 
 
 def test_what_differs_has_names_and_no_values() -> None:

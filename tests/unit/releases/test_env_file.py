@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.configuration import env_file
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import env_file
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.errors import ReleaseError
 from hypothesis import example, given
 from hypothesis import strategies as st

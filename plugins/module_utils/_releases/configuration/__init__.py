@@ -7,7 +7,6 @@
 """The room `configuration`: procmon's settings and the app's variables, which travel with a release.
 
 text.py         procmon.toml and procmon.env as text, and what differs between two of them: decisions only
-env_file.py     the syntax of files of variables
 store.py        `configs/`, and the links that make a configuration the live one
 plan.py         whether a run brings another configuration than the live one
 """

@@ -9,13 +9,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .. import env_file
 from ..errors import ReleaseError
-from . import env_file
 
 HEADER = "# Written by onetouch.deploy with each deploy; changes made here are overwritten.\n"
 SECTIONS = ("heartbeat", "reload", "worker", "uvicorn")
@@ -62,11 +63,9 @@ def _value(key: str, value: object) -> str:
         return f"[{', '.join(_value(key, item) for item in value)}]"
     if isinstance(value, str):
         return _text(value)
-    try:
-        if isinstance(value, (bool, int, float)):
-            return json.dumps(value, allow_nan=False)
-    except ValueError:
-        pass  # infinity, or not a number: refused below
+    # TOML could hold infinity and what is no number; none of procmon's settings takes them.
+    if isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
+        return json.dumps(value)
     raise ReleaseError(f"config has {key} = {value!r}", "set a text, a number, true or false, a list or a mapping")
 
 

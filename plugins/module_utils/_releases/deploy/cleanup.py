@@ -4,7 +4,7 @@
 #
 # Private to this collection: may change in any release.
 
-"""What a run that died left half done and would be in the way: lock files of git, temporary files, half releases."""
+"""Removing what a run that died has left in the way: lock files of git, temporary files, half-made releases."""
 
 from __future__ import annotations
 

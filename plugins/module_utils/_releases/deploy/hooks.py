@@ -69,7 +69,7 @@ def open_log(output: Path) -> FileIO:
     return files.open_private(output)
 
 
-def write_header(output: Path, hook: str, commit: str, time: str) -> None:
+def write_header(output: Path, hook: str, commit: str, started: str) -> None:
     """Begin the part of a hook in the file of all hooks' output, on a line of its own. Raises OSError."""
     with open_log(output) as file:
         end = file.tell()
@@ -77,7 +77,7 @@ def write_header(output: Path, hook: str, commit: str, time: str) -> None:
             found.seek(max(end - 1, 0))
             # The hook before may have ended in the middle of a line.
             start = b"\n" if end and found.read(1) != b"\n" else b""
-        file.write(start + f"== {time} {commit[:12]} {hook}\n".encode())
+        file.write(start + f"== {started} {commit[:12]} {hook}\n".encode())
 
 
 def run_hook(

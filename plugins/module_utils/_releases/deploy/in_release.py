@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..configuration import env_file, store, text
+from .. import env_file
+from ..configuration import store, text
 from ..configuration.store import Stored
 from ..errors import ReleaseError
 from ..git.client import Git
@@ -64,9 +65,9 @@ def main(words: Sequence[str]) -> int | str:
 
     `words` are the project, its path and the file of its variables, then those of the command.
     """
-    name, path, env_file, *argv = words
+    name, path, own_file, *argv = words
     try:
-        place = live(name, Path(path), Path(env_file) if env_file else None)
+        place = live(name, Path(path), Path(own_file) if own_file else None)
         return attended.run(argv, place.release, place.environment) if argv else _become_shell(place)
     except attended.NotStartedError as error:
         sys.stderr.write(f"{error}\n")

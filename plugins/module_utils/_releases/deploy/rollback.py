@@ -23,7 +23,7 @@ from .journal import journal
 
 
 def restore(activation: Activation, failure: ReleaseError) -> ReleaseError:
-    """Restore the release that was live, journal the attempt, and return the error that tells it all."""
+    """Restore the release that was live, journal the attempt, and return the error: what failed, and what is live."""
     project, before = activation.project, activation.before
     try:
         with project.report.phase("put back"):

@@ -24,6 +24,8 @@ from ..system import files
 # Short, or full with SHA-1 or SHA-256.
 COMMIT = re.compile(r"[0-9a-f]{4,40}|[0-9a-f]{64}")
 SHOWN_CHARACTERS = 12
+# The fewest characters of a commit that `to` accepts.
+SHORTEST_CHARACTERS = 4
 MAX_LISTED = 20
 
 
@@ -123,10 +125,6 @@ def _append(path: Path, file: RawIOBase, line: str) -> None:
         # Half a line could be read as a whole one: half a sha is a short sha.
         os.truncate(path, end)
         raise
-
-
-# The fewest characters of a commit that `to` accepts.
-SHORTEST_CHARACTERS = 4
 
 
 def steps_back(lines: Sequence[str], live: str | None, steps: int) -> str:

@@ -131,7 +131,7 @@ def _await(config: Config, wanted: Callable[[dict[str, Any]], bool], what: str) 
     until, quiet = began + patience, True
     while time.monotonic() < until:
         if not lock.running(config.state_path):
-            raise ClientError(f"{config.name} stopped before it answered")
+            raise ClientError(f"{config.name} stopped before it answered. See: journalctl -u procmon@{config.name}")
         found = _read_status(config)
         if wanted(found):
             return found
@@ -149,7 +149,9 @@ def _read_status(config: Config) -> dict[str, Any]:
         return status_file.read(config.state_path)
     except (OSError, ValueError) as error:
         # It may have been unable to write, as on a full disk.
-        raise ClientError(f"{config.name} runs, but its status cannot be read: {error}") from error
+        raise ClientError(
+            f"{config.name} runs, but its status cannot be read: {error}. See: journalctl -u procmon@{config.name}"
+        ) from error
 
 
 def _not_running(config: Config) -> ClientError:
@@ -211,7 +213,7 @@ def _report_reload(config: Config, before: dict[str, Any]) -> int:
     if NO_INTERPRETER in restart["error"]:
         print(
             f"{config.name}: the live release cannot start: {restart['error'].strip()}. "
-            "Build its environment again by a deploy with force=true",
+            "Deploy it again: that builds its environment",
             file=sys.stderr,
         )
         return PENDING

@@ -308,11 +308,11 @@ def _digest(data: bytes, env_file: str) -> str:
     return digest.hexdigest()[:12]
 
 
-def identity_change(old: Config, new: Config) -> str:
-    """Return which key has changed that requires a restart; empty when none has."""
+def identity_error(old: Mapping[str, str], new: Config) -> str:
+    """Return which key of an identity has changed, which requires a restart; empty when none has."""
     for key, value in new.identity.items():
-        if old.identity[key] != value:
-            return f'changing {key} from "{old.identity[key]}" to "{value}" requires a restart of procmon'
+        if old.get(key) != value:
+            return f'changing {key} from "{old.get(key)}" to "{value}" requires a restart of procmon'
     return ""
 
 

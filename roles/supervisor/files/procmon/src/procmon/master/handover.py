@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..config import TICK_INTERVAL_SHARE, Config, ConfigError, parse
+from ..config import RESERVED_UVICORN_OPTIONS, TICK_INTERVAL_SHARE, Config, ConfigError, identity_error, parse
 from ..core.snapshot import load
 from ..core.supervisor import Supervisor
 
@@ -72,10 +72,8 @@ def restore(supervisor: Supervisor, handover: Handover, config: Config) -> None:
 
 def check_identity(handover: Handover, config: Config) -> None:
     """Raise `HandoverError` where `config` is one of another procmon."""
-    for key, new in config.identity.items():
-        old = handover.identity.get(key)
-        if old != new:
-            raise HandoverError(f'changing {key} from "{old}" to "{new}" requires a restart')
+    if change := identity_error(handover.identity, config):
+        raise HandoverError(change)
 
 
 def serving_config(data: bytes) -> Config | None:
@@ -135,6 +133,4 @@ def _hang_timeout_1(release: Mapping[str, Any], config: Config) -> float:
 
 def _allowed(options: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what procmon refuses now: such an option had no effect or is not worth a restart."""
-    from ..config import RESERVED_UVICORN_OPTIONS  # noqa: PLC0415 - needed for this translation alone
-
     return {name: value for name, value in options.items() if name not in RESERVED_UVICORN_OPTIONS}

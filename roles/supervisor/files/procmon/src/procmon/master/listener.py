@@ -119,7 +119,8 @@ def _resolve(bind: Bind) -> dict[tuple[Any, ...], socket.AddressFamily]:
     try:
         found = socket.getaddrinfo(bind.host, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
-        raise ListenError(f'bind = "{bind}": the host name cannot be resolved: {error.strerror}') from error
+        reason = f'bind = "{bind}": the host name cannot be resolved: {error.strerror}'
+        raise ListenError(f"{reason}. Correct it, or use an address") from error
     except UnicodeError as error:
         raise ListenError(f'bind = "{bind}": this is not a valid host name') from error
     return {address: family for family, _type, _protocol, _name, address in found}

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..config import Config, ConfigError, identity_change, load
+from ..config import Config, ConfigError, identity_error, load
 from ..core.actions import (
     Abort,
     Accept,
@@ -240,7 +240,7 @@ class Master:
     def _read_config(self) -> Config:
         """Read the configuration as it is now. Raises ConfigError, also for a change that requires a restart."""
         config = load(self._resources.path)
-        if change := identity_change(self._resources.config, config):
+        if change := identity_error(self._resources.config.identity, config):
             raise ConfigError(f"{self._resources.path}: {change}")
         if config.digest != self._config.digest:
             for warning in config.warnings:

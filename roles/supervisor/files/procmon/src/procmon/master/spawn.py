@@ -70,7 +70,7 @@ def launch(python: str, directory: str, env: Mapping[str, str], listen_fd: int) 
         ours.callback(_end_now, popen)
         child = Child(popen.pid, control, output, os.pidfd_open(popen.pid))
         ours.pop_all()
-    # From now on its pidfd reports its exit, and `Child.reap` takes the status.
+    # From now on its pidfd reports its exit, and `Children` takes the status.
     popen.returncode = 0
     return child
 

@@ -22,7 +22,8 @@ def make_config(settings: Settings) -> uvicorn.Config:
     """Make uvicorn's configuration, which also sets up logging. Raises WorkerError when uvicorn rejects an option."""
     if not hasattr(uvicorn.Config, "get_loop_factory"):
         found = importlib.metadata.version("uvicorn")
-        raise WorkerError("import", f"uvicorn {found} of {sys.executable} is too old: procmon needs 0.36 or newer")
+        advice = "procmon needs 0.36 or newer. Raise it in the app's requirements"
+        raise WorkerError("import", f"uvicorn {found} of {sys.executable} is too old: {advice}")
     try:
         return uvicorn.Config(settings.app, **settings.uvicorn)
     except Exception as error:

@@ -4,7 +4,7 @@
 #
 # Private to this collection: may change in any release.
 
-"""The app's `env_file`, read for the hooks with the syntax that procmon has for the workers."""
+"""Files of variables: read for the hooks with the syntax that procmon has for the workers, and written in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import ReleaseError
+from .errors import ReleaseError
 
 STORABLE = re.compile(r"[^\0\ud800-\udfff]*")
 LINE = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)=(.*)")
@@ -26,7 +26,7 @@ def read(path: Path) -> Mapping[str, str]:
     except (OSError, ValueError) as error:
         raise ReleaseError(
             f"env_file {path} cannot be read: {error}",
-            "run setup, which writes it, or correct the file",
+            "create it on the server, let the project's user read it, or correct that line",
         ) from error
 
 
@@ -42,6 +42,11 @@ def parse(text: str) -> Mapping[str, str]:
             raise ValueError(f"line {number} must be KEY=value")
         found[matched[1]] = _unquote(matched[2], number)
     return found
+
+
+def render(variables: Mapping[str, object]) -> str:
+    """Return variables as such a text, one `NAME="value"` per line."""
+    return "".join(f"{name}={json.dumps(str(value), ensure_ascii=False)}\n" for name, value in variables.items())
 
 
 def _unquote(value: str, number: int) -> str:
