@@ -97,23 +97,24 @@ def data(project: Project) -> list[Path]:
         return []
     if path.is_symlink() or not path.is_dir():
         raise ReleaseError(f"{path} is not a directory", "remove it by hand if nothing needs it")
-    if not any(os.path.lexists(path / mark) for mark in MARKS):
-        _check_begun(project, sorted(entry.name for entry in path.iterdir()))
+    found = _strangeness(project)
+    if found:
+        what = f"{path} is not the directory of a project: {found}"
+        raise ReleaseError(what, "correct the key path, or remove the directory by hand")
     return [path]
 
 
-def _check_begun(project: Project, names: list[str]) -> None:
-    """Raise ReleaseError for a directory, with these names in it, that is not what an unfinished setup has left."""
-    path, remedy = project.path, "correct the key path, or remove the directory by hand"
-    others = foreign(names, has_own_tools=(path / "envs" / OWN_TOOLS).is_dir())
-    if others:
-        more = f" and {len(others) - MAX_NAMES} more" if len(others) > MAX_NAMES else ""
-        found = f"it has {', '.join(others[:MAX_NAMES])}{more}, and none of {', '.join(MARKS)}"
-        raise ReleaseError(f"{path} is not the directory of a project: {found}", remedy)
-    account = project.account
+def _strangeness(project: Project) -> str:
+    """Return why a directory is none that setup has made, be it an unfinished one; nothing where it is one."""
+    path, account = project.path, project.account
+    names = [entry.name for entry in path.iterdir()]
+    if any(os.path.lexists(path / mark) for mark in MARKS):
+        return ""
     if not names and account and path.stat().st_uid != account.pw_uid:
-        found = f"it is empty, and not {account.pw_name}'s"
-        raise ReleaseError(f"{path} is not the directory of a project: {found}", remedy)
+        return f"it is empty, and not {account.pw_name}'s"
+    others = foreign(names, has_own_tools=(path / "envs" / OWN_TOOLS).is_dir())
+    more = f" and {len(others) - MAX_NAMES} more" if len(others) > MAX_NAMES else ""
+    return f"it has {', '.join(others[:MAX_NAMES])}{more}, and none of {', '.join(MARKS)}" if others else ""
 
 
 def foreign(names: Iterable[str], *, has_own_tools: bool) -> list[str]:
