@@ -22,7 +22,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import 
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction, failure
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import failed_result, result_text
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen, is_followed
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import did_you_mean
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import did_you_mean, name_setup
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._unpushed import find_unpushed, unpushed_error
 
 OPTIONS = {
@@ -107,7 +107,8 @@ class ActionModule(ServerAction):
         result = {**self._run_releases(arguments, harmless=harmless), **url}
         if result.get("failed"):
             # A module that was killed says nothing about what it has done.
-            result = {"outcome": "failed" if harmless else _rollout.UNKNOWN, **result, **_meant(result)}
+            result = {"outcome": "failed" if harmless else _rollout.UNKNOWN, **result}
+            result = _with_commands({**result, **_meant(result)}, name)
             return result if is_followed() else failed_result(result)
         if not is_chosen():
             Display().display("\n" + result_text(self.host, name, result))
@@ -122,6 +123,12 @@ class ActionModule(ServerAction):
             copied = self.progress_copied(f"{arguments['path']}/.deploy.progress")
         with copied:
             return self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless)
+
+
+def _with_commands(result: Mapping[str, Any], project: str) -> dict[str, Any]:
+    """Return a result whose texts name the command that is to be run."""
+    texts = {key: name_setup(str(result[key]), project) for key in ("msg", "reason") if result.get(key)}
+    return {**result, **texts}
 
 
 def _meant(result: Mapping[str, Any]) -> dict[str, str]:

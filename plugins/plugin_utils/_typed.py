@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 # Set by the command `deploy` for the Ansible that it starts.
 PROGRAM = "ONETOUCH_DEPLOY_TYPED"
@@ -19,6 +20,11 @@ def typed(command: str, project: str = "") -> str:
     if not program:
         return f"ansible-playbook {command}.yml" + (f" -e project={project}" if project else "")
     return " ".join(filter(None, [program, project, "" if command == "deploy" else command]))
+
+
+def name_setup(text: str, project: str) -> str:
+    """Return a message of a module, which does not know how commands are typed, with the command for setup."""
+    return re.sub(r"\b([Rr]un) setup(?=[.,;:](?:\s|$)|$)", rf"\1 `{typed('setup', project)}`", text, flags=re.MULTILINE)
 
 
 def option(name: str) -> str:

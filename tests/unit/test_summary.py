@@ -127,3 +127,17 @@ def test_a_restart_that_failed_gives_the_reason_of_procmon() -> None:
 )
 def test_a_result_is_one_line_with_its_times(result: dict[str, object], line: str) -> None:
     assert result_text("blog@web1", "blog", result) == line
+
+
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        "sh: 1: /opt/procmon/current/venv/bin/procmon: not found",
+        "sh: line 1: /opt/procmon/current/venv/bin/procmon: No such file or directory",
+        "procmon: /etc/procmon/blog.toml: cannot be read: No such file or directory",
+    ],
+)
+def test_a_restart_before_setup_names_setup(stderr: str) -> None:
+    result = restart_result("blog@a", "blog", {"failed": True, "stderr": stderr})
+    again = "Run `ansible-playbook setup.yml -e project=blog`"
+    assert result["msg"] == f"blog@a: the project is not set up on this server: {stderr}. {again}"

@@ -33,6 +33,7 @@ from .options import Options
 from .project import Project
 from .records import history, lock, state
 from .release import current, layout, setup, shared
+from .release.setup import require_setup
 from .system import children
 
 ACTIVATING = {"deployed": "deploy", "reverted": "revert"}
@@ -56,6 +57,8 @@ def execute(project: Project, *, check: bool) -> None:
     Raises ReleaseError when it cannot be done.
     """
     try:
+        if project.options.state != "present":
+            require_setup(project.options.path)
         with _looking(project) if check else locked(project):
             if project.options.state == "present":
                 _present(project, check=check)
@@ -318,7 +321,7 @@ def locked(project: Project) -> Iterator[None]:
     """Hold the project's lock, with what a killed run has left removed."""
     options = project.options
     if not options.path.is_dir() and not options.repo:
-        raise ReleaseError(f"{options.path} does not exist and the option repo is not set", "set repo")
+        raise ReleaseError(f"{options.path} does not exist and the option repo is not set", "run setup, or set repo")
     options.path.mkdir(parents=True, exist_ok=True)
     acquired = lock.acquire(project.paths.lock, options.by, _lock_purpose(options), options.lock_wait)
     with acquired as descriptor, children.kill_children_on_death(descriptor):
