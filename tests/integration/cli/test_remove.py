@@ -164,7 +164,11 @@ def test_what_a_setup_without_a_clone_has_left_goes_with_the_data(desk: Desk, up
     """As where the git server does not take the deploy key yet: the configuration and the key are there."""
     path = desk.project("blog", upstream)
     path.mkdir(parents=True)
-    options_of_setup = {"name": "blog", "path": str(path), "config": {"app": "main:app", "bind": "127.0.0.1:3001"}}
+    options_of_setup: dict[str, object] = {
+        "name": "blog",
+        "path": str(path),
+        "config": {"app": "main:app", "bind": "127.0.0.1:3001"},
+    }
     _out, errors = start_module("project_configuration", options_of_setup).communicate(timeout=60)
     assert sorted(entry.name for entry in path.iterdir()) == [".deploy.lock", "configs", "procmon.toml"], errors
     kept = desk.deploy("blog", "remove", "--yes", *options(desk))
