@@ -27,6 +27,7 @@ from .deploy.cleanup import clean_up
 from .deploy.journal import as_warning, journal
 from .errors import ReleaseError, as_failure
 from .git.client import Git
+from .git.refs import ref_error
 from .git.resolve import resolve, scratch_repository
 from .model import Current, ProjectPaths, Target
 from .options import Options
@@ -92,6 +93,16 @@ def _present(project: Project, *, check: bool) -> None:
         return
     report.changed = setup.ensure_layout(project)
     report.msg = f"{name}: ready" + (" (created)" if report.changed else "")
+    report.ref_problem = _ref_problem(project)
+
+
+def _ref_problem(project: Project) -> str:
+    """Return why a deploy would find no commit; nothing where it would. What is pushed by now counts."""
+    git, ref = project.git, project.options.ref
+    if not ref_error(ref, git.refs()):
+        return ""
+    git.fetch()
+    return ref_error(ref, git.refs())
 
 
 def _release(project: Project, *, check: bool) -> None:
