@@ -14,12 +14,14 @@ from functools import partial
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.utils.display import Display
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import info_arguments
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._rollout import UNREACHABLE
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._same_login import alike
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction
 
 OPTIONS = {name: {"type": "bool", "default": False} for name in ("by_server", "required")}
+display = Display()
 # host -> its answer. A host without one asks itself.
 Answers = dict[str, dict[str, Any]]
 
@@ -57,6 +59,9 @@ class ActionModule(ServerAction):
         answers: Answers = {}
         try:
             answers = self._of_all(alike(first, hosts, variables))
+        except Exception as reason:
+            # One of them may be the cause: each asks itself, and that one reports it.
+            display.vvv(f"{self.host}: {reason}")
         finally:
             self.board().post(name, answers)
         return answers.get(first)
@@ -68,8 +73,10 @@ class ActionModule(ServerAction):
             return {}
         ask = partial(self.on_server, "onetouch.deploy.server_releases_info", {"projects": [*questions.values()]})
         found = self._reached(ask)
-        answers = found.get("answers") or [found] * len(questions)
-        return dict(zip(questions, answers, strict=True))
+        if found.get("outcome") == UNREACHABLE:
+            return dict.fromkeys(questions, found)
+        # Where it failed, as above.
+        return dict(zip(questions, found["answers"], strict=True)) if "answers" in found else {}
 
     def _question(self, host: str) -> dict[str, Any]:
         """Return the arguments for a host, nothing where it has to report itself why there are none."""

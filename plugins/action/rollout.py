@@ -22,7 +22,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import 
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction, failure
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import failed_result, result_text
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen, is_followed
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import did_you_mean, name_setup
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import did_you_mean, name_setup, option, typed
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._unpushed import find_unpushed, unpushed_error
 
 OPTIONS = {
@@ -30,6 +30,7 @@ OPTIONS = {
     "step": {"type": "str", "choices": ["prepare", "activate"]},
 }
 UNKNOWN_REF = re.compile(r"\bref '.*' is unknown")
+FAILED_HOOK = re.compile(r"\b(?:pre_deploy|post_deploy|test) failed \(")
 COMMANDS = {"deployed": "deploy", "reverted": "revert"}
 
 
@@ -108,7 +109,8 @@ class ActionModule(ServerAction):
         if result.get("failed"):
             # A module that was killed says nothing about what it has done.
             result = {"outcome": "failed" if harmless else _rollout.UNKNOWN, **result}
-            result = _with_commands({**result, **_meant(result)}, name)
+            result |= _advised(result, _advice(state, name, str(result.get("msg", ""))))
+            result |= {key: name_setup(str(result[key]), name) for key in ("msg", "reason") if result.get(key)}
             return result if is_followed() else failed_result(result)
         if not is_chosen():
             Display().display("\n" + result_text(self.host, name, result))
@@ -125,21 +127,25 @@ class ActionModule(ServerAction):
             return self.on_server_or_lost("onetouch.deploy.releases", arguments, harmless=harmless)
 
 
-def _with_commands(result: Mapping[str, Any], project: str) -> dict[str, Any]:
-    """Return a result whose texts name the command that is to be run."""
-    texts = {key: name_setup(str(result[key]), project) for key in ("msg", "reason") if result.get(key)}
-    return {**result, **texts}
+def _advice(state: str, project: str, message: str) -> str:
+    """Return what to do about a failure that the command knows more about than the module, after a blank."""
+    first = message.partition("\n")[0]
+    if UNKNOWN_REF.search(first):
+        return did_you_mean("ref")
+    if state == "reverted" and FAILED_HOOK.search(first):
+        # The release may be older than the files that the hooks of today run.
+        return f" To go back without hooks: {typed('revert', project)} {option('no-hooks', 'hooks=false')}"
+    return ""
 
 
-def _meant(result: Mapping[str, Any]) -> dict[str, str]:
-    """Return the texts of a result about a ref that is unknown, with the command that may have been meant."""
-    first, newline, rest = str(result.get("msg", "")).partition("\n")
-    meant = did_you_mean("ref")
-    if not UNKNOWN_REF.search(first) or not meant:
+def _advised(result: Mapping[str, Any], advice: str) -> dict[str, str]:
+    """Return the texts of a result with a piece of advice behind what failed."""
+    if not advice:
         return {}
+    first, newline, rest = str(result.get("msg", "")).partition("\n")
     reason = result.get("reason")
-    texts = {"msg": f"{first.rstrip('.')}.{meant}{newline}{rest}"}
-    return {**texts, "reason": f"{str(reason).rstrip('.')}.{meant}"} if reason else texts
+    texts = {"msg": f"{first.rstrip('.')}.{advice}{newline}{rest}"}
+    return {**texts, "reason": f"{str(reason).rstrip('.')}.{advice}"} if reason else texts
 
 
 def _user() -> str:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases import env_file
 
 # Returns the value of a variable, None where it is not set.
@@ -27,7 +29,8 @@ RELOAD = '"$1" reload --wait "$2" >&2 && { "$1" status --json "$2" || true; }'
 # Options of `releases` whose variable is their name with `project_` before it
 RELEASE = ("strategy", "keep", "shared_paths", "restart_file", "lock_wait", "index")
 SOURCE = ("repo",)
-HOOKS = ("pre_deploy", "post_deploy", "test", "hook_timeout", "reload_timeout")
+COMMANDS_OF_HOOKS = ("pre_deploy", "post_deploy", "test")
+HOOKS = (*COMMANDS_OF_HOOKS, "hook_timeout", "reload_timeout")
 BY_STATE = {
     "prepared": (*RELEASE, *SOURCE),
     "deployed": (*RELEASE, *SOURCE, *HOOKS),
@@ -37,7 +40,8 @@ BY_STATE = {
 
 def release_arguments(state: str, read: Read, by: str, commit: str = "") -> dict[str, Any]:
     """Return the arguments of `releases` for `state`; `commit` is what the project's first server has found."""
-    arguments = {option: read(f"project_{option}") for option in BY_STATE[state]}
+    left_out = () if _has_hooks(read) else COMMANDS_OF_HOOKS
+    arguments = {option: read(f"project_{option}") for option in BY_STATE[state] if option not in left_out}
     arguments |= {"state": state, "by": by, "python": read("project_python") or PYTHON, **_place(read)}
     arguments["force"] = read("force")
     if state == "reverted":
@@ -70,6 +74,16 @@ def has_app(read: Read) -> bool:
     return bool(read("project_app"))
 
 
+def _has_hooks(read: Read) -> bool:
+    """Return whether hooks run. Raises AnsibleError for -e hooks with another value than those of a boolean."""
+    value = read("hooks")
+    try:
+        return value in (None, "") or boolean(value)  # type: ignore[no-untyped-call]  # Ansible ships few types
+    except TypeError:
+        found = f"hooks is {value!r}. Its only values are true and false."
+        raise AnsibleActionFail(found) from None  # type: ignore[no-untyped-call]  # Ansible ships few types
+
+
 def _place(read: Read) -> dict[str, Any]:
     return {"name": read("project_name"), "path": read("project_path"), "status_file": _status_file(read)}
 
@@ -96,8 +110,17 @@ def _configuration(read: Read) -> dict[str, Any]:
 def _settings(read: Read) -> dict[str, Any]:
     """Return the settings of procmon. The variables of the role `supervisor` take precedence, as in setup."""
     sections = {key: read(f"supervisor_{key}") or read(f"project_{key}") or {} for key in SECTIONS}
-    workers = int(read("supervisor_workers") or read("project_workers") or WORKERS)
-    return {"app": read("project_app"), "bind": read("project_bind"), "workers": workers, **sections}
+    return {"app": read("project_app"), "bind": read("project_bind"), "workers": _workers(read), **sections}
+
+
+def _workers(read: Read) -> int:
+    """Return the number of workers. Raises AnsibleError: a template, or a static inventory, may make it anything."""
+    value = read("supervisor_workers") or read("project_workers") or WORKERS
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        found = f"workers is {value!r}. It must be a whole number of 1 or more."
+        raise AnsibleActionFail(found) from None  # type: ignore[no-untyped-call]  # Ansible ships few types
 
 
 def _writable(read: Read) -> dict[str, Any]:

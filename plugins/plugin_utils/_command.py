@@ -22,8 +22,8 @@ from ._rollout import in_turns
 # The variables that each playbook takes with -e.
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "setup": ("project",),
-    "deploy": ("project", "ref", "force", "at_once", "config"),
-    "revert": ("project", "steps", "to", "force", "at_once", "config"),
+    "deploy": ("project", "ref", "force", "at_once", "config", "hooks"),
+    "revert": ("project", "steps", "to", "force", "at_once", "config", "hooks"),
     "restart": ("project", "at_once"),
     "status": ("project",),
     "doctor": ("project",),

@@ -27,9 +27,9 @@ def name_setup(text: str, project: str) -> str:
     return re.sub(r"\b([Rr]un) setup(?=[.,;:](?:\s|$)|$)", rf"\1 `{typed('setup', project)}`", text, flags=re.MULTILINE)
 
 
-def option(name: str) -> str:
-    """Return how an option is typed that is a variable of the playbooks."""
-    return f"--{name}" if os.environ.get(PROGRAM) else f"-e {name}=true"
+def option(name: str, variable: str = "") -> str:
+    """Return how an option is typed: for a playbook it is a variable, by default of this name with the value true."""
+    return f"--{name}" if os.environ.get(PROGRAM) else f"-e {variable or f'{name}=true'}"
 
 
 def did_you_mean(word: str) -> str:

@@ -59,16 +59,17 @@ def deploy(  # noqa: PLR0913  each has a name at the call
     force: bool = False,
     at_once: int | None = None,
     test: bool = True,
+    hooks: bool = True,
     keep_config: bool = False,
     **options: Unpack[Options],
 ) -> Outcome:
     """Deploy a branch, a tag or a commit: by default the key `ref`, or the newest tag.
 
     `project` may be several, separated by commas, or "all". `force` deploys also what is live already. `at_once` is how
-    many servers switch at the same time. Without `test` the test hook is left out, with `keep_config` only code
-    changes.
+    many servers switch at the same time. Without `test` the test hook is left out, without `hooks` all of them, with
+    `keep_config` only code changes.
     """
-    live = _live(force=force, at_once=at_once, test=test, keep_config=keep_config)
+    live = _live(force=force, at_once=at_once, test=test, hooks=hooks, keep_config=keep_config)
     return _wait("deploy", project, {"ref": _name("ref", ref), **live}, options)
 
 
@@ -80,6 +81,7 @@ def revert(  # noqa: PLR0913  as above
     force: bool = False,
     at_once: int | None = None,
     test: bool = True,
+    hooks: bool = True,
     keep_config: bool = False,
     **options: Unpack[Options],
 ) -> Outcome:
@@ -87,7 +89,7 @@ def revert(  # noqa: PLR0913  as above
     checking.require(steps=steps)
     if steps is not None and to is not None:
         raise ArgumentError("Both steps and to were given. Give one of them.")
-    live = _live(force=force, at_once=at_once, test=test, keep_config=keep_config)
+    live = _live(force=force, at_once=at_once, test=test, hooks=hooks, keep_config=keep_config)
     return _wait("revert", project, {"steps": steps, "to": _name("to", to), **live}, options)
 
 
@@ -141,11 +143,11 @@ def start(  # noqa: PLR0913  as above
     return _start(command, project, variables, Asked(config, servers, check, artifacts))
 
 
-def _live(*, force: bool, at_once: int | None, test: bool, keep_config: bool) -> dict[str, object]:
+def _live(*, force: bool, at_once: int | None, test: bool, hooks: bool, keep_config: bool) -> dict[str, object]:
     """Return the variables of what makes a release live."""
-    checking.require(force=force, at_once=at_once, test=test, keep_config=keep_config)
+    checking.require(force=force, at_once=at_once, test=test, hooks=hooks, keep_config=keep_config)
     settings = {"project_test": None if test else "", "config": "keep" if keep_config else None}
-    return {"force": force or None, "at_once": at_once, **settings}
+    return {"force": force or None, "at_once": at_once, "hooks": None if hooks else False, **settings}
 
 
 def _name(name: str, value: str | None) -> str | None:
@@ -181,6 +183,8 @@ def _start(command: str, project: str, variables: Mapping[str, object], asked: A
     _require_command(command, project, variables)
     require_no_template({"project": project, **variables})
     servers = (asked.servers,) if isinstance(asked.servers, str) else tuple(asked.servers)
+    # ansible-runner needs one, whatever the configuration is.
+    files.current_directory()
     found = _found(Path(asked.config or "."))
     known.require(found, project, servers)
     playbook.program()

@@ -63,6 +63,7 @@ TYPES: Mapping[str, Type] = MappingProxyType(
         "at_once": COUNT,
         "force": FLAG,
         "test": FLAG,
+        "hooks": FLAG,
         "keep_config": FLAG,
         "check": FLAG,
         "config": PATH,

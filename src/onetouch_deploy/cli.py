@@ -9,6 +9,7 @@ help and the completion for bash, zsh and fish.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -22,7 +23,7 @@ import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
 from . import output, stopping
-from .errors import OUTPUT_FAILED, CommandError
+from .errors import FAILED, OUTPUT_FAILED, CommandError
 from .plan import PROGRAM, Options, Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -83,6 +84,7 @@ PLAYED = (
 # What the commands take that put a release live.
 LIVE: tuple[Callable[[Any], Any], ...] = (
     click.option("-T", "--no-tests", is_flag=True, help="Leave out the test hook."),
+    click.option("--no-hooks", is_flag=True, help="Leave out all hooks, which a former release may have no files for."),
     click.option("--force", is_flag=True, help="Also what is live already, and work that is not pushed."),
     click.option("--at-once", type=COUNT, metavar="N", help="How many servers switch at the same time."),
     click.option("--keep-config", is_flag=True, help="Deploy code alone, with the settings that serve."),
@@ -192,10 +194,10 @@ def _play(context: click.Context, playbook: str, **variables: object) -> Plan:
     return Plan(project_of(context), playbook, given, options=options(context))
 
 
-def _live(*, no_tests: bool, force: bool, at_once: int | None, keep_config: bool) -> dict[str, object]:
+def _live(*, no_tests: bool, no_hooks: bool, force: bool, at_once: int | None, keep_config: bool) -> dict[str, object]:
     """Return the variables for the options LIVE."""
     settings = {"project_test": "" if no_tests else None, "config": "keep" if keep_config else None}
-    return {"force": force or None, "at_once": at_once, **settings}
+    return {"force": force or None, "at_once": at_once, "hooks": False if no_hooks else None, **settings}
 
 
 def _view(context: click.Context, view: str, **settings: Any) -> Plan:  # noqa: ANN401  they are those of Plan
@@ -406,7 +408,7 @@ def main(words: Sequence[str] | None = None) -> int:
         with stopping.handled():
             output.require_open()
             printed = output.watch()
-            code = _carry_out(given)
+            code = _carry_out(given, printed)
             sys.stdout.flush()
             return code
     except stopping.Stopped as end:
@@ -425,8 +427,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return OUTPUT_FAILED
 
 
-def _carry_out(words: Sequence[str]) -> int:
-    """Carry out a command line. With --json there is a document however it ends."""
+def _carry_out(words: Sequence[str], printed: output.Watched) -> int:
+    """Carry out a command line. With --json there is a document however it ends, unless it cannot be `printed`."""
     from . import commands  # noqa: PLC0415  completion and help do without
 
     try:
@@ -444,6 +446,18 @@ def _carry_out(words: Sequence[str]) -> int:
         return _refuse(error.code, str(error), json=plan.options.json)
     except stopping.Stopped as end:
         return _refuse(end.code, str(end), json=plan.options.json)
+    except OSError as error:
+        if error is printed.error:
+            raise
+        message = unusable(error)
+        output.report(message)
+        return _refuse(FAILED, message, json=plan.options.json)
+
+
+def unusable(error: OSError) -> str:
+    """Return what a file of this machine is the reason for."""
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
+    return f"{where}{error.strerror or error}. Correct that on this machine, and run it again."
 
 
 def _refuse(code: int, message: str, *, json: bool) -> int:

@@ -28,7 +28,7 @@ def carry_out(plan: Plan) -> int:
         raise CommandError(f"{plan.view} prints what the servers write, and has no --json. Leave it out.", WRONG_USAGE)
     plan = _absolute(plan)
     if plan.playbook == "init":
-        return _run(plan, Path.cwd(), None)
+        return _run(plan, files.current_directory(), None)
     found = files.require(Path(plan.options.chdir or "."), plan.options.config)
     if plan.is_without_ansible:
         return _show()(plan, found)
@@ -58,7 +58,8 @@ def _require_servers(plan: Plan, found: files.Found) -> None:
 
 def _absolute(plan: Plan) -> Plan:
     """Return the plan with the paths of its variables made absolute."""
-    start = Path(plan.options.chdir or ".").absolute()
+    start = Path(plan.options.chdir or ".")
+    start = start if start.is_absolute() else files.current_directory() / start
     paths = {name: str(start / str(plan.variables[name])) for name in PATHS if name in plan.variables}
     return replace(plan, variables={**plan.variables, **paths})
 

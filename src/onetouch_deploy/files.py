@@ -63,11 +63,29 @@ def require(start: Path, config: Path | None) -> Found:
     return found
 
 
-def cache_directory() -> Path:
-    """Return the directory for files of this command, which only the user can read."""
+def current_directory() -> Path:
+    """Return the directory that this program runs in. Raises NotConfiguredError where that is gone."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        found = f"The current directory cannot be used: {error.strerror}."
+        raise NotConfiguredError(f"{found} Change to one that exists.") from error
+
+
+def cache_file(name: str, text: str = "") -> Path:
+    """Write a file in the directory for those of this command, which only the user can read. Raises CommandError."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "onetouch-deploy"
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return cache
+    file, fresh = cache / name, cache / f"{name}.{os.getpid()}"
+    try:
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh.touch(mode=0o600)
+        fresh.write_text(text, encoding="utf-8")
+        # Another command may read it at this moment.
+        fresh.replace(file)
+    except OSError as error:
+        found = f"{file} cannot be written: {error.strerror}."
+        raise CommandError(f"{found} Set XDG_CACHE_HOME to a directory that can be written.") from error
+    return file
 
 
 def inventory(found: Found) -> Path:
@@ -76,17 +94,19 @@ def inventory(found: Found) -> Path:
         return found.file
     import hashlib  # noqa: PLC0415  only here
 
-    made = cache_directory() / f"{hashlib.sha256(os.fsencode(found.file)).hexdigest()[:16]}.yml"
     quoted = str(found.file).replace("'", "''")
-    made.write_text(f"plugin: onetouch.deploy.projects\ndeploy_conf: '{quoted}'\n", encoding="utf-8")
-    return made
+    text = f"plugin: onetouch.deploy.projects\ndeploy_conf: '{quoted}'\n"
+    return cache_file(f"{hashlib.sha256(os.fsencode(found.file)).hexdigest()[:16]}.yml", text)
 
 
 def source(found: Found) -> Source:
     """Return what a configuration has, with its problems. Raises CommandError for text that cannot be read."""
     from ansible_collections.onetouch.deploy.plugins.plugin_utils._projects import deploy_conf_reader  # noqa: PLC0415
 
-    text = found.file.read_text(encoding="utf-8", errors="replace")
+    try:
+        text = found.file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise CommandError(f"{found.file} cannot be read: {error.strerror}. Correct that.") from error
     if text.startswith(VAULTED):
         advice = "Use ansible-playbook, or encrypt single values instead."
         raise CommandError(f"{found.file} is encrypted as a whole: only Ansible can read it. {advice}")

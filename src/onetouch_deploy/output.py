@@ -96,7 +96,7 @@ def show(lines: Sequence[str]) -> None:
 
 def printable(text: str) -> str:
     """Return a text that does nothing to a terminal."""
-    from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system import text as texts  # noqa: PLC0415
+    from ansible_collections.onetouch.deploy.plugins.module_utils._releases import printable as texts  # noqa: PLC0415
 
     return texts.printable(text)
 

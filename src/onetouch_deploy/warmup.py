@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import playbook
 from .errors import CommandError
-from .files import Found, cache_directory, source
+from .files import Found, cache_file, source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,8 +121,11 @@ def environment(plan: Plan, found: Found) -> Mapping[str, str]:
     """Begin to open the connections of a plan; return what makes Ansible wait for them."""
     if not is_wanted(plan) or any((at / name).exists() for at in (found.root, found.file.parent) for name in VARIABLES):
         return {}
-    opening = cache_directory() / f"opening-{os.getpid()}"
-    opening.touch(mode=0o600)
+    try:
+        opening = cache_file(f"opening-{os.getpid()}")
+    except CommandError:
+        # Ansible logs in as ever.
+        return {}
     _beside(lambda: _open_all(plan, found), opening)
     return {"ANSIBLE_SSH_EXECUTABLE": str(PROGRAM), "ONETOUCH_DEPLOY_OPENING": str(opening)}
 

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2] / "plugins/module_utils/_releases"
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py")
 LAYERS: list[set[str]] = [
+    {"printable"},
     {"errors", "model", "restart_file", "unit"},
     {"system", "env_file"},
     {"progress"},

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.errors import AnsibleError
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.options import DEFAULTS
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _arguments
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import (
@@ -49,6 +50,18 @@ def test_what_is_not_set_is_left_to_the_module() -> None:
         "python": "/usr/bin/python3",
         "env": "",
     }
+
+
+@pytest.mark.parametrize("state", ["deployed", "reverted"])
+def test_hooks_may_be_left_out(state: str) -> None:
+    hooks = {"pre_deploy": "a", "post_deploy": "b", "test": "c"}
+    given = {f"project_{name}": command for name, command in hooks.items()}
+    for value in (None, "", True, "yes"):
+        assert hooks.items() <= arguments(state, **given, hooks=value).items()
+    for value in (False, "false", "no"):
+        assert not hooks.keys() & arguments(state, **given, hooks=value).keys()
+    with pytest.raises(AnsibleError, match=r"hooks is 'maybe'\. Its only values are true and false\."):
+        arguments(state, hooks="maybe")
 
 
 def test_the_defaults_of_the_role_are_those_of_the_module_and_of_this_file() -> None:
@@ -145,3 +158,9 @@ def test_status_and_restart_need_few_variables() -> None:
     assert "config" not in info_arguments(Variables(HERE))
     argv = reload_command(Variables({**APP, "supervisor_home": "/opt/p"}))["argv"]
     assert argv[-2:] == ["/opt/p/current/venv/bin/procmon", "/etc/procmon/blog.toml"]
+
+
+@pytest.mark.parametrize("value", ["many", {"a": 1}, [2, 3]])
+def test_a_number_of_workers_that_is_none_is_an_error(value: object) -> None:
+    with pytest.raises(AnsibleError, match=r"workers is .*It must be a whole number of 1 or more"):
+        arguments("deployed", **APP, project_workers=value)

@@ -12,20 +12,19 @@ import errno
 import traceback
 from pathlib import Path
 
+from .printable import printable
+
 
 class ReleaseError(Exception):
     """Raised when the module cannot do what it was asked for.
 
     `msg` is what failed and what was found, `hint` what to do, `detail` the tail of a program's output (several lines),
-    `now` a sentence on what is live after it.
+    `now` a sentence on what is live after it. All are printable: names of files need not be text.
     """
 
     def __init__(self, msg: str, hint: str = "", detail: str = "", now: str = "") -> None:
-        super().__init__(msg)
-        self.msg = msg
-        self.hint = hint
-        self.detail = detail
-        self.now = now
+        self.msg, self.hint, self.detail, self.now = map(printable, (msg, hint, detail, now))
+        super().__init__(self.msg)
 
     @property
     def reason(self) -> str:

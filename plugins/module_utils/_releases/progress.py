@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .system.text import printable
+from .printable import printable
 
 # How much the output of one run's hooks may add to the file.
 MAX_OUTPUT_CHARACTERS = 1_000_000

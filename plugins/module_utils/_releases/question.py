@@ -14,6 +14,7 @@ from typing import Any
 from . import facts, options, unit
 from .errors import as_failure
 from .model import ProjectPaths
+from .printable import all_printable
 from .system.run import run_command
 
 
@@ -33,6 +34,8 @@ def ask(given: dict[str, Any]) -> dict[str, Any]:
     waiting = unit.waiting_paths(given["name"], path, given["writable_paths"])
     question = facts.Question(given["ref"] or None, status_file, given["config"], waiting, given["fetch"])
     try:
-        return facts.collect_facts(ProjectPaths(path), run_command, question)
+        found = facts.collect_facts(ProjectPaths(path), run_command, question)
     except Exception as reason:
         raise as_failure(reason) from reason
+    # Links, the journal and what procmon reports may have been written by any program.
+    return {name: all_printable(value) for name, value in found.items()}

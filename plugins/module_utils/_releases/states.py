@@ -143,8 +143,11 @@ def _plan_configuration(project: Project, choice: Choice) -> Plan:
 def _plan_travelling(project: Project, live: Current) -> Plan:
     """Plan what travels with the release. What only setup can change is left out, with a warning that names it."""
     options, paths, procmon = project.options, project.paths, project.procmon
+    if options.state not in ACTIVATING:
+        return plan.make_plan(paths, live.configuration, None)
     found = plan.wanted(options)
-    if found is None or options.state not in ACTIVATING:
+    if found is None:
+        plan.require_live(paths, live.configuration)
         return plan.make_plan(paths, live.configuration, None)
     found, waiting = plan.hold_bind(found, procmon.bind())
     if waiting:

@@ -146,9 +146,13 @@ def _normal_shared_path(path: object) -> str:
 
 
 def normal_bind(value: object) -> object:
-    """Return an address with the path of a unix socket in its normal form."""
+    """Return an address with its path or its port in the normal form, as procmon reports it."""
     text = str(value)
-    return f"unix:{normal_path(text[len('unix:') :])}" if text.startswith("unix:") and not is_template(text) else value
+    if is_template(text):
+        return value
+    if text.startswith("unix:"):
+        return f"unix:{normal_path(text[len('unix:') :])}"
+    return re.sub(r":0+(?=[1-9]\d*$)", ":", text)
 
 
 def is_bind(value: object) -> bool:

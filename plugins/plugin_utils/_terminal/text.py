@@ -9,7 +9,7 @@ import re
 import unicodedata
 from itertools import accumulate
 
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.text import one_line
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.printable import one_line
 
 # Longer than any line that a person reads.
 MAX_CHARACTERS = 20000

@@ -57,6 +57,23 @@ def test_a_failed_test_restores_the_release_and_fails_unless_tests_are_off(
     assert (blog / "current/page").read_text() == "broken"
 
 
+def test_a_revert_to_a_release_without_the_files_of_its_hooks(desk: Desk, upstream: Upstream) -> None:
+    """The message names the way out, which leaves out what failed."""
+    path = desk.project("blog", upstream, ref="origin/main")
+    assert desk.deploy("blog").code == 0
+    (upstream.path / "migrate").write_text("true")
+    upstream.git("add", "migrate")
+    upstream.commit("two")
+    desk.project("blog", upstream, ref="origin/main", pre_deploy="sh migrate")
+    assert desk.deploy("blog").code == 0
+    failed = desk.deploy("blog", "revert")
+    assert (failed.code, (path / "current/page").read_text()) == (2, "two")
+    text = failed.out + failed.err
+    assert "is live. To go back without hooks: deploy blog revert --no-hooks\n" in text
+    assert desk.deploy("blog", "revert", "--no-hooks").code == 0
+    assert (path / "current/page").read_text() == "one"
+
+
 def test_nothing_is_deployed_by_check(desk: Desk, blog: Path) -> None:
     done = desk.deploy("--check", "blog")
     assert done.code == 0, done.out

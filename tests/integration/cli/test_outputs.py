@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
+import onetouch_deploy as api
 from tests.integration.cli.conftest import Desk, Done
 from tests.integration.playbooks.conftest import Upstream
 
@@ -46,6 +48,58 @@ def shell(desk: Desk, redirection: str, *words: str, extra: Mapping[str, str] | 
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+GONE = "The current directory cannot be used: No such file or directory. Change to one that exists."
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "err"),
+    [
+        (["status"], 2, f"deploy: {GONE}\n"),
+        (["-c", "/projects.yml", "status"], 2, f"deploy: {GONE}\n"),
+        (["-C", "DESK", "blog", "config", "ref"], 0, ""),
+    ],
+    ids=["status", "with -c", "with -C"],
+)
+def test_a_current_directory_that_is_gone(live: Desk, tmp_path: Path, words: list[str], code: int, err: str) -> None:
+    argv = live.argv(*(word.replace("DESK", str(live.folder)) for word in words))
+    script = ["/bin/sh", "-c", 'rmdir "$PWD"; "$@"', "sh", *argv]
+    done = subprocess.run(script, cwd=tmp_path, env=live.environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, err)
+
+
+def test_a_program_whose_current_directory_is_gone(live: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    with pytest.raises(api.RefusedError, match=GONE):
+        api.status(config=live.config)
+
+
+def test_a_cache_that_cannot_be_written(live: Desk, tmp_path: Path) -> None:
+    """A deploy of a projects.yml only gains time by it, that of a deploy.conf needs it."""
+    (tmp_path / "cache").touch()
+    place = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    assert live.deploy("blog", extra=place).code == 0
+    (tmp_path / "deploy.conf").write_text("[blog]\nhost a\nrepo /r\npath /srv/blog\n")
+    done = live.deploy("-c", str(tmp_path / "deploy.conf"), "blog", extra=place)
+    assert (done.code, done.err.startswith(f"deploy: {tmp_path}/cache/onetouch-deploy/")) == (1, True)
+    assert done.err.endswith("Not a directory. Set XDG_CACHE_HOME to a directory that can be written.\n")
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("/proc/self/mem", "/mem cannot be read: Input/output error. Correct that.\n"),
+        ("x" * 300, f"{'x' * 300}: File name too long. Correct that on this machine, and run it again.\n"),
+    ],
+    ids=["not read", "unforeseen"],
+)
+def test_a_file_of_this_machine_that_cannot_be_used(live: Desk, file: str, reason: str) -> None:
+    done = live.deploy("-c", file, "blog", "config", "ref")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("deploy: ")
+    assert done.err.endswith(reason)
 
 
 @pytest.mark.parametrize("words", [["blog"], ["status", "--json"], ["--help"]], ids=" ".join)

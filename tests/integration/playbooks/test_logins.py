@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -122,6 +123,28 @@ def test_status_asks_together_only_what_is_reached_alike(laptop: Laptop, sshd: S
         ["wiki", "127.0.0.1", "?"],
     ]
     assert sshd.counts() == Counts(logins=1, executions=2)
+
+
+def test_status_of_a_project_that_cannot_be_asked_hides_no_other(
+    laptop: Laptop, sshd: Sshd, upstream: Upstream
+) -> None:
+    """Variables of two have a value, but not one that the module takes: they are asked alone, as the others are."""
+    over_ssh(laptop, sshd, upstream, "blog", "news")
+    for name in ("shop", "wiki"):
+        over_ssh(laptop, sshd, upstream, name, app="main:app", bind=f"unix:/run/{name}")
+    (laptop.folder / "group_vars").mkdir()
+    (laptop.folder / "group_vars/shop.yml").write_text("supervisor_workers: many\n")
+    (laptop.folder / "group_vars/wiki.yml").write_text("supervisor_writable_paths: {a: b}\n")
+    done = laptop.run("playbooks/status.yml")
+    assert done.code == 2, done.output
+    assert [(row[0], row[2]) for row in rows(done.output)] == [
+        ("blog", "-"),
+        ("news", "-"),
+        ("shop", "?"),
+        ("wiki", "?"),
+    ]
+    assert "shop@127.0.0.1: workers is 'many'. It must be a whole number of 1 or more." in done.output
+    assert re.search(r"^wiki@127.0.0.1: .*writable_paths", done.output, re.MULTILINE)
 
 
 def test_status_of_a_server_that_is_down_is_one_try(laptop: Laptop, sshd: Sshd, upstream: Upstream) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -125,6 +126,22 @@ def test_git_lfs_pointers_are_refused(
     assert "git lfs install" in answered["msg"]
     assert site.version == "one"
     assert site.consistent()
+
+
+def test_the_name_of_a_file_in_an_error_need_not_be_text(site: Site, upstream: Upstream) -> None:
+    """From an answer that is not UTF-8 Ansible takes nothing: no reason, and later no status."""
+    upstream.commit("one", "master", None, **{"_gitattributes": LFS, "caf\udce9\x1b[2J_bin": POINTER})
+    failed = site.module(ref="master")
+    shown = "caf\N{REPLACEMENT CHARACTER}\\x1b[2J.bin is stored in Git LFS"
+    assert (shown in failed["msg"], shown in failed["reason"]) == (True, True)
+    with site.paths.journal.open("a") as journal:
+        journal.write('{"outcome": "failed", "error": "of an earlier version: \\udce9"}\n')
+    site.paths.current.symlink_to("caf\udce9")
+    answered = site.info()
+    assert shown in answered["journal"][0]["error"]
+    assert answered["drift"] == ["current points at caf\N{REPLACEMENT CHARACTER}, which is no release"]
+    # As Ansible does.
+    assert json.dumps([failed, answered], ensure_ascii=False).encode()
 
 
 def test_git_lfs_pointers_of_a_submodule_are_refused(site: Site, upstream: Upstream, library: Upstream) -> None:

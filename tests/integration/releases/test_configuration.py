@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,19 @@ def test_settings_and_variables_go_live_without_a_new_commit(site: Site, served:
     assert not site.deploy(**served.options("blue", workers=2)).changed
 
 
+def test_another_restart_file_that_exists_already(site: Site, served: RealProcmon) -> None:
+    """What is touched is the file that procmon watches until then, so that is what it has to answer."""
+    other = site.paths.shared / "public/system/other"
+    other.touch()
+    asked = {**served.options(), "restart_file": "public/system/other", "reload_timeout": 20}
+    failed = site.fail(state="deployed", ref="master", test="false", **asked)
+    assert failed.text.endswith("was restored and is live")
+    assert str(served.status()["restart_file"]).endswith("/restart")
+    assert site.deploy(**asked).settings == ["restart_file"]
+    assert str(served.status()["restart_file"]).endswith("/other")
+    assert site.deploy(**asked, force=True).changed
+
+
 def test_nothing_new_is_no_deploy(site: Site, served: RealProcmon) -> None:
     generation = served.status()["generation"]
     report = site.deploy(**served.options())
@@ -94,6 +108,18 @@ def test_without_a_configuration_the_live_one_stays(site: Site, upstream: Upstre
     assert site.deploy(**kept, post_deploy='test "$COLOUR" = red').settings == []
     assert served.answer() == ("v2", "red")
     assert not site.deploy(**kept).changed
+
+
+def test_a_live_configuration_that_is_gone_cannot_stay(site: Site, upstream: Upstream, served: RealProcmon) -> None:
+    """procmon could not read it: the deploy would fail after the switch, and so would the rollback."""
+    upstream.commit("v2")
+    shutil.rmtree(site.paths.configs)
+    kept = {**served.options(), "config": None, "env": None}
+    failed = site.fail(state="deployed", ref="master", **kept)
+    assert "is gone, and it has the settings that are to stay. Deploy with the settings" in failed.text
+    assert (site.version, site.outcomes[-1], served.answer()) == ("v1", "failed", ("v1", "red"))
+    assert site.deploy(**served.options("blue")).changed
+    assert served.answer() == ("v2", "blue")
 
 
 def test_where_it_is_and_who_can_read_it(site: Site, served: RealProcmon) -> None:

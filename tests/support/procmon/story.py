@@ -64,7 +64,7 @@ class Story:
         self.path = "/releases/a"
         """Where the directory leads to now."""
         self.mark: FileStamp | None = FileStamp(1, 1, 1, 0)
-        self.broken: ReleaseUnavailable | None = None
+        self.broken: ReleaseUnavailable | ReleaseResolved | None = None
         self.deleted: set[str] = set()
         """The paths of releases that are no longer there."""
         self.read = ""

@@ -26,6 +26,7 @@ def plan_of(line: str) -> Plan:
         ("blog origin/main -T", "deploy", {"ref": "origin/main", "project_test": ""}),
         ("blog --force --at-once 2", "deploy", {"force": True, "at_once": 2}),
         ("blog v1 --keep-config", "deploy", {"ref": "v1", "config": "keep"}),
+        ("blog revert --no-hooks", "revert", {"hooks": False}),
         ("blog revert", "revert", {}),
         ("blog revert 3", "revert", {"steps": 3}),
         ("blog revert -T --to 1f0c9a2", "revert", {"to": "1f0c9a2", "project_test": ""}),

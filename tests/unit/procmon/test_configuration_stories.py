@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from procmon.core.actions import Drain, Probe, SendHeartbeat
-from procmon.core.events import ReleaseUnavailable
+from procmon.core.events import FileStamp, ReleaseResolved, ReleaseUnavailable
 from procmon.core.worker import State
 
 from tests.support.procmon.story import Story
@@ -36,6 +36,28 @@ def test_a_reload_that_fails_leaves_the_number_of_workers_as_it_was(surge: str) 
         s.proceed().end_drains()
     assert (s.core.config.workers, len(s.core.pool.slots), s.active(1) + s.active(2)) == (2, 2, 2)
     assert s.after(40).proceed().state == "serving"
+
+
+FORMER, OLDER, NEWER = (FileStamp(1, inode, time, 0) for inode, time in ((1, 200), (2, 100), (2, 300)))
+
+
+@pytest.mark.parametrize(
+    ("named", "answered"),
+    [(OLDER, 200), (NEWER, 300), (FORMER, 200), (None, 200)],
+    ids=["older", "newer", "same", "no"],
+)
+@pytest.mark.parametrize("fails", [True, False])
+def test_the_touch_of_the_former_restart_file_is_answered(
+    named: FileStamp | None, answered: int, *, fails: bool
+) -> None:
+    """The configuration names another one, whose time may be any."""
+    s = Story(workers=1).served()
+    release = s.core.reloads.active.release if s.core.reloads.active else None
+    assert release is not None
+    s.broken = ReleaseUnavailable("no", named, former=FORMER) if fails else ReleaseResolved(release, named, FORMER)
+    s.touch().proceed()
+    restart = s.core.reloads.restart
+    assert (restart.result, restart.stamp) == ("failed" if fails else "ok", answered)
 
 
 def test_old_workers_drain_as_their_own_configuration_says() -> None:

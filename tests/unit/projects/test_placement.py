@@ -107,6 +107,8 @@ def test_all_problems_are_reported_at_once_in_the_order_of_lines() -> None:
         ("path", "{{ base }}//blog/", "{{ base }}//blog/"),
         ("bind", "unix:/run//blog/./http.sock", "unix:/run/blog/http.sock"),
         ("bind", "127.0.0.1:3001", "127.0.0.1:3001"),
+        ("bind", "[::1]:03001", "[::1]:3001"),
+        ("bind", "{{ a }}:03001", "{{ a }}:03001"),
         ("shared_paths", ["public/system", "./uploads//", "a/./b/"], ["public/system", "uploads/", "a/b/"]),
         ("writable_paths", ["/srv/uploads/", "//mnt//a", "{{ more }}/"], ["/srv/uploads", "/mnt/a", "{{ more }}/"]),
         ("python", "/opt//python/bin/python3", "/opt/python/bin/python3"),

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system import redaction, text
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases import printable as text
+from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system import redaction
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,12 @@ def test_text_for_a_terminal_keeps_its_lines() -> None:
         text.printable("a\tb\r\n\x1b[2Jc\u2028\udcff\ud800")
         == "a\tb\\r\n\\x1b[2Jc\\u2028\N{REPLACEMENT CHARACTER}\\ud800"
     )
+
+
+def test_an_answer_for_a_terminal() -> None:
+    found = {"a\udce9": ["\x1b", ("b\tc", 1)], "none": None, "yes": True, "deep": {"er": 0.5}}
+    expected = {"a\N{REPLACEMENT CHARACTER}": ["\\x1b", ["b\tc", 1]], "none": None, "yes": True, "deep": {"er": 0.5}}
+    assert text.all_printable(found) == expected
 
 
 def test_the_last_lines() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..errors import ReleaseError
 from ..model import ProjectPaths
 from ..options import SET_ELSEWHERE, Options
 from . import store, text
@@ -67,6 +68,13 @@ def hold_bind(found: Wanted, running: str | None) -> tuple[Wanted, str | None]:
     if not running or not bind or bind == running:
         return found, None
     return replace(found, settings={**(found.settings or {}), "bind": running}), str(bind)
+
+
+def require_live(paths: ProjectPaths, live: str | None) -> None:
+    """Raise ReleaseError when the live configuration, which is to stay, was removed."""
+    if live and store.read(paths, live) is None:
+        found = f"{paths.configs / live} is gone, and it has the settings that are to stay"
+        raise ReleaseError(found, "deploy with the settings of the project, that is without config=keep")
 
 
 def make_plan(paths: ProjectPaths, live: str | None, found: Wanted | None) -> Plan:

@@ -19,9 +19,9 @@ from io import FileIO
 from pathlib import Path
 
 from ..errors import ReleaseError
+from ..printable import printable, tail
 from ..system import children, files
 from ..system.run import clean_environment, encode, encode_environment
-from ..system.text import printable, tail
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # These belong to the interpreter that runs this module, not to the project; BASH_ENV names a file that each bash reads.

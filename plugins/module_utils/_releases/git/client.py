@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..model import Commit
+from ..printable import one_line
 from ..system.run import Result, Run
-from ..system.text import one_line
 from .errors import explain
 from .refs import Refs
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ReleaseError
+from ..printable import printable, tail
 from ..system.redaction import hide_secrets
 from ..system.run import STALLED, Result
-from ..system.text import printable, tail
 
 # What git reports of its progress, whichever way a line ends. A failure has other reasons.
 PROGRESS = re.compile(

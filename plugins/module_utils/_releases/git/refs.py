@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import ReleaseError
+from ..printable import printable
 from ..system.redaction import hide_secrets
-from ..system.text import printable
 
 # Of SHA-1 and of SHA-256.
 FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

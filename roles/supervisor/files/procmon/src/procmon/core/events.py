@@ -78,19 +78,24 @@ class StopRequested:
 
 @dataclass(frozen=True)
 class ReleaseResolved:
-    """The directory leads to `release`. `stamp` was read before that: this release answers any touch up to it."""
+    """The directory leads to `release`. `stamp` was read before that: this release answers any touch up to it.
+
+    `former` is the stamp of the restart file before the configuration named another one: its touch is answered, too.
+    """
 
     release: Release
     stamp: FileStamp | None
+    former: FileStamp | None = None
 
 
 @dataclass(frozen=True)
 class ReleaseUnavailable:
-    """No generation can be started. `missing`: the directory itself is not there (yet)."""
+    """No generation can be started. `missing`: the directory itself is not there (yet). Stamps as above."""
 
     error: str
     stamp: FileStamp | None
     missing: bool = False
+    former: FileStamp | None = None
 
 
 @dataclass(frozen=True)

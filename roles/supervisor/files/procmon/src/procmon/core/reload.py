@@ -122,6 +122,7 @@ class Reloads:
         self._jitter = jitter
         self._cores = cores
         self._touched_ns: int | None = None
+        self._answered_ns: int | None = None
         self._requested_at = self._finished_at = 0.0
 
     # -- requests -----------------------------------------------------------------------------------------------------
@@ -186,7 +187,8 @@ class Reloads:
 
     def resolved(self, event: ReleaseResolved) -> None:
         """Begin to boot the release."""
-        self.stamp, rollout = event.stamp, self.rollout
+        self._read(event)
+        rollout = self.rollout
         if rollout is None or rollout.generation is not None:
             return
         self.waiting = False
@@ -196,7 +198,7 @@ class Reloads:
 
     def unavailable(self, event: ReleaseUnavailable) -> None:
         """Fail; or wait, where no release was ever deployed."""
-        self.stamp = event.stamp
+        self._read(event)
         if self.rollout is None or self.rollout.generation is not None:
             return
         if self.active is not None or not event.missing:
@@ -206,6 +208,11 @@ class Reloads:
         if not self.waiting:
             self._pool.log("info", f"waiting for the first release: {event.error}")
         self.rollout, self.waiting, self.retry_at = None, True, self._pool.now + WAIT_SECONDS
+
+    def _read(self, event: ReleaseResolved | ReleaseUnavailable) -> None:
+        """Take the stamps. A deploy that has touched the former file waits for that stamp, or for a later one."""
+        self.stamp = event.stamp
+        self._answered_ns = max((stamp.mtime_ns for stamp in (event.stamp, event.former) if stamp), default=None)
 
     # -- the boot -----------------------------------------------------------------------------------------------------
 
@@ -304,7 +311,7 @@ class Reloads:
 
     def _answer(self, rollout: Rollout, result: str, error: str = "") -> None:
         # The restart file may be gone by now, with its whole release: then the touch that was seen is answered.
-        stamp = self.stamp.mtime_ns if self.stamp else self._touched_ns or self.restart.stamp
+        stamp = self._touched_ns or self.restart.stamp if self._answered_ns is None else self._answered_ns
         self.restart = Restart(stamp, result, error, self._pool.now - rollout.began)
         self._health.start_grace(self._pool.now)
         self._finished_at = self._pool.now

@@ -223,18 +223,19 @@ class Master:
     # -- releases and workers -----------------------------------------------------------------------------------------
 
     def _resolve(self, _action: ResolveRelease) -> None:
-        stamp = read_stamp(self._config.restart_path)
+        stamp = former = read_stamp(self._config.restart_path)
         try:
             config = self._read_config()
             # The stamp comes first: a touch after this line is newer than what is read below.
             stamp = read_stamp(config.restart_path)
             config = self._read_config()
-            self.feed(ReleaseResolved(resolve(config), stamp))
+            self.feed(ReleaseResolved(resolve(config), stamp, former))
         except (ConfigError, ReleaseError) as error:
-            self.feed(ReleaseUnavailable(str(error), stamp, missing=isinstance(error, ReleaseMissingError)))
+            missing = isinstance(error, ReleaseMissingError)
+            self.feed(ReleaseUnavailable(str(error), stamp, missing, former))
         except Exception as error:
             # Those who wait for the answer must get one.
-            self.feed(ReleaseUnavailable(describe_error(error), stamp))
+            self.feed(ReleaseUnavailable(describe_error(error), stamp, former=former))
             raise
 
     def _read_config(self) -> Config:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 # What reaches a terminal or a log only as text: control characters, line separators, lone surrogates (bytes that are
 # not UTF-8), and the marks that reverse the direction of writing.
@@ -25,6 +26,15 @@ def tail(text: str, lines: int = 20) -> str:
 def printable(text: str) -> str:
     r"""Return a text of several lines with what a terminal would act on written as `\x1b`."""
     return UNSAFE_IN_LINES.sub(_escape, text)
+
+
+def all_printable(value: object) -> object:
+    """Return an answer with each text in it printable: of one with a lone surrogate, Ansible takes nothing at all."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {all_printable(name): all_printable(item) for name, item in value.items()}
+    return [*map(all_printable, value)] if isinstance(value, (list, tuple)) else value
 
 
 def one_line(text: str, limit: int) -> str:
