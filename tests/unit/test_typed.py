@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import PROGRAM, name_setup
+from ansible import context
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import PROGRAM, name_setup, typed
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,11 @@ def test_setup_is_named_as_it_is_typed(monkeypatch: pytest.MonkeyPatch, text: st
 def test_without_the_command_it_is_the_playbook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PROGRAM, raising=False)
     assert name_setup("Run setup", "blog") == "Run `ansible-playbook setup.yml -e project=blog`"
+
+
+def test_a_command_that_needs_the_password_again_has_its_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROGRAM, "deploy")
+    monkeypatch.setattr(context, "CLIARGS", {"become_ask_pass": True})
+    assert [typed(command, "blog") for command in ("setup", "deploy")] == ["deploy blog setup -K", "deploy blog"]
+    monkeypatch.delenv(PROGRAM)
+    assert typed("setup", "blog") == "ansible-playbook setup.yml -e project=blog -K"
