@@ -24,6 +24,8 @@ Facts = Mapping[str, Any]
 ACCEPTED = (200, 302)
 GIB = 1 << 30
 NOT_SET_UP, NEVER_DEPLOYED = "not set up", "never deployed"
+# A deploy would fail for this, so that it is not the advice.
+NOTHING_TO_DEPLOY = "nothing to deploy"
 # What procmon itself answers where there is no release.
 NO_RELEASE_STATUS = 503
 NOTE_REMEDIES = {
@@ -182,8 +184,12 @@ def live(wanted: Wanted, status: Facts) -> Iterator[Finding]:
     commit = status.get("commit")
     if commit:
         yield Finding(f"live: {commit[:COMMIT_CHARACTERS]} {clean(str(status.get('subject') or ''))}".rstrip())
-    for note in status.get("notes") or []:
-        yield note_finding(wanted, note)
+    notes = status.get("notes") or []
+    for note in notes:
+        if note == NEVER_DEPLOYED and any(one.startswith(NOTHING_TO_DEPLOY) for one in notes):
+            yield Finding(f"live: {note}", is_right=None)
+        else:
+            yield note_finding(wanted, note)
 
 
 def note_finding(wanted: Wanted, note: str) -> Finding:

@@ -194,6 +194,20 @@ def test_notes_of_the_status_get_what_to_do(note: str, finding: Finding) -> None
     assert [*_doctor.live(WANTED, answer)] == [Finding(r"live: aaaaaaaaaaaa s\x1b[31m"), finding]
 
 
+def test_a_deploy_that_would_fail_is_not_the_advice() -> None:
+    answer = {
+        "commit": None,
+        "notes": ["never deployed", "nothing to deploy, by what was fetched last: no tag. Set ref"],
+    }
+    assert [*_doctor.live(WANTED, answer)] == [
+        Finding("live: never deployed", is_right=None),
+        Finding("live: nothing to deploy, by what was fetched last: no tag. Set ref", is_right=False),
+    ]
+    assert [*_doctor.live(WANTED, {"commit": None, "notes": ["never deployed"]})] == [
+        Finding("live: never deployed. Deploy it", is_right=False)
+    ]
+
+
 def test_a_server_without_an_answer() -> None:
     assert [*_doctor.live(WANTED, {"msg": "refused"})] == [Finding("live: not known (refused)", is_right=False)]
     assert [*_doctor.live(WANTED, {})] == [Finding("live: not known (no answer)", is_right=False)]

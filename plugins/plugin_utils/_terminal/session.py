@@ -294,7 +294,7 @@ class Session:
         # Of a rollout each server has its row already.
         if not play.results:
             self.screen.clear()
-            if self.task.kind is Kind.REPORT and not result.get("failed"):
+            if self.task.kind is Kind.REPORT and result.get("lines") and not result.get("failed"):
                 # What comes next stands last.
                 self._end_unchanged()
             lines = [clean(part) for line in result.get("lines") or [] for part in str(line).split("\n")]

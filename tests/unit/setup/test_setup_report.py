@@ -41,6 +41,7 @@ def test_a_project_that_waits_for_a_key_shows_it_with_what_to_do() -> None:
     repo = "git@github.com:you/blog.git"
     outcomes = [Outcome("blog", "web1"), Outcome("blog", "web2", "deploy", repo, "ssh-ed25519 AAAA blog@web2")]
     assert ready_lines(outcomes) == ["blog is ready on web1"]
+    assert ready_lines(outcomes[1:]) == []
     heading, key = waiting_lines(outcomes)
     assert heading == (
         "blog on web2: the git server does not let deploy read git@github.com:you/blog.git yet. Check `repo`, and add "

@@ -525,6 +525,10 @@ def test_a_setup_that_waits_for_a_key_has_no_mark_of_success(run: Run) -> None:
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_setup_ends_with_what_comes_next(run: Run, *, changed: bool) -> None:
     run.begin(BLOG, Kind.OTHER)
+    run.end({"changed": False})
+    run.begin(BLOG, Kind.REPORT)
+    run.end({"obstacles": []})
+    run.task(Kind.OTHER)
     run.end({"changed": changed})
     run.begin(BLOG, Kind.REPORT)
     run.end({"lines": ["blog is ready on web1; next: deploy blog"]})
