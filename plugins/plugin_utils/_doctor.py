@@ -211,7 +211,8 @@ def service(wanted: Wanted, facts: Facts, accept: Sequence[int], stage: str = ""
     if not wanted.app:
         return
     state = facts["units"].get("service", {})
-    if stage == NOT_SET_UP or is_off(state):
+    # Where setup has not come to its end, the unit may run already.
+    if is_off(state) or (stage == NOT_SET_UP and state.get("ActiveState") != "active"):
         yield from before_setup(wanted, facts, stage)
     else:
         yield from restart_file(wanted, facts["restart_file"])
@@ -269,7 +270,7 @@ def answer(wanted: Wanted, facts: Facts, accept: Sequence[int], stage: str = "")
     """Find an app that does not answer as its heartbeat expects."""
     if not facts:
         return
-    if stage == NEVER_DEPLOYED and facts["status"] == NO_RELEASE_STATUS:
+    if stage and facts["status"] == NO_RELEASE_STATUS:
         found = f"answer: {NO_RELEASE_STATUS} on {wanted.bind}, of procmon itself: it waits for the first deploy"
         yield Finding(found, is_right=None)
         return

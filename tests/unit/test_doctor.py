@@ -146,6 +146,8 @@ def test_procmon_answers_itself_until_the_first_deploy() -> None:
     waiting = service(answer={"status": 503, "error": ""})
     shown = lines([*_doctor.service(WANTED, waiting, _doctor.ACCEPTED, _doctor.NEVER_DEPLOYED)])
     assert "--  answer: 503 on 127.0.0.1:1, of procmon itself: it waits for the first deploy" in shown
+    half = lines([*_doctor.service(WANTED, waiting, _doctor.ACCEPTED, _doctor.NOT_SET_UP)])
+    assert half == shown, "as where setup waits for a deploy key"
     later = lines([*_doctor.service(WANTED, waiting, _doctor.ACCEPTED)])
     assert any(line.startswith("NO  answer: 503 on 127.0.0.1:1, not 200 or 302. ") for line in later)
 
