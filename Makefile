@@ -28,7 +28,7 @@ setup:
 
 demo:
 	@tools/bootstrap demo
-	@.venv/bin/ansible-playbook playbooks/demo.yml
+	@.venv/bin/ansible-playbook -i localhost, playbooks/demo.yml
 
 quick: setup
 	@tools/check format style words types

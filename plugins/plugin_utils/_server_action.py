@@ -9,6 +9,7 @@ connection, so the first one opens it and the others wait; a server that cannot 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -21,13 +22,26 @@ from ansible.utils.vars import load_extra_vars
 from . import _login_failure, _progress_copy, _rollout
 from ._board import Board, Login, board_folder
 from ._command import inherited_error
+from ._projects import schema
 from ._projects.values import ADDRESS
 from ._shared_connection import SharedConnection, is_shared
 from ._turns import Turns
-from ._typed import typed
+from ._typed import option, typed
 
+VAULT_CLOSED = re.compile(r"no vault secrets|undecryptable|Decryption failed", re.IGNORECASE)
 # Hosts that agree in these options of ssh share a connection.
 LOGIN_OPTIONS = ("port", "remote_user", "control_path")
+
+
+def unevaluated(name: str, host: str, error: str) -> str:
+    """Return the message about a variable that cannot be evaluated, which Ansible's `error` follows."""
+    key = name.removeprefix("project_")
+    shown = f"{name} (key {key})" if key != name and key in schema.known("project") else name
+    remedy = "Correct it where the inventory sets it"
+    if VAULT_CLOSED.search(error):
+        keep = option("keep-config", "config=keep")
+        remedy = f"Give the vault's password, such as by --ask-vault-pass; {keep} deploys code without it"
+    return f"The variable {shown} of {host} cannot be evaluated. {remedy}."
 
 
 class ServerAction(ActionBase):
@@ -73,9 +87,7 @@ class ServerAction(ActionBase):
         try:
             return self._templar.template(self.variables[name])
         except AnsibleError as error:
-            raise failure(
-                f"The variable {name} of {self.host} cannot be evaluated. Correct it where the inventory sets it."
-            ) from error
+            raise failure(unevaluated(name, self.host, str(error))) from error
 
     def require(self, name: str) -> str:
         """Return the value of a variable that must be set."""

@@ -249,7 +249,7 @@ def _like(word: str, known: Iterable[str]) -> str:
 @common(PLAYED)
 @click.pass_context
 def setup(ctx: click.Context) -> Plan:
-    """Make the servers ready; again after each change of the project's settings."""
+    """Make the servers ready: once, and when a deploy asks for it."""
     return _play(ctx, "setup")
 
 

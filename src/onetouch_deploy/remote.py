@@ -19,6 +19,11 @@ from .errors import CommandError, UnknownProjectError
 
 # Who may not read the journal asks sudo, which must not ask for a password: there may be several servers.
 JOURNAL = """if [ "$(id -u)" = 0 ] || id -nG | grep -qwE 'adm|systemd-journal'; then exec journalctl "$@"; fi
+if ! sudo -n -l journalctl >/dev/null 2>&1; then
+    user=$(id -un)
+    echo "$user may not read the journal. On the server, as root: usermod -aG systemd-journal $user" >&2
+    exit 1
+fi
 exec sudo -n journalctl "$@"
 """
 

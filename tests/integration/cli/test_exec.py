@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from onetouch_deploy import remote
 from tests.integration.cli.conftest import Desk, Site, Terminal, over_ssh
 from tests.integration.playbooks.conftest import Upstream
 from tests.support.ports import free_port
@@ -314,3 +316,12 @@ def test_logs_of_a_project_without_an_app(desk: Desk, upstream: Upstream) -> Non
     done = desk.deploy("blog", "logs")
     reason = "blog has no app, so that no unit writes a journal for it. shared/logs/deploy.log has its hooks."
     assert (done.code, done.err) == (1, f"deploy: {reason}\n")
+
+
+def test_who_may_not_read_the_journal_learns_how() -> None:
+    assert os.geteuid() == 0, "this test becomes another user: run it as root"
+    account: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": [], "cwd": "/"}
+    argv = ["sh", "-c", remote.JOURNAL, "journal"]
+    done = subprocess.run(argv, **account, capture_output=True, text=True, check=False)
+    advice = "nobody may not read the journal. On the server, as root: usermod -aG systemd-journal nobody\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", advice)

@@ -71,7 +71,7 @@ def test_it_works_in_an_environment_of_its_own(environment: Path, tmp_path: Path
     """The command, Ansible with the collection, and a control repository that they deploy from."""
     programs = environment / "bin"
     assert "revert [N]" in run([programs / "deploy", "--help"])
-    assert run([programs / "deploy", "--version"]).strip() == "0.1.0"
+    assert run([programs / "deploy", "--version"]).strip() == "0.2.0"
     listed = run(
         [programs / "ansible-playbook", "onetouch.deploy.status", "--list-tasks", "-i", "localhost,"],
         HOME=str(tmp_path),

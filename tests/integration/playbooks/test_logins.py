@@ -115,7 +115,7 @@ def test_status_asks_together_only_what_is_reached_alike(laptop: Laptop, sshd: S
     over_ssh(laptop, sshd, upstream, "news", python="/usr/bin/python3")
     done = laptop.run("playbooks/status.yml", "--forks", "1")
     assert done.code == 2, done.output
-    assert "The variable project_ref of wiki@127.0.0.1 cannot be evaluated." in done.output
+    assert "The variable project_ref (key ref) of wiki@127.0.0.1 cannot be evaluated." in done.output
     assert [row[:3] for row in rows(done.output)] == [
         ["blog", "127.0.0.1", "-"],
         ["news", "127.0.0.1", "-"],

