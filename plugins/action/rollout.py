@@ -22,7 +22,7 @@ from ansible_collections.onetouch.deploy.plugins.plugin_utils._arguments import 
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._server_action import ServerAction, failure
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._summary import failed_result, result_text
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._terminal.chosen import is_chosen, is_followed
-from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import did_you_mean, option, typed
+from ansible_collections.onetouch.deploy.plugins.plugin_utils._typed import did_you_mean, name_setup, option, typed
 from ansible_collections.onetouch.deploy.plugins.plugin_utils._unpushed import find_unpushed, unpushed_error
 
 OPTIONS = {
@@ -110,6 +110,7 @@ class ActionModule(ServerAction):
             # A module that was killed says nothing about what it has done.
             result = {"outcome": "failed" if harmless else _rollout.UNKNOWN, **result}
             result |= _advised(result, _advice(state, name, str(result.get("msg", ""))))
+            result |= {key: name_setup(str(result[key]), name) for key in ("msg", "reason") if result.get(key)}
             return result if is_followed() else failed_result(result)
         if not is_chosen():
             Display().display("\n" + result_text(self.host, name, result))

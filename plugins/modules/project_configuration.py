@@ -88,6 +88,11 @@ previous:
   returned: success
   type: str
   sample: 20261125T101500Z-9a3e
+former_bind:
+  description: The address in the configuration that was live before. Empty when there was none.
+  returned: success
+  type: str
+  sample: 127.0.0.1:3001
 settings:
   description: The names of the settings that changed, variables as C(env.NAME).
   returned: success
@@ -139,6 +144,7 @@ def main() -> None:
         configuration=done.configuration,
         previous=done.previous,
         settings=list(done.settings),
+        former_bind=done.former_bind,
         diff={"prepared": "".join(f"{line}\n" for line in done.differences)},
     )
 

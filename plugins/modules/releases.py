@@ -341,6 +341,11 @@ dropped_count:
   returned: always
   type: int
   sample: 0
+ref_problem:
+  description: Why a deploy would find no commit with O(ref), and what to do.
+  returned: with O(state=present), where it would find none
+  type: str
+  sample: no ref was given and the repository has no tag. Set ref, such as origin/main, or tag a commit and push the tag
 output:
   description: The end of what each hook wrote.
   returned: with O(progress), when a hook wrote something

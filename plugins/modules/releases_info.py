@@ -144,6 +144,12 @@ behind:
   returned: success
   type: int
   sample: 2
+ref_problem:
+  description: Why a deploy would find no commit with O(ref), by what was fetched last. Empty where it would find one,
+    and where one is live.
+  returned: success
+  type: str
+  sample: ""
 drift:
   description: Where C(current), the log and the clone disagree.
   returned: success

@@ -94,6 +94,7 @@ kept_key:
   sample: /home/blog/.ssh/deploy_blog
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +109,11 @@ def remove(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
     """Remove the project, and return what that was. Raises ReleaseError when it cannot be removed."""
     paths = {name: Path(given[name]) for name in ("path", "config_dir", "state_dir")}
     project = Project(name=given["name"], systemd=given["systemd"], by=given["by"], user=given["user"], **paths)
-    keys = project_parts.deploy_keys(project)
-    data = project_parts.data(project) if given["data"] else []
-    with project_parts.locked(project):
+    with ExitStack() as stack:
+        with project_parts.before_anything_is_removed():
+            keys = project_parts.deploy_keys(project)
+            data = project_parts.data(project) if given["data"] else []
+            stack.enter_context(project_parts.locked(project))
         units = project_parts.enabled_units(project, run_command)
         files = [*project_parts.own_files(project), *data]
         removed = [*units, *map(str, files), *(map(str, keys) if given["data"] else ())]

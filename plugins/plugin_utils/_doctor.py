@@ -23,9 +23,14 @@ from ._terminal.text import clean
 Facts = Mapping[str, Any]
 ACCEPTED = (200, 302)
 GIB = 1 << 30
+NOT_SET_UP, NEVER_DEPLOYED = "not set up", "never deployed"
+# A deploy would fail for this, so that it is not the advice.
+NOTHING_TO_DEPLOY = "nothing to deploy"
+# What procmon itself answers where there is no release.
+NO_RELEASE_STATUS = 503
 NOTE_REMEDIES = {
-    "not set up": "Run setup",
-    "never deployed": "Deploy it",
+    NOT_SET_UP: "Run setup",
+    NEVER_DEPLOYED: "Deploy it",
     "settings wait for a deploy": "Deploy it again",
     "the last reload failed": "Look at its log: journalctl -u procmon@{name}",
     "procmon serves": "Restart it",
@@ -62,7 +67,14 @@ def examine(wanted: Wanted, seen: Seen, accept: Sequence[int] = ACCEPTED) -> lis
     found += [*machine(wanted, seen, facts), *tree(wanted, seen)]
     if not seen.own.facts:
         return [*found, *unseen(wanted, seen)]
-    return [*found, *live(wanted, seen.status), *service(wanted, seen.service, accept)]
+    stage = stage_of(seen.status)
+    return [*found, *live(wanted, seen.status), *service(wanted, seen.service, accept, stage)]
+
+
+def stage_of(status: Facts) -> str:
+    """Return how far a project has come, by the note about it; empty for one that has been deployed."""
+    notes = status.get("notes") or []
+    return next((stage for stage in (NOT_SET_UP, NEVER_DEPLOYED) if stage in notes), "")
 
 
 def judged(obstacles: Iterable[Obstacle], right: str) -> list[Finding]:
@@ -76,8 +88,8 @@ def logins(wanted: Wanted, seen: Seen) -> Iterator[Finding]:
     could = [user for user, answer in users if answer.facts]
     if could:
         yield Finding(f"login: as {' and '.join(dict.fromkeys(could))}")
-    for one in _obstacles.logins(wanted, seen.system, seen.own, begun=False):
-        yield Finding(one.text(), is_right=False)
+    for text in dict.fromkeys(one.text() for one in _obstacles.logins(wanted, seen.system, seen.own, begun=False)):
+        yield Finding(text, is_right=False)
     if is_created(wanted, seen):
         text = f"login: there is no user {wanted.user} yet. Setup creates it, and lets your key log in"
         yield Finding(text, is_right=None)
@@ -103,8 +115,15 @@ def machine(wanted: Wanted, seen: Seen, facts: Facts) -> Iterator[Finding]:
     if not is_created(wanted, seen):
         yield from judged(_obstacles.account(wanted, facts), f"user: {wanted.user} has a shell and a home directory")
     if wanted.bind:
-        free = f"bind: {wanted.bind} is free, or this project's"
-        yield from judged(_obstacles.address(wanted, seen.system.facts or facts), free)
+        yield from judged(_obstacles.address(wanted, seen.system.facts or facts), holder(wanted, facts))
+
+
+def holder(wanted: Wanted, facts: Facts) -> str:
+    """Return who has the address, where no one has it who should not; only root sees who."""
+    if facts.get("bind_is_free"):
+        return f"bind: {wanted.bind} is free"
+    who = "this project's" if facts.get("bind_is_own") else "in use, by this project or another"
+    return f"bind: {wanted.bind} is {who}"
 
 
 def installations(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
@@ -132,8 +151,11 @@ def tree(wanted: Wanted, seen: Seen) -> Iterator[Finding]:
     if not seen.own.facts:
         return
     if seen.own.facts["git"]["access"] == "denied":
-        denied = f"git: {wanted.user} may not read {hide_secrets(wanted.repo)}. Run setup: it makes a key"
-        yield Finding(denied, is_right=False)
+        denied = f"git: {wanted.user} may not read {hide_secrets(wanted.repo)}"
+        if stage_of(seen.status) == NOT_SET_UP:
+            yield Finding(f"{denied} yet. Setup makes a key, and names where to add it", is_right=None)
+        else:
+            yield Finding(f"{denied}. Run setup: it makes a key", is_right=False)
         return
     yield from judged(_obstacles.git(wanted, seen.own.facts), f"git: {hide_secrets(wanted.repo)} can be read")
 
@@ -162,8 +184,12 @@ def live(wanted: Wanted, status: Facts) -> Iterator[Finding]:
     commit = status.get("commit")
     if commit:
         yield Finding(f"live: {commit[:COMMIT_CHARACTERS]} {clean(str(status.get('subject') or ''))}".rstrip())
-    for note in status.get("notes") or []:
-        yield note_finding(wanted, note)
+    notes = status.get("notes") or []
+    for note in notes:
+        if note == NEVER_DEPLOYED and any(one.startswith(NOTHING_TO_DEPLOY) for one in notes):
+            yield Finding(f"live: {note}", is_right=None)
+        else:
+            yield note_finding(wanted, note)
 
 
 def note_finding(wanted: Wanted, note: str) -> Finding:
@@ -175,8 +201,8 @@ def note_finding(wanted: Wanted, note: str) -> Finding:
     return Finding(f"live: {text}", is_right=False)
 
 
-def service(wanted: Wanted, facts: Facts, accept: Sequence[int]) -> Iterator[Finding]:
-    """Return the findings about hooks, procmon and what answers."""
+def service(wanted: Wanted, facts: Facts, accept: Sequence[int], stage: str = "") -> Iterator[Finding]:
+    """Return the findings about hooks, procmon and what answers, of a project that is at a stage."""
     if not facts:
         return
     hooks = facts["hooks"]
@@ -184,10 +210,37 @@ def service(wanted: Wanted, facts: Facts, accept: Sequence[int]) -> Iterator[Fin
     yield Finding(hooks["error"] or f"hooks: PATH is {hooks['path']}; variables: {names}", is_right=not hooks["error"])
     if not wanted.app:
         return
-    yield from restart_file(wanted, facts["restart_file"])
-    yield from units(wanted, facts["units"])
-    yield from answer(wanted, facts["answer"], accept)
+    state = facts["units"].get("service", {})
+    # Where setup has not come to its end, the unit may run already.
+    if is_off(state) or (stage == NOT_SET_UP and state.get("ActiveState") != "active"):
+        yield from before_setup(wanted, facts, stage)
+    else:
+        yield from restart_file(wanted, facts["restart_file"])
+        yield from units(wanted, state)
+        yield from answer(wanted, facts["answer"], accept, stage)
     yield from front(wanted, facts["front"])
+
+
+def is_off(state: Facts) -> bool:
+    """Return whether a unit neither runs nor starts at boot: as before setup, or after a project was removed."""
+    return state.get("ActiveState") == "inactive" and state.get("UnitFileState") != "enabled"
+
+
+def before_setup(wanted: Wanted, facts: Facts, stage: str) -> Iterator[Finding]:
+    """Return what setup and the first deploy will change. One finding alone needs a person: that setup has to run."""
+    unit = f"unit: procmon@{wanted.name}.service"
+    if stage == NOT_SET_UP:
+        yield Finding(f"{unit} comes with setup" if wanted.systemd else "procmon: comes with setup", is_right=None)
+    else:
+        yield Finding(f"{unit} is not set up. Run setup", is_right=False)
+    if not facts["restart_file"]["writable"]:
+        yield Finding(f"restart file: {facts['restart_file']['path']} comes with setup", is_right=None)
+    status = (facts["answer"] or {}).get("status")
+    if status is None:
+        yield Finding(f"answer: none on {wanted.bind} yet", is_right=None)
+    else:
+        found = f"answer: {status} on {wanted.bind}, of something else: this project is not set up"
+        yield Finding(f"{found}. Free the address, or set `bind` to another one", is_right=False)
 
 
 def restart_file(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
@@ -199,24 +252,27 @@ def restart_file(wanted: Wanted, facts: Facts) -> Iterator[Finding]:
         yield Finding(f"{found}. Let {wanted.user} own it and its directory", is_right=False)
 
 
-def units(wanted: Wanted, facts: Mapping[str, Facts]) -> Iterator[Finding]:
+def units(wanted: Wanted, state: Facts) -> Iterator[Finding]:
     """Find units that do not run, or would not at the next boot."""
-    state = facts.get("service", {})
     if not state:
         return
     unit = f"procmon@{wanted.name}.service"
     if state.get("ActiveState") != "active":
         found = f"unit: {unit} is {state.get('ActiveState')} ({state.get('SubState')})"
-        yield Finding(f"{found}. Look at its log: journalctl -u {unit}; if it is not there, run setup", is_right=False)
+        yield Finding(f"{found}. Look at its log: journalctl -u {unit}", is_right=False)
     elif state.get("UnitFileState") != "enabled":
         yield Finding(f"unit: {unit} runs, but is not started at boot. Run setup", is_right=False)
     else:
         yield Finding(f"unit: {unit} runs, and is started at boot")
 
 
-def answer(wanted: Wanted, facts: Facts, accept: Sequence[int]) -> Iterator[Finding]:
+def answer(wanted: Wanted, facts: Facts, accept: Sequence[int], stage: str = "") -> Iterator[Finding]:
     """Find an app that does not answer as its heartbeat expects."""
     if not facts:
+        return
+    if stage and facts["status"] == NO_RELEASE_STATUS:
+        found = f"answer: {NO_RELEASE_STATUS} on {wanted.bind}, of procmon itself: it waits for the first deploy"
+        yield Finding(found, is_right=None)
         return
     if facts["status"] in accept:
         yield Finding(f"answer: {facts['status']} on {wanted.bind}")

@@ -17,7 +17,7 @@ from typing import Any
 from ansible_collections.onetouch.deploy.plugins.module_utils._releases.system.redaction import hide_secrets
 
 from ._host_names import together
-from ._login_failure import Login, found_and_remedy
+from ._login_failure import ENDED_BY_SETUP, Login, found_and_remedy
 
 Facts = Mapping[str, Any]
 
@@ -129,8 +129,12 @@ def logins(wanted: Wanted, system: Answer, own: Answer, *, begun: bool) -> Itera
 
 
 def comes_with_setup(wanted: Wanted, system: Answer, own: Answer) -> bool:
-    """Return whether setup itself makes the user's login work: it has another one, and creates the user or a key."""
-    return bool(system.facts) and wanted.admin != wanted.user and own.kind in ("refused", "account")
+    """Return whether setup itself makes the user's login work: it has another one, and creates the user or a key.
+
+    Where that other one does not work yet, it alone is the obstacle: whether there is the user cannot be seen.
+    """
+    has_other = bool(system.facts or system.kind) and wanted.admin != wanted.user
+    return has_other and own.kind in ENDED_BY_SETUP
 
 
 def login(answer: Answer, wanted: Wanted, user: str) -> Obstacle:

@@ -9,7 +9,7 @@ Pure. Private to this collection.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,13 +32,19 @@ HOST_ALIAS = re.compile(r"^(?:ssh\.|altssh\.)?(?P<host>[^-]+\.(?:com|org))(?:-.*
 
 @dataclass(frozen=True)
 class Outcome:
-    """How setup ended for a project on one server. `key` is the public key that the git server has to accept first."""
+    """How setup ended for a project on one server. `key` is the public key that the git server has to accept first.
+
+    `ref_problem` is why a deploy would find no commit; `bind` and `former_bind` are set where the address has changed.
+    """
 
     project: str
     server: str
     user: str = ""
     repo: str = ""
     key: str = ""
+    ref_problem: str = ""
+    bind: str = ""
+    former_bind: str = ""
 
     def heading(self) -> str:
         """Return what is missing, and what to do."""
@@ -67,18 +73,36 @@ def repository_path(repo: str) -> str:
 
 
 def ready_lines(outcomes: Iterable[Outcome]) -> list[str]:
-    """Return one line for each project that is ready on all of its servers, with the command that comes next."""
-    servers: dict[str, list[str]] = {}
-    found = [*outcomes]
-    waiting = {outcome.project for outcome in found if outcome.key}
-    for outcome in found:
-        if not outcome.key:
-            servers.setdefault(outcome.project, []).append(outcome.server)
-    return [f"{project} is ready on {listed(names)}{_next(project, waiting)}" for project, names in servers.items()]
+    """Return a line for each project that is ready, with the command that comes next or what that still lacks.
+
+    Where the address has changed, a line more names what that takes.
+    """
+    projects: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        projects.setdefault(outcome.project, []).append(outcome)
+    return [line for project, found in projects.items() for line in _project_lines(project, found)]
 
 
-def _next(project: str, waiting: set[str]) -> str:
-    return "" if project in waiting else f"; next: {typed('deploy', project)}"
+def _project_lines(project: str, outcomes: Sequence[Outcome]) -> list[str]:
+    ready = [outcome for outcome in outcomes if not outcome.key]
+    if not ready:
+        return []
+    lines = [f"{project} is ready on {listed([one.server for one in ready])}{_next(project, outcomes)}"]
+    return [*lines, *dict.fromkeys(_moved(one) for one in ready if one.former_bind)]
+
+
+def _next(project: str, outcomes: Sequence[Outcome]) -> str:
+    """Return the end of the line: the next command where it would work on all servers."""
+    problem = next((one.ref_problem for one in outcomes if one.ref_problem), "")
+    if problem:
+        return f", but there is nothing to deploy yet: {problem}"
+    return "" if any(one.key for one in outcomes) else f"; next: {typed('deploy', project)}"
+
+
+def _moved(one: Outcome) -> str:
+    """Return what a change of the address takes elsewhere."""
+    what = f"{one.project} listens on {one.bind} now, and no longer on {one.former_bind}"
+    return f"{what}. What is in front of it, such as nginx, must pass to {one.bind}"
 
 
 def listed(names: list[str]) -> str:
@@ -97,4 +121,10 @@ def outcome_of(host: str, variables: Mapping[str, Any]) -> Outcome:
     name, place = variables.get("project_name", project), variables.get("project_server", server or host)
     access = variables.get("project_git_access") or {}
     wanted = (variables.get("project_obstacles") or {}).get("about", {})
-    return Outcome(name, place, wanted.get("user", ""), wanted.get("repo", ""), access.get("waits_for", ""))
+    problem = (variables.get("project_result") or {}).get("ref_problem", "")
+    configured, bind = variables.get("supervisor_configured") or {}, wanted.get("bind", "")
+    former = configured.get("former_bind") or ""
+    binds = (bind, former) if former not in ("", bind) else ("", "")
+    return Outcome(
+        name, place, wanted.get("user", ""), wanted.get("repo", ""), access.get("waits_for", ""), problem, *binds
+    )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,10 @@ UNSHOWN = {
     *("phases", "reason", "release"),
 }
 COMMIT_CHARACTERS = 12
+# What the shell and procmon write before setup: there is no procmon, or no configuration of the project.
+NOT_SET_UP = re.compile(
+    r"/procmon: (?:not found|No such file or directory)$|\.toml: cannot be read: No such file or directory$"
+)
 
 
 def result_text(host: str, project: str, result: Mapping[str, Any]) -> str:
@@ -52,6 +57,8 @@ def restart_result(host: str, project: str, answer: Mapping[str, Any], bind: str
     """
     if answer.get("failed"):
         reason = str(answer.get("stderr") or answer.get("msg")).strip().removeprefix(f"{project}: ")
+        if NOT_SET_UP.search(reason):
+            reason = f"the project is not set up on this server: {reason}. Run `{typed('setup', project)}`"
         return {"failed": True, "changed": False, "outcome": "failed", "msg": f"{host}: {reason}"}
     status = json.loads(answer["stdout"])
     workers = status.get("workers") or []

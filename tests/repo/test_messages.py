@@ -56,7 +56,7 @@ def test_a_page_that_is_out_of_date_is_found_and_written_again(root: Path, tmp_p
         (r"sudo asks \<user> for a password on \<host>", "Run setup with -K and type it"),
         ("Give either N or --to, not both.", ""),
         (r"state_dir = \<state> is in use by the procmon with pid \<pid>: stop that one first", ""),
-        ("no ref was given and the repository has no tag", "Set ref, or tag a commit and push the tag"),
+        ("no ref was given and the repository has no tag", "Set ref, such as origin/"),
         ("Which project? Name it with -e project=NAME.", ""),
         ("uv.lock does not match pyproject.toml: the lock is out of date", "Run `uv lock`"),
     ],

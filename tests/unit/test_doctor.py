@@ -62,8 +62,11 @@ def test_a_service_that_is_right() -> None:
         ),
         (
             {"units": {"service": {"ActiveState": "failed", "SubState": "failed"}}},
-            "NO  unit: procmon@blog.service is failed (failed). Look at its log: journalctl -u procmon@blog.service; "
-            "if it is not there, run setup",
+            "NO  unit: procmon@blog.service is failed (failed). Look at its log: journalctl -u procmon@blog.service",
+        ),
+        (
+            {"units": {"service": {"ActiveState": "inactive", "SubState": "dead", "UnitFileState": "enabled"}}},
+            "NO  unit: procmon@blog.service is inactive (dead). Look at its log: journalctl -u procmon@blog.service",
         ),
         (
             {"units": {"service": {"ActiveState": "active", "UnitFileState": "disabled"}}},
@@ -90,6 +93,86 @@ def test_what_there_is_not_is_left_out(changed: dict[str, object]) -> None:
     assert len(texts(**changed)) == 4
 
 
+NOTHING_RUNS = {
+    "units": {"service": {"ActiveState": "inactive", "SubState": "dead", "UnitFileState": "disabled"}},
+    "answer": {"status": None, "error": "Connection refused"},
+    "restart_file": {"path": "/srv/blog/current/restart", "writable": False},
+}
+
+
+def test_of_a_project_that_is_not_set_up_one_finding_needs_a_person() -> None:
+    """The note that it is not set up; what setup and a deploy will make is no finding of its own."""
+    found = lines([*_doctor.service(WANTED, service(**NOTHING_RUNS), _doctor.ACCEPTED, _doctor.NOT_SET_UP)])
+    assert found[1:4] == [
+        "--  unit: procmon@blog.service comes with setup",
+        "--  restart file: /srv/blog/current/restart comes with setup",
+        "--  answer: none on 127.0.0.1:1 yet",
+    ]
+    plain = replace(WANTED, systemd=False)
+    found = lines(
+        [
+            *_doctor.service(
+                plain,
+                service(
+                    **NOTHING_RUNS,
+                ),
+                _doctor.ACCEPTED,
+                _doctor.NOT_SET_UP,
+            )
+        ]
+    )
+    assert found[1] == "--  procmon: comes with setup"
+
+
+def test_a_project_that_was_removed_and_has_its_data_is_one_finding() -> None:
+    kept = {**NOTHING_RUNS, "restart_file": service()["restart_file"]}
+    found = lines([*_doctor.service(WANTED, service(**kept), _doctor.ACCEPTED)])
+    assert not any("restart file" in line for line in found)
+    assert [line for line in found if line.startswith("NO")] == [
+        "NO  unit: procmon@blog.service is not set up. Run setup"
+    ]
+
+
+def test_another_program_at_the_address_of_a_project_that_is_not_set_up() -> None:
+    changed = {**NOTHING_RUNS, "answer": {"status": 200, "error": ""}}
+    found = lines([*_doctor.service(WANTED, service(**changed), _doctor.ACCEPTED, _doctor.NOT_SET_UP)])
+    assert (
+        "NO  answer: 200 on 127.0.0.1:1, of something else: this project is not set up. Free the address, or set "
+        "`bind` to another one" in found
+    )
+
+
+def test_procmon_answers_itself_until_the_first_deploy() -> None:
+    waiting = service(answer={"status": 503, "error": ""})
+    shown = lines([*_doctor.service(WANTED, waiting, _doctor.ACCEPTED, _doctor.NEVER_DEPLOYED)])
+    assert "--  answer: 503 on 127.0.0.1:1, of procmon itself: it waits for the first deploy" in shown
+    half = lines([*_doctor.service(WANTED, waiting, _doctor.ACCEPTED, _doctor.NOT_SET_UP)])
+    assert half == shown, "as where setup waits for a deploy key"
+    later = lines([*_doctor.service(WANTED, waiting, _doctor.ACCEPTED)])
+    assert any(line.startswith("NO  answer: 503 on 127.0.0.1:1, not 200 or 302. ") for line in later)
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({"bind_is_free": True, "bind_is_own": True}, "ok  bind: 127.0.0.1:3001 is free"),
+        ({"bind_is_free": False, "bind_is_own": True}, "ok  bind: 127.0.0.1:3001 is this project's"),
+        (
+            {"bind_is_free": False, "bind_is_own": False},
+            "ok  bind: 127.0.0.1:3001 is in use, by this project or another",
+        ),
+    ],
+)
+def test_who_has_the_address(facts: dict[str, bool], line: str) -> None:
+    assert line in examined(system=Answer(facts={**FACTS, **facts}))
+
+
+def test_one_reason_of_both_logins_is_one_finding() -> None:
+    missing = Answer({"kind": "python_missing", "text": "not found"})
+    shown = examined(system=missing, own=missing)
+    assert len([line for line in shown if "there is no Python" in line]) == 1
+
+
 def test_without_an_app_and_without_an_answer() -> None:
     plain = Wanted("blog", "web1", "/srv/blog", "git@host:blog.git", "deploy", "deploy")
     assert len([*_doctor.service(plain, service(), (200,))]) == 1
@@ -111,6 +194,20 @@ def test_without_an_app_and_without_an_answer() -> None:
 def test_notes_of_the_status_get_what_to_do(note: str, finding: Finding) -> None:
     answer = {"commit": "a" * 40, "subject": "s\x1b[31m", "notes": [note]}
     assert [*_doctor.live(WANTED, answer)] == [Finding(r"live: aaaaaaaaaaaa s\x1b[31m"), finding]
+
+
+def test_a_deploy_that_would_fail_is_not_the_advice() -> None:
+    answer = {
+        "commit": None,
+        "notes": ["never deployed", "nothing to deploy, by what was fetched last: no tag. Set ref"],
+    }
+    assert [*_doctor.live(WANTED, answer)] == [
+        Finding("live: never deployed", is_right=None),
+        Finding("live: nothing to deploy, by what was fetched last: no tag. Set ref", is_right=False),
+    ]
+    assert [*_doctor.live(WANTED, {"commit": None, "notes": ["never deployed"]})] == [
+        Finding("live: never deployed. Deploy it", is_right=False)
+    ]
 
 
 def test_a_server_without_an_answer() -> None:
@@ -145,7 +242,7 @@ def test_a_server_that_has_everything() -> None:
         "ok  disk: 1.0 GiB and 100000 inodes free for /srv/blog",
         "ok  clock: 0 s from this machine's",
         "ok  user: deploy has a shell and a home directory",
-        "ok  bind: 127.0.0.1:3001 is free, or this project's",
+        "ok  bind: 127.0.0.1:3001 is free",
         "--  path: /srv/blog does not exist yet. Setup creates it",
         "ok  git: git@git.example.org:you/blog.git can be read",
         "NO  live: not set up. Run setup",
@@ -166,7 +263,10 @@ def test_a_disk_without_a_limit_of_inodes() -> None:
 def test_a_repository_that_may_not_be_read_and_a_project_without_an_app() -> None:
     denied = Answer(facts={**FACTS, "git": {**FACTS["git"], "access": "denied"}})
     lines = examined(replace(BLOG, app=False, bind=""), own=denied)
-    assert "NO  git: deploy may not read git@git.example.org:you/blog.git. Run setup: it makes a key" in lines
+    may_not = "git: deploy may not read git@git.example.org:you/blog.git"
+    assert f"--  {may_not} yet. Setup makes a key, and names where to add it" in lines
+    seen = Seen(Answer(facts=FACTS), denied, {"commit": None, "notes": []}, {})
+    assert Finding(f"{may_not}. Run setup: it makes a key", is_right=False) in _doctor.examine(BLOG, seen)
     assert not any("bind" in line for line in lines)
 
 

@@ -160,3 +160,17 @@ def test_what_is_left_in_the_configuration_after_a_removal() -> None:
     both = ["blog@web1", "blog@web2"]
     assert left_in_configuration("blog", both, both).startswith("Now take the section blog out of projects.yml")
     assert left_in_configuration("blog", both[:1], both).startswith("Now take web1 in the section blog out of")
+
+
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        "sh: 1: /opt/procmon/current/venv/bin/procmon: not found",
+        "sh: line 1: /opt/procmon/current/venv/bin/procmon: No such file or directory",
+        "procmon: /etc/procmon/blog.toml: cannot be read: No such file or directory",
+    ],
+)
+def test_a_restart_before_setup_names_setup(stderr: str) -> None:
+    result = restart_result("blog@a", "blog", {"failed": True, "stderr": stderr})
+    again = "Run `ansible-playbook setup.yml -e project=blog`"
+    assert result["msg"] == f"blog@a: the project is not set up on this server: {stderr}. {again}"

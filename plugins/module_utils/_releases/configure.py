@@ -28,12 +28,16 @@ from .system.run import Run
 
 @dataclass(frozen=True)
 class Configured:
-    """What setup has done: the names of the settings that changed, and the configurations before and after."""
+    """What setup has done: the names of the settings that changed, and the configurations before and after.
+
+    `former_bind` is the address that was in the one before; empty where there was none.
+    """
 
     previous: str | None
     configuration: str | None
     settings: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
+    former_bind: str = ""
 
 
 def configure(project: Project, program: str | None, *, check: bool) -> Configured:
@@ -46,9 +50,11 @@ def configure(project: Project, program: str | None, *, check: bool) -> Configur
     made = plan.make_plan(project.paths, live.configuration, wanted)
     if program and wanted.settings is not None:
         _check(project.run, program, wanted)
+    former = store.read(project.paths, live.configuration) if live.configuration else None
     if not check:
         _apply(project, live, made)
-    return Configured(live.configuration, made.name, made.changed, made.differences)
+    bind = text.read_toml((former and former.toml) or "").get("bind", "").strip('"')
+    return Configured(live.configuration, made.name, made.changed, made.differences, bind)
 
 
 def restore(project: Project, name: str) -> Configured:

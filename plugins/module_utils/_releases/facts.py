@@ -69,6 +69,7 @@ def collect_facts(paths: ProjectPaths, run: Run, question: Question) -> dict[str
         "locked_by": _locked_by(paths),
         "interrupted": _interrupted(paths),
         "behind": _behind(git, live.commit, question.ref) if cloned else None,
+        "ref_problem": refs.ref_error(question.ref, git.refs()) if cloned and not live.commit else "",
         "drift": drift(live, [git.rev_parse(line) or line for line in lines[-1:]] if cloned else lines),
         "procmon": dict(procmon.report(question.status_file)) if question.status_file else None,
         "waiting_settings": [*waiting_settings(paths, live.configuration, question.config or {}), *_lost(live)],
@@ -138,6 +139,8 @@ def notes(facts: Mapping[str, Any], *, cloned: bool, now: float) -> list[str]:
         found.append("not set up")
     elif facts["commit"] is None and not found:
         found.append("never deployed")
+        if facts.get("ref_problem"):
+            found.append(f"nothing to deploy, by what was fetched last: {facts['ref_problem']}")
     if facts["interrupted"]:
         found.append(_interruption(facts["interrupted"], facts["journal"]))
     if facts["behind"]:

@@ -17,6 +17,9 @@ from typing import Any
 from .model import Commit
 from .progress import Progress
 
+# Facts that are left out where there is nothing to say
+RARE = ("output", "ref_problem")
+
 
 @dataclass
 class Report:
@@ -24,8 +27,8 @@ class Report:
 
     `dropped` are the commits that are live now and will not be; `settings` are the names of those that change;
     `phases` have their names and seconds, and what is worth knowing of some. `output` is what hooks wrote, where a
-    reader of the progress asked for it. `commits` and `dropped` may be cut short, `commit_count` and `dropped_count`
-    never are.
+    reader of the progress asked for it. `ref_problem` is why a deploy would find no commit. `commits`
+    and `dropped` may be cut short, `commit_count` and `dropped_count` never are.
     """
 
     changed: bool = False
@@ -43,6 +46,7 @@ class Report:
     setting_differences: list[str] = field(default_factory=list)
     output: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    ref_problem: str = ""
     commit_count: int = 0
     dropped_count: int = 0
     progress: Progress = field(default_factory=Progress)
@@ -74,7 +78,7 @@ class Report:
         facts = asdict(replace(self, progress=Progress()))
         for private in ("warnings", "setting_differences", "progress"):
             del facts[private]
-        return facts if facts["output"] else {key: value for key, value in facts.items() if key != "output"}
+        return {key: value for key, value in facts.items() if value or key not in RARE}
 
     def diff(self) -> dict[str, str]:
         """Return the commits and settings that come and go, for --diff; of variables only the names."""

@@ -27,12 +27,14 @@ from .deploy.cleanup import clean_up
 from .deploy.journal import as_warning, journal
 from .errors import ReleaseError, as_failure
 from .git.client import Git
+from .git.refs import ref_error
 from .git.resolve import resolve, scratch_repository
 from .model import Current, ProjectPaths, Target
 from .options import Options
 from .project import Project
 from .records import history, lock, state
 from .release import current, layout, setup, shared
+from .release.setup import require_setup
 from .system import children
 
 ACTIVATING = {"deployed": "deploy", "reverted": "revert"}
@@ -56,6 +58,8 @@ def execute(project: Project, *, check: bool) -> None:
     Raises ReleaseError when it cannot be done.
     """
     try:
+        if project.options.state != "present":
+            require_setup(project.options.path)
         with _looking(project) if check else locked(project):
             if project.options.state == "present":
                 _present(project, check=check)
@@ -89,6 +93,16 @@ def _present(project: Project, *, check: bool) -> None:
         return
     report.changed = setup.ensure_layout(project)
     report.msg = f"{name}: ready" + (" (created)" if report.changed else "")
+    report.ref_problem = _ref_problem(project)
+
+
+def _ref_problem(project: Project) -> str:
+    """Return why a deploy would find no commit; nothing where it would. What is pushed by now counts."""
+    git, ref = project.git, project.options.ref
+    if not ref_error(ref, git.refs()):
+        return ""
+    git.fetch()
+    return ref_error(ref, git.refs())
 
 
 def _release(project: Project, *, check: bool) -> None:
@@ -321,7 +335,7 @@ def locked(project: Project) -> Iterator[None]:
     """Hold the project's lock, with what a killed run has left removed."""
     options = project.options
     if not options.path.is_dir() and not options.repo:
-        raise ReleaseError(f"{options.path} does not exist and the option repo is not set", "set repo")
+        raise ReleaseError(f"{options.path} does not exist and the option repo is not set", "run setup, or set repo")
     options.path.mkdir(parents=True, exist_ok=True)
     acquired = lock.acquire(project.paths.lock, options.by, _lock_purpose(options), options.lock_wait)
     with acquired as descriptor, children.kill_children_on_death(descriptor):

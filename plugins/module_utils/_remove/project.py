@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._releases.errors import ReleaseError
+from .._releases.errors import ReleaseError, as_failure
 from .._releases.git import deploy_key
 from .._releases.model import ProjectPaths
 from .._releases.records import lock
@@ -24,8 +24,24 @@ from .._setup import directories
 from .._setup.as_user import acting_as
 
 UNITS = Path("/etc/systemd/system")
-# A directory with none of these is not what a deploy or the original script has made.
+# With one of these a directory is what a deploy or the original script has made.
 MARKS = ("source", "current", "releases", ".deploys")
+# Where setup has not come to its end, there may be these alone. The lock is first: without it they may be another's.
+LOCK = ".deploy.lock"
+BEGUN = (
+    LOCK,
+    "source",
+    "configs",
+    "envs",
+    "shared",
+    "procmon.toml",
+    "procmon.env",
+    ".deploys.jsonl",
+    ".deploy.progress",
+)
+# What a user needs who builds environments without root, made before the lock.
+OWN_TOOLS = ".uv"
+MAX_NAMES = 3
 
 
 @dataclass(frozen=True)
@@ -75,17 +91,53 @@ def deploy_keys(project: Project) -> list[Path]:
 
 
 def data(project: Project) -> list[Path]:
-    """Return the project's directory if it exists. Raises ReleaseError when it is not one that deploys have made."""
-    if not os.path.lexists(project.path):
+    """Return the project's directory if it exists. Raises ReleaseError when it is not one that setup has made."""
+    path = project.path
+    if not os.path.lexists(path):
         return []
-    if project.path.is_symlink() or not project.path.is_dir():
-        raise ReleaseError(f"{project.path} is not a directory", "remove it by hand if nothing needs it")
-    if any(project.path.iterdir()) and not any(os.path.lexists(project.path / mark) for mark in MARKS):
-        raise ReleaseError(
-            f"{project.path} is not the directory of a project: it has none of {', '.join(MARKS)}",
-            "correct the key path, or remove the directory by hand",
-        )
-    return [project.path]
+    if path.is_symlink() or not path.is_dir():
+        raise ReleaseError(f"{path} is not a directory", "remove it by hand if nothing needs it")
+    found = _strangeness(project)
+    if found:
+        what = f"{path} is not the directory of a project: {found}"
+        raise ReleaseError(what, "correct the key path, or remove the directory by hand")
+    return [path]
+
+
+def _strangeness(project: Project) -> str:
+    """Return why a directory is none that setup has made, be it an unfinished one; nothing where it is one."""
+    path, account = project.path, project.account
+    names = [entry.name for entry in path.iterdir()]
+    if any(os.path.lexists(path / mark) for mark in MARKS):
+        return ""
+    if not names and account and path.stat().st_uid != account.pw_uid:
+        return f"it is empty, and not {account.pw_name}'s"
+    others = foreign(names, has_own_tools=(path / "envs" / OWN_TOOLS).is_dir())
+    more = f" and {len(others) - MAX_NAMES} more" if len(others) > MAX_NAMES else ""
+    return f"it has {', '.join(others[:MAX_NAMES])}{more}, and none of {', '.join(MARKS)}" if others else ""
+
+
+def foreign(names: Iterable[str], *, has_own_tools: bool) -> list[str]:
+    """Return which of these names in a directory are none that setup makes before there is a clone or a release."""
+    found = {*names}
+    known = BEGUN if LOCK in found else ("envs",) if has_own_tools else ()
+    return sorted(name for name in found if not {name, _without_marks(name)} & {*known})
+
+
+def _without_marks(name: str) -> str:
+    """Return the name of the file that a file with a mark of ours is about to become, or a spare of."""
+    return name[1:].rpartition(".")[0] if name.startswith(".") and name.endswith((".new", ".back")) else name
+
+
+@contextmanager
+def before_anything_is_removed() -> Iterator[None]:
+    """Add to each failure that nothing was removed."""
+    try:
+        yield
+    except Exception as reason:
+        error = as_failure(reason)
+        error.now = "Nothing was removed"
+        raise error from reason
 
 
 @contextmanager

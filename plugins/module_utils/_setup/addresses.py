@@ -153,6 +153,21 @@ def problem(bind: str, own: Iterable[str], units: Mapping[str, str]) -> str:
     return f"cannot be bound: {os.strerror(code)}" if code else ""
 
 
+def is_free(bind: str) -> bool:
+    """Return whether no process listens on `bind` now. That of a port for root alone is known to others as well."""
+    if bind.startswith("unix:"):
+        return not any(one.address == bind[len("unix:") :] for one in parse_unix(_read(Path("/proc/net/unix"))))
+    matched = BIND.fullmatch(bind)
+    if matched is None:
+        return False
+    host, port = matched["six"] or matched["host"], int(matched["port"])
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror:
+        return False
+    return _try(found[0], found[4]) in (0, errno.EACCES)
+
+
 def _try(family: int, address: tuple[object, ...]) -> int:
     """Bind an address without listening; return the error's number, or 0."""
     with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:

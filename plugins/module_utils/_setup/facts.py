@@ -67,6 +67,9 @@ def collect(asked: Asked, question: git_access.Question, *, probe: bool) -> dict
         "pythons": {python: python_version(python, loose[python]) for python in asked.pythons},
         "loose_pythons": loose,
         "bind": address_problem(asked),
+        "bind_is_free": bool(asked.bind) and addresses.is_free(asked.bind),
+        # Without a problem, root has seen that.
+        "bind_is_own": asked.has_units and not os.geteuid(),
         "socket_directory": socket_directory(asked.bind),
         "procmon_installed": (asked.home / "current").exists(),
         "git_installed": git,

@@ -75,7 +75,10 @@ class Active:
 
 @dataclass
 class Play:
-    """The hosts of a play, each as (project, server), how to log in to them by ssh, and what has come of it."""
+    """The hosts of a play, each as (project, server), how to log in to them by ssh, and what has come of it.
+
+    `waits` is whether a host waits for a person before it is ready.
+    """
 
     hosts: Mapping[str, tuple[str, str]]
     logins: Mapping[str, Login]
@@ -83,6 +86,7 @@ class Play:
     deploy: Deploy
     has_head: bool = False
     has_failed: bool = False
+    waits: bool = False
     changes: int = 0
     others: int = 0
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -140,6 +144,7 @@ class Session:
         self._read(host)
         self.active.pop(host, None)
         play.has_failed |= bool(result.get("failed") or unreachable)
+        play.waits |= bool(result.get("waits_for"))
         if unreachable:
             started = play.deploy.has_started or play.table.rows[host].deploy.has_started
             project, server = play.hosts[host]
@@ -172,8 +177,13 @@ class Session:
         """Print how the run has ended."""
         self.end_play()
         self._has_finished = True
-        if self._unchanged and not self._has_ended:
+        self._end_unchanged()
+
+    def _end_unchanged(self) -> None:
+        """Print that nothing had to change, unless plays have had their own ends. A question changes nothing anyway."""
+        if self._unchanged and not self._has_ended and self._command not in interruption.QUESTIONS:
             self.screen.print([self._other_line(self._unchanged, 0, self._now() - self._start)])
+            self._has_ended = True
 
     def print(self, lines: Sequence[str]) -> None:
         """Print lines that belong to no host."""
@@ -290,6 +300,9 @@ class Session:
         # Of a rollout each server has its row already.
         if not play.results:
             self.screen.clear()
+            if self.task.kind is Kind.REPORT and result.get("lines") and not result.get("failed"):
+                # What comes next stands last.
+                self._end_unchanged()
             lines = [clean(part) for line in result.get("lines") or [] for part in str(line).split("\n")]
             self.screen.print(fitting(self.look, lines) if self.task.kind is Kind.REPORT else lines)
         if result.get("failed"):
@@ -343,12 +356,12 @@ class Session:
             return single.last_lines(self.look, result, seconds, self._check)
         if play.others and not play.changes:
             self._unchanged |= play.hosts
-        return [self._other_line(play.hosts, play.changes, seconds)] if play.changes else []
+        return [self._other_line(play.hosts, play.changes, seconds, "" if play.waits else "ok")] if play.changes else []
 
-    def _other_line(self, hosts: Mapping[str, tuple[str, str]], changes: int, seconds: float) -> str:
+    def _other_line(self, hosts: Mapping[str, tuple[str, str]], changes: int, seconds: float, mark: str = "ok") -> str:
         words = f"{changes} change{'' if changes == 1 else 's'}" if changes else "nothing to change"
         places = [f"{clean(project)} on {clean(server)}" for project, server in hosts.values() if project]
         where = ", ".join(places) if len(places) <= MAX_PLACES else servers_text([*hosts])
         mode = " (check mode)" if self._check else ""
         text = f"{where}: {words}{mode}, {in_seconds(seconds)}" if where else f"{words}{mode}, {in_seconds(seconds)}"
-        return f"{self.look.mark('ok')} {cut(text, self.look.columns - 2)}"
+        return f"{self.look.mark(mark) if mark else ' '} {cut(text, self.look.columns - 2)}"

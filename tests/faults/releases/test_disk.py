@@ -365,6 +365,24 @@ def test_a_user_who_owns_nothing_here(open_to_all: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
+def test_a_directory_that_only_setup_can_make(open_to_all: Path) -> None:
+    """As where another project's setup has created the user. Check mode does not promise what a deploy could not do."""
+    assert os.geteuid() == 0, "this test becomes another user: run it as root"
+    upstream = Upstream.make(open_to_all)
+    upstream.commit("one")
+    site = Site(open_to_all / "blog", upstream)
+    not_set_up = f"the project is not set up on this server: {site.path}"
+    why = f"does not exist, and this user may not create it in {open_to_all}. Run setup"
+    assert f"{not_set_up} {why}" in as_other_user(lambda: site.fail(ref="master").text)
+    assert f"{not_set_up} {why}" in as_other_user(lambda: site.fail(state="reverted").text)
+    assert f"{not_set_up} {why}" in as_other_user(lambda: site.check(ref="master").msg)
+    site.path.mkdir()
+    message = as_other_user(lambda: site.fail(ref="master", by="eve").text)
+    assert f"{not_set_up} has no clone, and this user may not write there. Run setup" in message
+    assert list(site.path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
 def test_a_user_who_may_not_even_look(open_to_all: Path) -> None:
     assert os.geteuid() == 0, "this test becomes another user: run it as root"
     (open_to_all / "blog").mkdir(mode=0o700)

@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.cli.conftest import Desk, Terminal
 from tests.integration.playbooks.conftest import Upstream
+from tests.support.releases.site import start_module
 from tests.support.waiting import until
 
 # A server without systemd: its files are in directories of the test.
@@ -150,7 +151,9 @@ def test_a_running_deploy_is_not_disturbed(desk: Desk, blog: Path) -> None:
         done = desk.deploy("blog", "remove", "--data", "--yes", *options(desk))
         lock.truncate(0)
     assert done.code == 2
-    assert "another run holds the lock: tj (deploy v1)" in " ".join(done.out.split())
+    words = " ".join(done.out.split())
+    assert "another run holds the lock: tj (deploy v1)" in words
+    assert "Nothing was removed" in words
     assert (desk.folder / "etc/blog.toml").exists()
     assert (blog / "current/page").is_file()
 
@@ -162,5 +165,25 @@ def test_what_is_no_project_is_not_removed(desk: Desk, upstream: Upstream) -> No
     (path / "thesis").write_text("years")
     done = desk.deploy("blog", "remove", "--data", "--yes", *options(desk))
     assert done.code == 2
-    assert f"{path} is not the directory of a project" in " ".join(done.out.split())
+    words = " ".join(done.out.split())
+    assert f"{path} is not the directory of a project: it has thesis, and none of source, current, releases" in words
+    assert "or remove the directory by hand. Nothing was removed" in words
     assert (path / "thesis").exists()
+
+
+def test_what_a_setup_without_a_clone_has_left_goes_with_the_data(desk: Desk, upstream: Upstream) -> None:
+    """As where the git server does not take the deploy key yet: the configuration and the key are there."""
+    path = desk.project("blog", upstream)
+    path.mkdir(parents=True)
+    options_of_setup: dict[str, object] = {
+        "name": "blog",
+        "path": str(path),
+        "config": {"app": "main:app", "bind": "127.0.0.1:3001"},
+    }
+    _out, errors = start_module("project_configuration", options_of_setup).communicate(timeout=60)
+    assert sorted(entry.name for entry in path.iterdir()) == [".deploy.lock", "configs", "procmon.toml"], errors
+    kept = desk.deploy("blog", "remove", "--yes", *options(desk))
+    assert (kept.code, f"kept {path};" in kept.out) == (0, True), kept.out
+    gone = desk.deploy("blog", "remove", "--data", "--yes", *options(desk))
+    assert (gone.code, f"blog@localhost: removed {path}\n" in gone.out) == (0, True), gone.out
+    assert not path.exists()

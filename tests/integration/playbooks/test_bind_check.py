@@ -114,3 +114,16 @@ def test_a_unix_socket_that_is_in_use_is_not_replaced(tmp_path: Path, monkeypatc
     path.unlink()
     path.write_text("an important file")
     assert addresses.problem(f"unix:{path}", OWN, {}).startswith("is not a socket")
+
+
+def test_whether_an_address_is_free(taken: str, tmp_path: Path) -> None:
+    assert not addresses.is_free(taken)
+    assert addresses.is_free(f"127.0.0.1:{free_port()}")
+    assert not addresses.is_free("no.such.host.invalid:1")
+    path = tmp_path / "app.sock"
+    assert addresses.is_free(f"unix:{path}")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        assert not addresses.is_free(f"unix:{path}")
+    assert addresses.is_free(f"unix:{path}"), "what a process has left"

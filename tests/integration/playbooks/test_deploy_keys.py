@@ -181,9 +181,17 @@ def test_check_mode_makes_no_key_and_reports_it(private: Private) -> None:
 
 
 def test_a_made_key_is_a_key(private: Private) -> None:
-    """Its comment names the project and the server, by which it is found in the list of a git host."""
+    """Its comment names the project and the server, by which it is found in the list of a git host.
+
+    It goes with the data.
+    """
     private.repository("blog")
     public = private.printed_key(private.setup().output, "blog")
     shown = subprocess.check_output([KEYGEN, "-l", "-f", str(private.ssh / "deploy_blog")], text=True)
     assert shown.split()[0] == "256"
     assert public.split()[2].startswith("blog@")
+    removed = private.laptop.run(
+        "playbooks/remove.yml",
+        extra={"project": "blog", "confirm": "blog", "data": "true", "supervisor_systemd": "false"},
+    )
+    assert (removed.code, [*private.ssh.glob("deploy_blog*")]) == (0, []), removed.output

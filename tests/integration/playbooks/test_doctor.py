@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -73,13 +74,15 @@ def test_each_thing_that_is_wrong_has_what_to_do(laptop: Laptop, upstream: Upstr
     laptop.project("shop", f"{upstream.path}-gone", app="page:app", bind=f"127.0.0.1:{free_port()}")
     code, blog = report(laptop)
     assert code != 0
-    assert blog["answer"].startswith(f"NO answer: 404 on 127.0.0.1:{port}, not 200 or 302. Set heartbeat.path")
+    assert blog["answer"].startswith(
+        f"NO answer: 404 on 127.0.0.1:{port}, of something else: this project is not set up"
+    )
     assert blog["live"].startswith("NO live: not set up. Run setup")
     assert blog["env_file /nowhere cannot be read"].startswith("NO ")
     assert blog["clock"].startswith("ok ")
     code, shop = report(laptop, "shop")
     assert code != 0
-    assert shop["answer"].startswith("NO answer: none on 127.0.0.1:")
+    assert re.fullmatch(r"-- answer: none on 127.0.0.1:\d+ yet", shop["answer"])
     assert any("there is no repository at that address" in line for line in shop.values())
 
 

@@ -188,9 +188,22 @@ def test_an_installed_procmon_reports_its_build_and_is_built_again_when_its_pyth
     gone = home / "current/venv/bin/python"
     gone.unlink()
     gone.symlink_to("/usr/bin/python3.8-that-was-upgraded")
-    repaired = installing.run("playbooks/setup.yml", extra={"project": "blog", **ours})
+    # As a variable: a change of the address in the same run.
+    moved = {"project_bind": "127.0.0.1:3002", **ours}
+    repaired = installing.run("playbooks/setup.yml", extra={"project": "blog", **moved})
     assert repaired.code == 0, repaired.output
     assert subprocess.check_output([program, "--version"], text=True) == version
+    assert "blog listens on 127.0.0.1:3002 now, and no longer on 127.0.0.1:3001. What is in front" in repaired.output
+
+
+def test_a_project_without_anything_to_deploy_is_ready_with_what_it_lacks(laptop: Laptop, upstream: Upstream) -> None:
+    upstream.git("tag", "-d", "one")
+    laptop.servers("web1", upstream, project_ref="")
+    done = laptop.run("playbooks/setup.yml", extra={"project": "blog"})
+    lacks = "no ref was given and the repository has no tag. Set ref, such as origin/main, or tag a commit"
+    assert f"blog is ready on web1, but there is nothing to deploy yet: {lacks}" in done.output
+    looked = laptop.run("playbooks/doctor.yml", extra={"project": "blog"})
+    assert f"NO  live: nothing to deploy, by what was fetched last: {lacks}" in looked.output
 
 
 def test_a_second_setup_takes_few_remote_executions_and_names_the_next_command(

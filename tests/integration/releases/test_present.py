@@ -74,3 +74,20 @@ def test_what_belongs_to_another_user_is_reported(site: Site, upstream: Upstream
     for path in (site.paths.source, site.paths.source / ".git"):
         os.chown(path, 65534, 65534)
     assert "because another user owns it" in site.fail(ref="master").text
+
+
+def test_a_ref_that_a_deploy_would_not_find_is_reported(site: Site, upstream: Upstream) -> None:
+    """And no longer once it is there: the clone is brought up to date first."""
+    upstream.commit("one")
+    lacks = (
+        "no ref was given and the repository has no tag. Set ref, such as origin/master, or tag a commit and push it"
+    )
+    assert site.run(state="present").ref_problem == lacks.replace("push it", "push the tag")
+    assert site.info()["ref_problem"] == site.run(state="present").ref_problem
+    assert "ref 'v9' is unknown" in site.run(state="present", ref="v9").ref_problem
+    git(upstream.work, "tag", "v9")
+    git(upstream.work, "push", "--quiet", "--tags")
+    for ref in ("v9", None):
+        report = site.run(state="present", ref=ref)
+        assert "ref_problem" not in report.facts()
+        assert not report.changed

@@ -83,14 +83,14 @@ def test_a_key_that_the_server_refuses(live: Site, server: SshServer, monkeypatc
     monkeypatch.setenv("GIT_SSH_COMMAND", server.client(unknown_key))
     message = refused(live, repo=server.address(live.upstream.url))
     assert "the git server refused the deploy user" in message
-    assert "Give the user a key" in message
+    assert "Run setup, which makes a key for the project" in message
 
 
 def test_a_host_key_that_is_unknown(live: Site, server: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:
     (server.home / "known").write_text("")
     monkeypatch.setenv("GIT_SSH_COMMAND", server.client(server.key))
     message = refused(live, repo=server.address(live.upstream.url))
-    assert "the git server's host key is unknown to this server. Add it" in message
+    assert "the git server's host key is unknown to this server. Run setup, which adds it" in message
 
 
 def test_a_host_key_that_has_changed(live: Site, server: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:

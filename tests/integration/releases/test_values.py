@@ -115,7 +115,7 @@ def test_a_server_without_git(site: Site, upstream: Upstream, tmp_path: Path, mo
         bare.setenv("PATH", str(tmp_path / "bin"))
         answered = site.module(ref="master")
     assert answered["failed"]
-    assert "git: not found. Install it on the server" in answered["msg"]
+    assert "git: not found. Run setup, which installs it" in answered["msg"]
     assert site.version == "one"
 
 

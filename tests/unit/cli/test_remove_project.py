@@ -91,3 +91,43 @@ def test_without_systemd_nothing_is_asked(blog: Project) -> None:
     remove(replace(blog, systemd=False), systemctl)
     assert systemctl.calls == []
     assert (parts.UNITS / SOCKET).exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "others"),
+    [
+        ([], []),
+        ([".deploy.lock", "configs", "procmon.toml"], []),
+        ([".deploy.lock", ".procmon.toml.new", ".source.new", ".procmon.env.back", "shared", "envs"], []),
+        ([".deploy.lock", "thesis", "shared"], ["thesis"]),
+        ([".deploy.lock", "thesis.new", ".new", ".thesis.back"], [".new", ".thesis.back", "thesis.new"]),
+        (["shared", "configs"], ["configs", "shared"]),
+        (["envs"], ["envs"]),
+    ],
+)
+def test_what_setup_has_not_made_is_found(names: list[str], others: list[str]) -> None:
+    """Without the lock, directories of common names may be another's."""
+    assert parts.foreign(names, has_own_tools=False) == others
+
+
+def test_a_builder_of_environments_is_installed_before_the_lock() -> None:
+    assert parts.foreign(["envs"], has_own_tools=True) == []
+    assert parts.foreign(["envs", "shared"], has_own_tools=True) == ["shared"]
+
+
+def test_an_empty_directory_is_the_projects_where_its_user_owns_it(blog: Project) -> None:
+    """As setup gives it to the user, before there is anything in it. Another's may be where a disk is to be mounted."""
+    blog.path.mkdir()
+    assert parts.data(blog) == [blog.path]
+    assert parts.data(replace(blog, user="a-user-who-is-gone")) == [blog.path]
+    with pytest.raises(ReleaseError, match=rf"{blog.path} is not the directory .*: it is empty, and not daemon's"):
+        parts.data(replace(blog, user="daemon"))
+
+
+def test_many_things_of_others_are_counted(blog: Project) -> None:
+    for name in "abcde":
+        (blog.path / name).mkdir(parents=True)
+    with pytest.raises(ReleaseError, match=r": it has a, b, c and 2 more, and none of source, "):
+        parts.data(blog)
+    (blog.path / "source").mkdir()
+    assert parts.data(blog) == [blog.path], "as the original script leaves it"

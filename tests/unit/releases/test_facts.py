@@ -132,3 +132,11 @@ def test_while_a_run_is_under_way_its_sentence_is_the_only_note() -> None:
 )
 def test_drift_is_where_records_disagree(live: Current, lines: list[str], expected: list[str]) -> None:
     assert facts.drift(live, lines) == expected
+
+
+def test_what_a_deploy_would_lack_is_noted_before_the_first_one() -> None:
+    before = {**CALM, "commit": None, "release": None, "ref_problem": "no tag. Set ref"}
+    assert facts.notes(before, cloned=True, now=NOW) == [
+        "never deployed",
+        "nothing to deploy, by what was fetched last: no tag. Set ref",
+    ]

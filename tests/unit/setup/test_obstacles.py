@@ -58,6 +58,8 @@ FACTS: dict[str, Any] = {
     "pythons": {"/usr/bin/python3": "3.11", "python3": "3.11"},
     "loose_pythons": {},
     "bind": "",
+    "bind_is_free": True,
+    "bind_is_own": True,
     "socket_directory": "",
     "procmon_installed": False,
     "git_installed": True,
@@ -142,12 +144,20 @@ def test_a_server_that_does_not_answer_is_named_once() -> None:
 
 def test_each_login_is_judged_for_itself() -> None:
     refused = Answer(login={"kind": "refused", "text": ""})
-    found = [one.text() for one in find(BLOG, refused, refused)]
-    assert found[0].startswith(
-        "the server web1 refuses the login as root. Let your key log in (`ssh-copy-id root@web1`)"
-    )
-    assert "correct `key` or `admin`" in found[0]
-    assert "correct `key` or `user`" in found[1]
+    [admin] = [one.text() for one in find(BLOG, refused, refused)]
+    assert admin.startswith("the server web1 refuses the login as root. Let your key log in (`ssh-copy-id root@web1`)")
+    assert "correct `key` or `admin`" in admin
+    without_root = replace(BLOG, system=False)
+    [user] = [one.text() for one in find(without_root, Answer(), refused)]
+    assert "correct `key` or `user`" in user
+
+
+@pytest.mark.parametrize("kind", ["python_missing", "sudo_missing", "sudo_password", "refused", "other"])
+def test_a_user_whom_setup_may_create_is_unknown_where_the_login_for_setup_does_not_work(kind: str) -> None:
+    """What keeps that login from working is the one obstacle. What the user's own login lacks is one as well."""
+    system, refused = Answer(login={"kind": kind, "text": "x"}), Answer(login={"kind": "refused", "text": ""})
+    assert len(find(BLOG, system, refused)) == 1
+    assert len(find(BLOG, system, Answer(login={"kind": "key_file", "text": "y"}))) == 2
 
 
 def test_what_only_the_user_knows_of_git_is_not_judged_by_root() -> None:

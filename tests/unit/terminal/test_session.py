@@ -565,6 +565,43 @@ def test_a_setup_with_nothing_to_do(tmp_path: Path, check: bool) -> None:
     assert run.shown() == f"✔ blog on web1: nothing to change{' (check mode)' if check else ''}, 5.0 s"
 
 
+def test_a_setup_that_waits_for_a_key_has_no_mark_of_success(run: Run) -> None:
+    run.begin(BLOG, Kind.OTHER)
+    run.end({"changed": True, "waits_for": "ssh-ed25519 AAAA"})
+    run.begin(BLOG, Kind.REPORT)
+    run.end({"failed": True, "lines": [], "msg": "blog on web1: the git server does not let deploy read it yet"})
+    lines = run.shown().split("\n")
+    assert lines[2:4] == [
+        "  blog on web1: 1 change, 5.0 s",
+        "✘ blog on web1: the git server does not let deploy read it yet.",
+    ]
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_setup_ends_with_what_comes_next(run: Run, *, changed: bool) -> None:
+    run.begin(BLOG, Kind.OTHER)
+    run.end({"changed": False})
+    run.begin(BLOG, Kind.REPORT)
+    run.end({"obstacles": []})
+    run.task(Kind.OTHER)
+    run.end({"changed": changed})
+    run.begin(BLOG, Kind.REPORT)
+    run.end({"lines": ["blog is ready on web1; next: deploy blog"]})
+    what = "1 change" if changed else "nothing to change"
+    done, then = run.shown().split("\n")[-2:]
+    assert done.startswith(f"✔ blog on web1: {what}, ")
+    assert then == "blog is ready on web1; next: deploy blog"
+
+
+def test_a_report_changes_nothing_and_does_not_say_so(tmp_path: Path) -> None:
+    run = Run(tmp_path, options={"command": "doctor"})
+    run.begin(BLOG, Kind.OTHER)
+    run.end({"changed": False})
+    run.begin(BLOG, Kind.REPORT)
+    run.end({"lines": ["blog@web1", "  ok  clock"]})
+    assert run.shown() == "blog@web1\n  ok  clock"
+
+
 def test_the_batches_of_a_setup(live: Run) -> None:
     """Each project has its head, and its own changes; one that has none is not named."""
     everything = {**THREE, "api@web2": ("api", "web2")}

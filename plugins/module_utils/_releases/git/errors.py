@@ -64,7 +64,7 @@ KNOWN_ERRORS = (
     KnownError(
         r"Host key verification failed|No \w+ host key is known",
         "the git server's host key is unknown to this server",
-        "add it to ~/.ssh/known_hosts of the deploy user (ssh-keyscan)",
+        "run setup, which adds it, or add it to ~/.ssh/known_hosts of the deploy user",
     ),
     KnownError(
         r"UNPROTECTED PRIVATE KEY FILE|Bad owner or permissions on",
@@ -74,7 +74,7 @@ KNOWN_ERRORS = (
     KnownError(
         r"Permission denied(?: \(|, please try again)|Too many authentication failures",
         "the git server refused the deploy user",
-        "give the user a key that may read the repository, or forward your agent",
+        "run setup, which makes a key for the project and names where to add it, or forward your agent",
     ),
     KnownError(
         r"Authentication failed|could not read (?:Username|Password)|terminal prompts disabled",

@@ -23,6 +23,7 @@ SHORT_SHA = re.compile(r"[0-9a-f]{4,64}")
 UNENCODED_PASSWORD = re.compile(r"[A-Za-z][\w+.-]*://[^/@]*:(?!\d*/)[^/@]*[/\s][^@]*@")
 RELATIVE = re.compile(r"(?P<base>[^~^]+)(?P<suffix>(?:[~^]\d*)*)")
 SHOWN = 12
+USUAL_BRANCHES = ("main", "master")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,15 @@ def choose(ref: str | None, refs: Refs) -> Chosen:
     return Chosen(_one(base, refs) + suffix, ref)
 
 
+def ref_error(ref: str | None, refs: Refs) -> str:
+    """Return why `ref` means no commit, and what to do; nothing where it means one."""
+    try:
+        choose(ref, refs)
+    except ReleaseError as error:
+        return error.reason
+    return ""
+
+
 def check(ref: str) -> None:
     """Raise ReleaseError when `ref` could be taken for an option or cannot be a name."""
     if ref.startswith("-") or not ref.isprintable() or " " in ref:
@@ -82,7 +92,10 @@ def is_full(ref: str | None) -> bool:
 def _newest_tag(refs: Refs) -> Chosen:
     for tag, sha in refs.tags.items():
         return Chosen(sha, tag)
-    raise ReleaseError("no ref was given and the repository has no tag", "set ref, or tag a commit and push the tag")
+    branches = [name for name in refs.branches if name != "HEAD"]
+    usual = next((name for name in USUAL_BRANCHES if name in branches), branches[0] if branches else "main")
+    remedy = f"set ref, such as origin/{printable(usual)}, or tag a commit and push the tag"
+    raise ReleaseError("no ref was given and the repository has no tag", remedy)
 
 
 def _one(name: str, refs: Refs) -> str:

@@ -12,6 +12,7 @@ import os
 from contextlib import nullcontext
 from pathlib import Path
 
+from ..errors import ReleaseError
 from ..git import deploy_key
 from ..git.client import Git
 from ..git.worktrees import record_of
@@ -22,6 +23,23 @@ from ..records import history
 from ..system import files
 from . import layout
 from .prune import RELEASE_NAME
+
+
+def require_setup(path: Path) -> None:
+    """Raise ReleaseError where only setup can make the project's directory, or give it to this user.
+
+    One that holds a clone was set up: what may not be written there has another reason.
+    """
+    place = next(one for one in (path, *path.parents) if os.path.lexists(one))
+    # What the user may not even enter, the operating system reports itself.
+    if not place.is_dir() or not os.access(place, os.X_OK) or os.access(place, os.W_OK):
+        return
+    if os.path.lexists(ProjectPaths(path).source):
+        return
+    here = place == path
+    what = "this user may not write there" if here else f"this user may not create it in {place}"
+    found = f"{path} {'has no clone' if here else 'does not exist'}, and {what}"
+    raise ReleaseError(f"the project is not set up on this server: {found}", "run setup")
 
 
 def ensure_layout(project: Project) -> bool:

@@ -34,6 +34,8 @@ GIT_LOCATION_VARIABLES = frozenset(
 )
 Output = tuple["bytes | None", "bytes | None"]
 EXIT_SECONDS = 5.0
+# Programs of the packages that setup installs
+INSTALLED_BY_SETUP = ("git",)
 STALLED = "killed: it made no progress for too long"
 
 
@@ -100,7 +102,8 @@ def run_command(
         with children.track_child() as begin, _started(argv, cwd, env, begin) as process:
             return _result(process, silence)
     except FileNotFoundError as missing:
-        remedy = "install it on the server"
+        by_setup = os.fsdecode(missing.filename) in INSTALLED_BY_SETUP
+        remedy = "run setup, which installs it" if by_setup else "install it on the server"
         raise ReleaseError(f"{os.fsdecode(missing.filename)}: not found", remedy) from missing
 
 
