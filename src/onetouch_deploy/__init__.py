@@ -8,7 +8,6 @@
     commands   Plan -> exit code
     files      which projects.yml or deploy.conf is meant, and what it says
     known      which projects and servers it has
-    duplicates keys that stand twice in a projects.yml
     playbook   ansible-playbook in place of this process: ansible_process
     warmup     ssh's shared connection, opened while Ansible starts
     collect    ansible-playbook beside this process, with what its tasks returned

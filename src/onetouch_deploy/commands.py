@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import duplicates, files, playbook, warmup
+from . import files, playbook, warmup
 from .errors import WRONG_USAGE, CommandError, InvalidConfigurationError
 from .plan import Plan, arguments
 
@@ -67,7 +67,7 @@ def _absolute(plan: Plan) -> Plan:
 def _run(plan: Plan, root: Path, found: files.Found | None) -> int:
     """Run the playbook: with the terminal to itself, or to show what it returns."""
     words = arguments(plan, files.inventory(found) if found else None)
-    extra = {**warmup.environment(plan, found), **duplicates.settings(found)} if found else {}
+    extra = warmup.environment(plan, found) if found else {}
     extra = {**extra, **{f"{playbook.MEANT}{word.upper()}": command for word, command in plan.meant.items()}}
     if plan.view in {"", "exec"} and not plan.options.json:
         playbook.become(words, root, extra)

@@ -45,15 +45,10 @@ class Host:
         return default if value is None else str(value)
 
 
-def inventory_hosts(
-    inventory: Path, root: Path, project: str, servers: tuple[str, ...], extra: Mapping[str, str] | None = None
-) -> list[Host]:
-    """Return the hosts of a project, as Ansible sees them with `extra` variables of the environment.
-
-    Raises CommandError when there are none.
-    """
+def inventory_hosts(inventory: Path, root: Path, project: str, servers: tuple[str, ...]) -> list[Host]:
+    """Return the hosts of a project, as Ansible sees them. Raises CommandError when there are none."""
     argv = [str(playbook.program("ansible-inventory")), "-i", str(inventory), "--list"]
-    environment = playbook.environment(root, extra)
+    environment = playbook.environment(root)
     # By SIGINT Ansible removes its temporary files.
     with stopping.running(argv, signal.SIGINT, cwd=root, env=environment, stdout=subprocess.PIPE) as process:
         listing, _errors = process.communicate()

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from . import console, duplicates, files, foreground, known, output, remote, results, settings, stopping, streams, views
+from . import console, files, foreground, known, output, remote, results, settings, stopping, streams, views
 from .errors import FAILED, UNREACHABLE, CommandError
 from .plan import PROGRAM, Plan
 from .results import Result
@@ -85,8 +85,7 @@ def _config(plan: Plan, found: files.Found) -> int:
 
 def _hosts(plan: Plan, found: files.Found) -> list[remote.Host]:
     os.chdir(found.root)
-    extra = duplicates.settings(found)
-    return remote.inventory_hosts(files.inventory(found), found.root, plan.project, plan.options.servers, extra)
+    return remote.inventory_hosts(files.inventory(found), found.root, plan.project, plan.options.servers)
 
 
 def _exec(plan: Plan, found: files.Found) -> int:

@@ -79,14 +79,6 @@ def test_a_name_and_a_key_that_are_misspelt(desk: Desk, upstream: Upstream) -> N
     desk.project("blog", upstream)
     with typed(desk, "blgo") as terminal:
         assert lines_of(terminal) == ['[ERROR]: There is no project "blgo". Known projects: blog.']
-    valid = desk.config.read_text()
-    desk.config.write_text("plugin: onetouch.deploy.projects\nprojects:\n  blog:\n    keep: 3\n    keep: 4\n")
-    for words in (["blog"], ["blog", "logs"]):
-        with typed(desk, *words) as terminal:
-            head, *lines = terminal.screen.history().split("\n")
-        assert head == "[ERROR]: invalid project configuration:", "nothing of Ansible's before it"
-        assert " ".join(" ".join(lines).split()).count("duplicate key 'keep' (first on line 4)") == 1
-    desk.config.write_text(valid)
     desk.project("blog", upstream, posst_deploy="true", workers="many")
     with typed(desk, "blog") as terminal:
         head, *lines = terminal.screen.history().split("\n")
