@@ -113,3 +113,16 @@ def test_a_password_that_cuts_the_address_in_two_is_refused_unseen(repo: str) ->
 )
 def test_other_addresses_with_a_colon_and_an_at_sign_pass(repo: str) -> None:
     refs.check_repo(repo)
+
+
+@pytest.mark.parametrize(
+    ("branches", "example"),
+    [({"HEAD": A, "dev": A, "master": A}, "master"), ({"dev": A}, "dev"), ({"HEAD": A}, "main")],
+)
+def test_a_repository_without_a_tag_has_a_branch_to_name(branches: dict[str, str], example: str) -> None:
+    remedy = f"Set ref, such as origin/{example}, or tag a commit and push the tag"
+    assert refs.ref_error(None, refs.Refs(branches)) == f"no ref was given and the repository has no tag. {remedy}"
+
+
+def test_a_ref_that_means_a_commit_is_no_error() -> None:
+    assert refs.ref_error("origin/main", refs.Refs({"main": A})) == ""
