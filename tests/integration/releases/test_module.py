@@ -83,7 +83,9 @@ def test_info_of_nothing(site: Site, upstream: Upstream) -> None:
     assert not site.path.exists()
     upstream.commit("one")
     site.run(state="present")
-    assert site.info()["notes"] == ["never deployed"]
+    deployed, to_deploy = site.info()["notes"]
+    assert deployed == "never deployed"
+    assert to_deploy.startswith("nothing to deploy, by what was fetched last: no ref was given and the repository has ")
 
 
 def test_info_tells_drift_and_trouble(site: Site, upstream: Upstream, procmon: FakeProcmon) -> None:
