@@ -20,8 +20,8 @@ The way of one deploy, which is the way to read it:
 
 Beside it, `facts.py` is what `releases_info` returns, `question.py` its options, `configure.py` how setup writes a
 configuration. `model.py`, `project.py` and `errors.py` are what all of it deals with, `progress.py` is what a run
-reports while it goes on, `restart_file.py` the touch, `env_file.py` the syntax of files of variables, `unit.py` what
-setup has written for systemd.
+reports while it goes on, `restart_file.py` the touch, `env_file.py` the syntax of files of variables, `printable.py`
+text that may come from anywhere, `unit.py` what setup has written for systemd.
 
 Rooms: `system` knows the operating system, `git` the git program, `records` the files that record what was done,
 `environment` Python environments, `configuration` procmon's settings and the app's variables, `release` release
