@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = 60.0) -> T:
+def until(condition: Callable[[], T], what: str, seconds: float = 30.0) -> T:
     """Return the first true value of `condition`; fail when there is none within `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

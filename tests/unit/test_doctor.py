@@ -109,18 +109,7 @@ def test_of_a_project_that_is_not_set_up_one_finding_needs_a_person() -> None:
         "--  answer: none on 127.0.0.1:1 yet",
     ]
     plain = replace(WANTED, systemd=False)
-    found = lines(
-        [
-            *_doctor.service(
-                plain,
-                service(
-                    **NOTHING_RUNS,
-                ),
-                _doctor.ACCEPTED,
-                _doctor.NOT_SET_UP,
-            )
-        ]
-    )
+    found = lines([*_doctor.service(plain, service(**NOTHING_RUNS), _doctor.ACCEPTED, _doctor.NOT_SET_UP)])
     assert found[1] == "--  procmon: comes with setup"
 
 

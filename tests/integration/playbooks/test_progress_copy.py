@@ -61,12 +61,14 @@ def test_without_a_free_session_a_server_is_left_alone(tmp_path: Path, monkeypat
 def test_a_server_that_does_not_answer_delays_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_progress_copy, "DELAY_SECONDS", 0.01)
     program = tmp_path / "ssh"
-    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/runs\nexec sleep 3600\n")
+    program.write_text(f"#!/bin/sh\necho $$ >{tmp_path}/pid\ntouch {tmp_path}/runs\nexec sleep 3600\n")
     program.chmod(0o755)
     with followed([str(program).encode(), b"host"], "/nothing", tmp_path / "copy", a_session):
         until((tmp_path / "runs").exists, "the command")
         start = time.monotonic()
     assert time.monotonic() - start < 60, "ssh itself takes an hour"
+    pid = (tmp_path / "pid").read_text().strip()
+    until(lambda: not Path("/proc", pid).exists(), "ssh was ended")
 
 
 def test_ssh_may_not_log_in_again() -> None:

@@ -112,7 +112,7 @@ def test_stop_ends_procmon_alone_and_waits_for_that(held: Service, tmp_path: Pat
         assert request.answer() == (200, "a")
         assert stopping.wait(timeout=60) == 0
     assert held.process is not None
-    assert held.process.wait(timeout=30) == 0
+    assert held.process.wait(timeout=1) == 0
     assert held.run("stop").returncode == 0, "it has ended already"
 
 
@@ -149,7 +149,7 @@ def test_a_successor_that_dies_right_after_the_exec_costs_no_client_an_answer(he
         for user in users:
             user.wait_for_more()
     assert lost(users) == []
-    until(lambda: not any(alive(pid) for pid in workers), "the old workers have gone")
+    until(lambda: not any(alive(pid) for pid in workers), "the old workers have gone", 15)
     assert len(held.pids()) == 2
 
 
@@ -316,7 +316,7 @@ def test_workers_of_a_killed_master_finish_and_are_gone(service: Start, tmp_path
         s.wait_exit()
         request.go()
         assert request.answer() == (200, "a")
-    until(lambda: not any(alive(pid) for pid in workers), "the workers have gone")
+    until(lambda: not any(alive(pid) for pid in workers), "the workers have gone", 15)
     with socket.create_server(("127.0.0.1", s.port)):
         assert s.status()["pid"], "the port is free, and only the status is left behind"
 
@@ -348,7 +348,7 @@ def test_the_message_arrives(tmp_path: Path, abstract: bool) -> None:
     path = f"@{tmp_path}/notify" if abstract else f"{tmp_path}/notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(path.replace("@", "\0"))
-        receiver.settimeout(30)
+        receiver.settimeout(5)
         notifier = Notifier({"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "4000000"})
         notifier.send("READY=1")
         assert receiver.recv(100) == b"READY=1"

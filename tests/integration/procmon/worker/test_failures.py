@@ -185,7 +185,7 @@ def test_master_that_dies_ends_even_an_import_that_hangs(start: Start, release: 
     worker.channel.close()
     before = time.monotonic()
     assert worker.exit_code() == -signal.SIGKILL
-    assert time.monotonic() - before > 9
+    assert 9 < time.monotonic() - before < 12
 
 
 @pytest.mark.parametrize("stuck", STUCK.values(), ids=STUCK)
@@ -379,6 +379,8 @@ def test_the_reason_of_a_500_is_logged_though_the_drain_has_no_time(
     with worker.probe() as sock:
         assert Client(sock).get().status == 500
         worker.command("drain", seconds=0)
+        before = time.monotonic()
         assert worker.drained() == 0
+        assert time.monotonic() - before < 2
     assert "KeyError: 'the reason'" in worker.complaints()
     assert (directory / "stopped").exists()
