@@ -10,22 +10,26 @@ ended, and ssh goes on with a deploy that was reported as interrupted.
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
-Handler = Callable[[int, "FrameType | None"], Any]
+FAILED = 1
 
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Handle the first signal that stops this process to its end, in the way that is set up."""
-    before = {number: handler for number in STOPS if callable(handler := signal.getsignal(number))}
-    for number, handler in before.items():
-        signal.signal(number, _alone(handler))
+    """Pass the first signal that stops this process on to all that it has started, whatever comes after it.
+
+    Ansible makes the process of a task the leader of a group; in any other one nothing changes.
+    """
+    if os.getpgrp() != os.getpid():
+        yield
+        return
+    before = {number: signal.signal(number, _pass_on) for number in STOPS}
     try:
         yield
     finally:
@@ -33,9 +37,9 @@ def one_at_a_time() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _alone(handler: Handler) -> Handler:
-    def handle(number: int, frame: FrameType | None) -> Any:  # noqa: ANN401  the handler's own
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-        return handler(number, frame)
-
-    return handle
+def _pass_on(number: int, _frame: FrameType | None) -> None:
+    # Blocked, a signal would reach another thread of this process.
+    for stop in STOPS:
+        signal.signal(stop, signal.SIG_IGN)
+    os.killpg(0, number)
+    os._exit(FAILED)

@@ -16,7 +16,7 @@ from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
 TASK = """
-import contextlib, os, signal, subprocess, sys, types
+import contextlib, os, signal, subprocess, sys, threading, time, types
 from ansible.executor.process.worker import WorkerProcess
 from ansible_collections.onetouch.deploy.plugins.plugin_utils import _stop_signals
 
@@ -24,9 +24,11 @@ os.setsid()
 killpg = os.killpg
 
 def kill_after_another_signal(pid, number):
-    os.kill(pid, signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
     killpg(pid, number)
 
+# As the thread that follows a deploy: a signal that is blocked in one thread reaches the other.
+threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
 os.killpg = kill_after_another_signal
 task = types.SimpleNamespace(pid=os.getpid())
 for number in (signal.SIGINT, signal.SIGTERM):
