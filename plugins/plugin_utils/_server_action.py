@@ -19,7 +19,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
-from . import _login_failure, _progress_copy, _rollout, _stop_signals
+from . import _login_failure, _progress_copy, _rollout
 from ._board import Board, Login, board_folder
 from ._command import inherited_error
 from ._projects import schema
@@ -135,7 +135,7 @@ class ServerAction(ActionBase):
 
         Raises AnsibleConnectionFailure when it cannot be reached, also where another host of the play has found so.
         """
-        with _stop_signals.one_at_a_time(), self._sessions(), self._login() as connected:
+        with self._sessions(), self._login() as connected:
             self._connect = connected
             result: dict[str, Any] = self._execute_module(
                 module_name=module, module_args=dict(arguments), task_vars=self.variables

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import getpass
-import json
 import os
-import select
 import shutil
 import sys
 from dataclasses import dataclass
@@ -27,9 +24,6 @@ GATED = """#!/bin/sh
 case " $* " in *" {word} "*) touch {folder}/reached; until test -e {folder}/go; do sleep 0.05; done ;; esac
 exec {program} "$@"
 """
-# Of pidfd_getfd(2), on every architecture; Python has no function for it.
-PIDFD_GETFD = 438
-STDOUT = 1
 WAITING_APP = """
 import os, time
 open({reached!r}, "w").close()
@@ -79,20 +73,6 @@ def stuck(*paths: Path) -> list[str]:
     return found
 
 
-def has_lost_its_laptop(pid: int) -> bool:
-    """Return whether no process reads what a process prints any more: sshd has heard of the end of the connection."""
-    handle = os.pidfd_open(pid)
-    copy = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_GETFD, handle, STDOUT, 0)
-    os.close(handle)
-    if copy < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    poll = select.poll()
-    poll.register(copy, 0)
-    found = poll.poll(0)
-    os.close(copy)
-    return bool(found)
-
-
 @dataclass(frozen=True)
 class Scene:
     """A laptop whose project `blog` is behind ssh, with a gate on the server."""
@@ -110,11 +90,6 @@ class Scene:
     @property
     def journal(self) -> list[str]:
         return (self.path / ".deploys.jsonl").read_text().splitlines()
-
-    @property
-    def module(self) -> int:
-        """The process that deploys on the server."""
-        return int(json.loads((self.path / ".deploy.lock").read_text())["pid"])
 
     def login(self) -> dict[str, object]:
         """Return the settings of a project on this server."""
@@ -200,8 +175,6 @@ def press_ctrl_c(scene: Scene, phase: Phase) -> None:
     assert (terminal.screen.cursor_visible, terminal.settings()) == (True, settings)
     assert len(scene.journal) == before, "it has not ended yet"
     live = (scene.path / "current").resolve()
-    # ssh and sshd close the connection when the command has ended already.
-    until(lambda: has_lost_its_laptop(scene.module), "the server's notice that the laptop is gone")
     scene.gate.go.touch()
     until(lambda: len(scene.journal) > before, "the server's own end")
     assert last_outcome(scene.path) == phase.outcome
